@@ -1,0 +1,125 @@
+// Package query is Veritail's query language: its tree, the parser that makes a tree from text, and the matcher
+// that evaluates a tree over the columns of a page.
+//
+// The same tree serves the search box, rule conditions, KPIs, roles and reports. Stores compile it to their own
+// language. Matching is defined once, here:
+//
+//   - a keyword is compared exactly, byte for byte; wildcards (* and ?) and regular expressions are anchored
+//     and unanchored respectively;
+//   - text (message, event.original) is compared by case-folded tokens: a token is a run of letters, digits and
+//     underscores, a phrase is a run of adjacent tokens. The text of an event that has no message is its
+//     original line;
+//   - an ordered comparison of a missing value is false, and so is every other test but not(exists).
+package query
+
+import (
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// An Expr is a condition on one event: And, Or, Not or Test.
+type Expr interface{ expr() }
+
+// And holds where all of its operands hold; an empty one always holds.
+type And []Expr
+
+// Or holds where one of its operands holds; an empty one never holds.
+type Or []Expr
+
+// Not holds where its operand does not.
+type Not struct{ X Expr }
+
+// Op is what a Test does.
+type Op uint8
+
+// The operators. Each names the operands it uses.
+const (
+	Exists   Op = iota + 1 // the event has a value
+	Equal                  // Str, Int, Float, IP by the field's kind; a phrase (Tokens) for text
+	Less                   // Int or Float
+	LessEq                 // Int or Float
+	More                   // Int or Float
+	MoreEq                 // Int or Float
+	In                     // CIDR Lo..Hi for addresses
+	Wildcard               // Str with * and ?, anchored; for text: on one token; Re holds the translation
+	Regexp                 // Re, unanchored, on the value as text
+)
+
+// A Test compares one field with one operand. Kind decides which operand counts; fields that no schema knows are
+// keywords looked up in the event's JSON object.
+type Test struct {
+	Field string
+	F     event.Field // valid if Known
+	Known bool
+	Kind  event.Kind
+	Op    Op
+
+	Str    string   // the operand as text
+	Tokens []string // folded tokens of Str, for Text
+	Prefix bool     // the last token is a prefix (text only: dead*)
+	Int    int64    // Int, Duration (ns), Time (µs), Bool
+	Float  float64
+	Lo, Hi event.IP // Address: the range, Lo = Hi for one address
+	Net    netip.Prefix
+	Re     *regexp.Regexp
+
+	Pos int // byte column in the query text, for errors
+}
+
+func (And) expr()   {}
+func (Or) expr()    {}
+func (Not) expr()   {}
+func (*Test) expr() {}
+
+// An Interval is a half-open range of time in µs: From ≤ t < To. Zero bounds are open.
+type Interval struct{ From, To int64 }
+
+// Contains reports whether t lies in the interval.
+func (i Interval) Contains(t int64) bool {
+	return (i.From == 0 || t >= i.From) && (i.To == 0 || t < i.To)
+}
+
+// Since returns the interval of the d before now.
+func Since(now time.Time, d time.Duration) Interval {
+	return Interval{From: now.Add(-d).UnixMicro(), To: now.UnixMicro() + 1}
+}
+
+// An ID names an event: its generation and the offset of its first line.
+type ID struct {
+	Gen event.GenID
+	Off int64
+}
+
+// A Search asks for events, newest first: by time, then generation, then offset, all descending.
+type Search struct {
+	Where  Expr // nil: all
+	During Interval
+	Limit  int     // at most this many; 0: 100
+	After  *Cursor // the last event of the previous page; nil: from the newest
+	IDs    []ID    // if not nil, only these events
+}
+
+// A Cursor is a place in newest-first order.
+type Cursor struct {
+	Time int64
+	ID
+}
+
+// An Agg asks for numbers over the events that match.
+type Agg struct {
+	Where  Expr
+	During Interval
+	By     []string      // group by these fields, largest count first
+	Every  time.Duration // if not 0: also by time, in steps of this length aligned to the epoch
+	Limit  int           // at most this many groups; 0: 1,000
+	Values []Measure     // beside the count
+}
+
+// A Measure is one number of an aggregation.
+type Measure struct {
+	Fn    string // "sum", "avg", "min", "max", "p50", "p95", "p99", "distinct"
+	Field string
+}
