@@ -84,4 +84,8 @@ type Mark struct {
 	Off   int64   `json:"offset"`
 	Open  []Span  `json:"open,omitempty"`
 	Lines Account `json:"lines"`
+
+	// Low is a time (µs) before which no later event of the generation will lie; math.MaxInt64 once it is read to its
+	// end. It orders events across files and is not stored.
+	Low int64 `json:"-"`
 }
