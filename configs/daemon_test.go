@@ -1,0 +1,222 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+func load(t *testing.T, text string) (*Daemon, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "veritail.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := LoadDaemon(path)
+	if err != nil {
+		return nil, &short{err, filepath.Dir(path) + "/"}
+	}
+	return d, nil
+}
+
+// short takes the test's directory out of a message.
+type short struct {
+	error
+	dir string
+}
+
+func (s *short) Error() string { return strings.ReplaceAll(s.error.Error(), s.dir, "") }
+
+func TestTheSampleIsTheDefault(t *testing.T) {
+	shipped, err := LoadDaemon("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, err := load(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(shipped, empty) {
+		t.Errorf("an empty file gives\n%+v\nthe sample\n%+v", empty, shipped)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
+		Store:     Store{"embedded", "var/store", 512 << 20, 0},
+		Retention: Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day)}}
+	if !reflect.DeepEqual(shipped, want) {
+		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
+	}
+}
+
+// The sample names every key of the structs, each below a comment, and its commented source is a valid one.
+func TestTheSampleDocumentsEveryKey(t *testing.T) {
+	raw, err := os.ReadFile("veritail.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, source, found := strings.Cut(string(raw), "# [[source]]\n")
+	if !found {
+		t.Fatal("the sample shows no [[source]]")
+	}
+	d, err := load(t, "[[source]]\n"+regexp.MustCompile(`(?m)^# `).ReplaceAllString(source, ""))
+	if err != nil {
+		t.Fatalf("the sample's source: %v", err)
+	}
+	if s := d.Sources[0]; s.Dataset != "shop.access" || len(s.Paths) != 2 || len(s.Exclude) != 1 || s.Format != Auto {
+		t.Errorf("the sample's source is %+v", s)
+	}
+	lines := strings.Split(strings.ReplaceAll(string(raw), "\n# ", "\n"), "\n")
+	var keys func(reflect.Type)
+	keys = func(rt reflect.Type) {
+		for i := range rt.NumField() {
+			f := rt.Field(i)
+			if ft := f.Type; ft.Kind() == reflect.Struct {
+				keys(ft)
+				continue
+			} else if ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.Struct {
+				keys(ft.Elem())
+				continue
+			}
+			key := regexp.MustCompile(`^` + f.Tag.Get("toml") + `\s+=`)
+			ok := false
+			for n, l := range lines {
+				ok = ok || key.MatchString(l) && n > 0 && strings.HasPrefix(lines[n-1], "#") ||
+					key.MatchString(l) && n > 0 && !strings.Contains(lines[n-1], "=")
+			}
+			if !ok {
+				t.Errorf("the sample does not show %q with a comment above it", f.Tag.Get("toml"))
+			}
+		}
+	}
+	keys(reflect.TypeFor[Daemon]())
+}
+
+func TestLoadDaemonTakesWhatTheFileSays(t *testing.T) {
+	d, err := load(t, `
+host = "db1"
+state = "/srv/veritail"
+wellknown = false
+console.listen = "[::1]:80"
+[store]
+memory = "2GiB"
+threads = 3
+[retention]
+events = "1d12h"
+findings = "0s"
+[[source]]
+paths = ["/a/*.log"]
+dataset = "a-1.b_2"
+site = "north.1"
+[[source]]
+paths = ["x"]
+dataset = "x"
+format = "nginx.access"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", Console: Console{"[::1]:80"},
+		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3},
+		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day)},
+		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1"},
+			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}}}
+	if !reflect.DeepEqual(d, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", d, want)
+	}
+}
+
+func TestLoadDaemonRefuses(t *testing.T) {
+	for _, tc := range []struct{ name, text, want string }{
+		{"an unknown key", "\n[store]\npaht = 'x'\n", `veritail.toml:3: unknown key "paht"; did you mean "path"?`},
+		{"a wrong type", "wellknown = 1\n", `veritail.toml:1: key "wellknown" wants true or false, not the number 1`},
+		{"an empty state directory", "state = ''\n", `veritail.toml:1: key "state" must name a directory`},
+		{"a socket path that the system would cut", "socket = '" + strings.Repeat("s", 108) + "'\n",
+			"veritail.toml:1: the path of the socket, " + strings.Repeat("s", 108) + ", is longer than 107 bytes; give a shorter one"},
+		{"an address without port", "[console]\nlisten = 'localhost'\n", `veritail.toml:2: key "listen" wants host:port, such as "127.0.0.1:8650", not "localhost"`},
+		{"a store that there is not", "[store]\nkind = 'oracle'\n", `veritail.toml:2: unknown kind of store "oracle"; there is "embedded"`},
+		{"too little memory", "[store]\nmemory = '1MiB'\n", `veritail.toml:2: key "memory" wants at least 64MiB, not 1MiB`},
+		{"a size without unit", "[store]\nmemory = '100'\n", `veritail.toml:2: key "memory": wants a size such as "64KiB", "512MiB" or "2GiB", not "100"`},
+		{"a size beyond all bounds", "[store]\nmemory = '999999999TiB'\n", `veritail.toml:2: key "memory": "999999999TiB" is too large`},
+		{"too many threads", "[store]\nthreads = 257\n", `veritail.toml:2: key "threads" wants 0 to 256, not 257`},
+		{"a negative retention", "[retention]\nevents = '-1h'\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not "-1h"`},
+		{"an empty retention", "[retention]\nevents = ''\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not ""`},
+		{"a retention of more than a century", "[retention]\nevents = '999999999d'\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not "999999999d"`},
+		{"a source without paths, and another with a broken glob, at their own lines",
+			"[[source]]\ndataset = 'a'\n[[source]]\npaths = ['ok',\n '[x']\ndataset = 'b'\n",
+			"veritail.toml:1: a source needs \"paths\": the files to follow\n" +
+				"veritail.toml:5: \"[x\" is no path or glob"},
+		{"a source without data set, or with a strange one", "[[source]]\npaths = ['a']\n[[source]]\npaths = ['b']\ndataset = 'a b'\nsite='a/b'\n",
+			"veritail.toml:1: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"\"\n" +
+				"veritail.toml:5: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"a b\"\n" +
+				"veritail.toml:6: a site's name is at most 64 letters, digits, _, - and dots, not \"a/b\""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := load(t, tc.text)
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got\n%v\nwant\n%s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestLoadDaemonSaysThatTheFileIsMissing(t *testing.T) {
+	_, err := LoadDaemon("/no/such/veritail.toml")
+	if err == nil || !strings.Contains(err.Error(), "/no/such/veritail.toml") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// first returns the data set that a well-known source gives path.
+func first(t *testing.T, sources []Source, path string) string {
+	t.Helper()
+	for _, s := range sources {
+		for _, p := range s.Paths {
+			if ok, err := filepath.Match(p, path); err != nil {
+				t.Fatal(err)
+			} else if ok {
+				return s.Dataset
+			}
+		}
+	}
+	return ""
+}
+
+func TestWellKnownLogsAreToldByPath(t *testing.T) {
+	sources, err := WellKnown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/var/log/auth.log":                               "system.auth",
+		"/var/log/secure":                                 "system.auth",
+		"/var/log/syslog":                                 "system.syslog",
+		"/var/log/messages":                               "system.syslog",
+		"/var/log/nginx/access.log":                       "nginx.access",
+		"/var/log/nginx/shop.access.log":                  "nginx.access",
+		"/var/log/nginx/error.log":                        "nginx.error",
+		"/var/log/apache2/access.log":                     "apache.access",
+		"/var/log/apache2/other_vhosts_access.log":        "apache.access",
+		"/var/log/httpd/ssl_error_log":                    "apache.error",
+		"/var/log/postgresql/postgresql-15-main.log":      "postgresql.log",
+		"/var/log/mysql/error.log":                        "mysql.error",
+		"/var/log/nginx/access.log.1":                     "",
+		"/var/log/nginx/access.log.2.gz":                  "",
+		"/var/log/auth.log.1":                             "",
+		"/var/log/postgresql/postgresql-15-main.log.3.gz": "",
+		"/var/log/postgresql/postgresql-15-main.log.1":    "",
+		"/var/log/audit/audit.log.1":                      "",
+	} {
+		if got := first(t, sources, path); got != want {
+			t.Errorf("%s: data set %q, want %q", path, got, want)
+		}
+	}
+}
