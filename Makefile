@@ -1,0 +1,68 @@
+# What each target does stands in `make help`. Variables:
+#   DEMO=0            make run: without the demonstration site
+#   LOGS='FILE …'     make run: follow these files too (globs are expanded by Veritail, so quote them)
+#   CONFIG=FILE       make run: another configuration
+#   REQUIRE_ALL=1     make test: a skipped test is a failure
+#   PKG='./parsers/…' make test, race, bench, fuzz: only these packages
+#   FUZZTIME=10s      make fuzz: how long for each target
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help prerequisites deps build run test race lint bench fuzz torture clean
+
+GO          ?= go
+DEMO        ?= 1
+LOGS        ?=
+CONFIG      ?=
+PKG         ?= ./...
+FUZZTIME    ?= 10s
+RACE_PKG    ?= ./pipeline/... ./rules/... ./parsers/... ./configs/... ./cmd/veritail/demo/...
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+help: ## tell what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+
+prerequisites:
+	@tools/prerequisites.sh
+
+deps: prerequisites ## install the Debian packages that tests run for real (with sudo unless root)
+	@tools/deps.sh
+
+build: prerequisites ## build bin/veritail (the first time takes some minutes)
+	@mkdir -p bin
+	$(GO) build -o bin/veritail ./cmd/veritail
+
+run: build ## run the daemon on this machine's logs and a demonstration site
+	@exec bin/veritail run $(if $(CONFIG),--config '$(CONFIG)') $(if $(filter 0,$(DEMO)),,--demo) $(foreach log,$(LOGS),--log '$(log)')
+
+test: prerequisites ## run all tests; what was skipped, and how to get it, stands at the end
+	@{ $(GO) test -json -timeout 8m $(PKG) || true; } | $(GO) run ./tools/testsummary
+
+race: prerequisites ## run the tests of concurrent packages under the race detector
+	@{ $(GO) test -json -race -timeout 15m $(RACE_PKG) || true; } | $(GO) run ./tools/testsummary
+
+lint: prerequisites ## check format, go vet and staticcheck
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted (gofmt -w):\n%s\n' "$$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) -checks 'all,-ST1000,-ST1003' ./...
+
+bench: prerequisites ## measure: parsing against vjeantet/grok, scanning, storing
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $(PKG) | grep -v -e 'no test files' -e '^PASS' -e '^ok '
+
+fuzz: prerequisites ## run every fuzz target for FUZZTIME
+	@$(GO) list -f '{{$$p := .ImportPath}}{{$$d := .Dir}}{{range .TestGoFiles}}{{$$p}} {{$$d}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$p}} {{$$d}}/{{.}}{{"\n"}}{{end}}' $(PKG) | \
+	while read -r package file; do \
+		[ -n "$$file" ] || continue; \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+torture: prerequisites ## run the long tests: rotation, kill -9, full disk, against a verifier
+	@{ TORTURE=1 $(GO) test -json -count=1 -run Torture -timeout 60m $(PKG) || true; } | $(GO) run ./tools/testsummary
+
+clean: ## remove what was built and what make run kept
+	rm -rf bin var

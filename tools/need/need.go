@@ -1,0 +1,70 @@
+// Package need lets tests say which programs of the machine they need. A test whose program is not there is skipped
+// with a message that names the package to install; with REQUIRE_ALL=1 in the environment, as CI sets it, it fails.
+package need
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A Need is a program that some test runs for real.
+type Need struct {
+	Program string   // as Program takes it
+	Package string   // the Debian package that has it
+	Why     string   // what the tests do with it
+	also    []string // globs of places beside the PATH; the last match counts
+}
+
+// All are the programs that tests may need, in the order in which `make deps` shows them.
+var All = []Need{
+	{"chromium", "chromium", "looks at the console and prints reports as a browser does", nil},
+	{"logrotate", "logrotate", "rotates logs while they are followed", sbin("logrotate")},
+	{"nginx", "nginx", "writes access and error logs", sbin("nginx")},
+	{"postgres", "postgresql", "makes deadlocks and failed transactions", postgres("postgres")},
+	{"initdb", "postgresql", "makes the database for that", postgres("initdb")},
+	{"pg_ctl", "postgresql", "starts and stops it", postgres("pg_ctl")},
+	{"psql", "postgresql", "talks to it", postgres("psql")},
+}
+
+// sbin finds what an ordinary user's PATH lacks.
+func sbin(name string) []string { return []string{"/sbin/" + name, "/usr/sbin/" + name} }
+
+// postgres finds Debian's server programs, of the newest version: they are in no PATH.
+func postgres(name string) []string { return []string{"/usr/lib/postgresql/*/bin/" + name} }
+
+// Find returns the program's path, and false if it is not there.
+func (n Need) Find() (string, bool) {
+	if path, err := exec.LookPath(n.Program); err == nil {
+		return path, true
+	}
+	found := ""
+	for _, glob := range n.also {
+		matches, err := filepath.Glob(glob)
+		if err == nil && len(matches) > 0 {
+			found = matches[len(matches)-1]
+		}
+	}
+	return found, found != ""
+}
+
+// Program returns the path of a program of All, or skips the test if the machine does not have it. A name that All
+// does not have fails the test: what is needed must be known to `make deps`.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	i := slices.IndexFunc(All, func(n Need) bool { return n.Program == name })
+	if i < 0 {
+		t.Fatalf("package need does not know the program %q", name)
+	}
+	path, ok := All[i].Find()
+	if !ok {
+		message := "needs the program " + name + " (Debian package " + All[i].Package + "; make deps installs it)"
+		if os.Getenv("REQUIRE_ALL") == "1" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	return path
+}
