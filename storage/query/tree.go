@@ -1,15 +1,3 @@
-// Package query is Veritail's query language: its tree, the parser that makes a tree from text, and the matcher
-// that evaluates a tree over the columns of a page.
-//
-// The same tree serves the search box, rule conditions, KPIs, roles and reports. Stores compile it to their own
-// language. Matching is defined once, here:
-//
-//   - a keyword is compared exactly, byte for byte; wildcards (* and ?) and regular expressions are anchored
-//     and unanchored respectively;
-//   - text (message, event.original) is compared by case-folded tokens: a token is a run of letters, digits and
-//     underscores, a phrase is a run of adjacent tokens. The text of an event that has no message is its
-//     original line;
-//   - an ordered comparison of a missing value is false, and so is every other test but not(exists).
 package query
 
 import (
@@ -44,7 +32,7 @@ const (
 	More                   // Int or Float
 	MoreEq                 // Int or Float
 	In                     // CIDR Lo..Hi for addresses
-	Wildcard               // Str with * and ?, anchored; for text: on one token; Re holds the translation
+	Wildcard               // Str with * and ? (\*, \?, \\ stand for themselves), anchored; for text: on one folded token; Re holds the translation
 	Regexp                 // Re, unanchored, on the value as text
 )
 
@@ -57,7 +45,7 @@ type Test struct {
 	Kind  event.Kind
 	Op    Op
 
-	Str    string   // the operand as text
+	Str    string   // the operand as text, in canonical form
 	Tokens []string // folded tokens of Str, for Text
 	Prefix bool     // the last token is a prefix (text only: dead*)
 	Int    int64    // Int, Duration (ns), Time (µs), Bool

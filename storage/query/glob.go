@@ -1,0 +1,146 @@
+package query
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// A glob is a wildcard pattern ready to match: bytes, and the two below.
+type glob []int16
+
+const (
+	anyRun  = -1 // *
+	anyRune = -2 // ?
+)
+
+// newGlob reads a pattern in which * and ? are wildcards and \ takes the meaning from the character after it.
+func newGlob(pattern string) glob {
+	g := make(glob, 0, len(pattern))
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '\\' && i+1 < len(pattern):
+			i++
+			g = append(g, int16(pattern[i]))
+		case c == '*':
+			g = append(g, anyRun)
+		case c == '?':
+			g = append(g, anyRune)
+		default:
+			g = append(g, int16(c))
+		}
+	}
+	return g
+}
+
+// match reports whether the whole of s fits. After a mismatch it goes back to the last *, which then takes one
+// character more; earlier ones need no second look.
+func (g glob) match(s []byte) bool {
+	i, j := 0, 0
+	star, taken := -1, 0
+	for j < len(s) {
+		if i < len(g) {
+			switch c := g[i]; {
+			case c == anyRun:
+				star, taken = i, j
+				i++
+				continue
+			case c == anyRune:
+				i++
+				j += width(s[j:])
+				continue
+			case c == int16(s[j]):
+				i++
+				j++
+				continue
+			}
+		}
+		if star < 0 {
+			return false
+		}
+		taken += width(s[taken:])
+		i, j = star+1, taken
+	}
+	for i < len(g) && g[i] == anyRun {
+		i++
+	}
+	return i == len(g)
+}
+
+// prefix returns p where the pattern is p*, p being without wildcards.
+func (g glob) prefix() (string, bool) {
+	n := len(g) - 1
+	if n < 0 || g[n] != anyRun {
+		return "", false
+	}
+	p := make([]byte, n)
+	for i, c := range g[:n] {
+		if c < 0 {
+			return "", false
+		}
+		p[i] = byte(c)
+	}
+	return string(p), true
+}
+
+func width(s []byte) int {
+	if s[0] < utf8.RuneSelf {
+		return 1
+	}
+	_, n := utf8.DecodeRune(s)
+	return n
+}
+
+// wildcardRegexp translates a pattern as newGlob reads it.
+func wildcardRegexp(pattern string) (*regexp.Regexp, error) {
+	return regexp.Compile(`(?s)\A` + wildcardSource(pattern, ".") + `\z`)
+}
+
+// wildcardSource translates a pattern; one is the expression for one character.
+func wildcardSource(pattern, one string) string {
+	var b strings.Builder
+	escaped := false
+	for _, r := range pattern {
+		switch {
+		case escaped:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+			escaped = false
+		case r == '\\':
+			escaped = true
+		case r == '*':
+			b.WriteString(one + "*")
+		case r == '?':
+			b.WriteString(one)
+		default:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	return b.String()
+}
+
+// escapeWildcard returns the pattern that matches exactly s.
+func escapeWildcard(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(s)
+}
+
+// tokenClass is the class of token characters in RE2's words.
+const tokenClass = `\p{L}\p{Nd}_`
+
+// TextPattern returns an RE2 pattern that says the same as t, a test of a Text field with Equal or Wildcard:
+// unanchored, applied to the text folded to lower case (see Fold), it matches where t holds. It is for stores
+// that have no tokens.
+func TextPattern(t *Test) string {
+	const before, after = `(?:\A|[^` + tokenClass + `])`, `(?:\z|[^` + tokenClass + `])`
+	if t.Op == Wildcard {
+		return before + wildcardSource(t.Str, "["+tokenClass+"]") + after
+	}
+	words := make([]string, len(t.Tokens))
+	for i, w := range t.Tokens {
+		words[i] = regexp.QuoteMeta(w)
+	}
+	p := before + strings.Join(words, `[^`+tokenClass+`]+`)
+	if !t.Prefix {
+		p += after
+	}
+	return p
+}
