@@ -75,16 +75,9 @@ func (x *expander) expr(s string, inside []string) error {
 
 // escape writes the escape that s begins with and returns its length. \h is Ruby's hexadecimal digit.
 func (x *expander) escape(s string) int {
-	switch s[1] {
-	case 'h':
+	if s[1] == 'h' {
 		x.out.WriteString("[0-9a-fA-F]")
-	case '/', '\'', '"', '%', '<', '>', '@', '#', '&', '~', '`', '!', ',', ':', ';', '=', '-', '_', ' ':
-		if s[1] == '_' { // Go refuses an escaped word character
-			x.out.WriteByte('_')
-			break
-		}
-		x.out.WriteString(s[:2])
-	default:
+	} else {
 		x.out.WriteString(s[:2])
 	}
 	return 2

@@ -26,6 +26,7 @@ type Regexp struct {
 	captures []Capture
 	prefix   []byte // every match of an anchored expression begins with it
 	source   string
+	parts    parts // for Stop
 }
 
 // Compile returns a matcher that finds expr anywhere. As in Logstash, ^ and $ match at line ends, and . matches a

@@ -3,34 +3,44 @@ package grok
 import (
 	"regexp"
 	"regexp/syntax"
+	"strings"
+	"sync"
 )
+
+// parts is the expression as the list of what it is a concatenation of, made when it is first asked for.
+type parts struct {
+	once sync.Once
+	expr []string
+	lit  []string // the text of parts that are literal, else ""
+}
+
+func (p *parts) split(source string) {
+	re, err := syntax.Parse(source, syntax.Perl|syntax.DotNL)
+	if err != nil {
+		return
+	}
+	for _, sub := range flatten(re) {
+		lit := ""
+		if sub.Op == syntax.OpLiteral {
+			lit = string(sub.Rune)
+		}
+		p.expr, p.lit = append(p.expr, sub.String()), append(p.lit, lit)
+	}
+}
 
 // Stop implements Matcher: it tries the expression's beginnings, longest first, and returns the longest text that
 // the first one that matches takes.
 func (m *Regexp) Stop(b []byte) (int, string) {
-	re, err := syntax.Parse(m.source, syntax.Perl|syntax.DotNL)
-	if err != nil {
-		return 0, ""
-	}
-	parts := flatten(re)
-	for n := len(parts) - 1; n >= 0; n-- {
-		head := `\A`
-		for _, p := range parts[:n] {
-			head += "(?:" + p.String() + ")"
-		}
-		prog, err := regexp.Compile("(?s)" + head)
+	m.parts.once.Do(func() { m.parts.split(m.source) })
+	for n := len(m.parts.expr) - 1; n >= 0; n-- {
+		head := strings.Join(m.parts.expr[:n], ")(?:")
+		re, err := regexp.Compile(`(?s)\A(?:` + head + ")")
 		if err != nil {
 			continue
 		}
-		loc := prog.FindIndex(b)
-		if loc == nil {
-			continue
+		if loc := re.FindIndex(b); loc != nil {
+			return loc[1] + commonPrefix(b[loc[1]:], m.parts.lit[n]), m.parts.expr[n]
 		}
-		end := loc[1]
-		if lit := parts[n]; lit.Op == syntax.OpLiteral {
-			end += commonPrefix(b[end:], string(lit.Rune))
-		}
-		return end, parts[n].String()
 	}
 	return 0, m.source
 }

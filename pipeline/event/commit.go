@@ -7,6 +7,7 @@ type Batch struct {
 	Pages    []*Page
 	From, To []Mark
 	Gens     []Generation // those that are new or have changed their path or format
+	Seq      uint64       // decoders number the batches that they fill, to know their own pages in it; 0: not begun
 	release  []func()
 }
 

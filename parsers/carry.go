@@ -1,0 +1,92 @@
+package parsers
+
+import "github.com/saypro/veritail/pipeline/event"
+
+// maxCarried bounds the sessions that a carry remembers.
+const maxCarried = 1 << 16
+
+// A carry gives the events of a session the fields that an earlier event of the session had: PostgreSQL tells a
+// client's address once, when it connects, and only the process id afterwards.
+type carry struct {
+	spec       *carrySpec
+	now, older map[int64][]carried // two halves: when now is full it becomes older, so that the bound holds
+}
+
+type carried struct {
+	field event.Field
+	kind  event.Kind
+	str   string
+	num   int64
+	ip    event.IP
+}
+
+func newCarry(spec *carrySpec) *carry {
+	return &carry{spec: spec, now: map[int64][]carried{}}
+}
+
+// row remembers what the row tells of its session, and sets what it does not tell.
+func (c *carry) row(w *rowWriter) {
+	by := w.page.Column(c.spec.by)
+	if by == nil || w.row >= len(by.Int) || !by.Valid.Has(w.row) {
+		return
+	}
+	key := by.Int[w.row]
+	known := c.now[key]
+	if known == nil {
+		known = c.older[key]
+	}
+	if len(c.spec.start) > 0 && w.has(c.spec.start) {
+		known = nil
+	}
+	told := c.told(w)
+	if told != nil {
+		known = told
+	}
+	if told != nil || len(c.spec.start) > 0 && w.has(c.spec.start) {
+		if len(c.now) >= maxCarried/2 {
+			c.older, c.now = c.now, map[int64][]carried{}
+		}
+		c.now[key] = known
+	}
+	for _, v := range known {
+		v.set(w)
+	}
+}
+
+// told returns the carried fields that the row itself has, nil where it has none.
+func (c *carry) told(w *rowWriter) []carried {
+	var out []carried
+	for _, f := range c.spec.fields {
+		col := w.page.Column(f)
+		if col == nil || !col.Valid.Has(w.row) {
+			continue
+		}
+		v := carried{field: f, kind: col.Kind}
+		switch col.Kind {
+		case event.Keyword, event.Text:
+			v.str = string(w.page.Bytes(col.Str[w.row]))
+		case event.Address:
+			v.ip = col.IP[w.row]
+		case event.Float:
+			continue
+		default:
+			v.num = col.Int[w.row]
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (v *carried) set(w *rowWriter) {
+	if c := w.page.Column(v.field); c != nil && c.Valid.Has(w.row) {
+		return
+	}
+	switch v.kind {
+	case event.Keyword, event.Text:
+		w.page.SetStr(w.row, v.field, w.page.Arena.PutString(v.str))
+	case event.Address:
+		w.page.SetIP(w.row, v.field, v.ip)
+	default:
+		w.page.SetInt(w.row, v.field, v.num)
+	}
+}

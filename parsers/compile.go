@@ -1,0 +1,333 @@
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/parsers/grok"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// units are the capture types of durations: nanoseconds of one unit.
+var units = map[string]float64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+func (s *Set) compile(name string, ff *formatFile) (*format, error) {
+	f := &format{
+		name: name, title: ff.Title, dataset: ff.Dataset, rank: ff.Rank, names: ff.Names,
+		null: map[string]bool{"": true}, temps: map[string]int{}, within: ff.Within,
+	}
+	if f.rank == 0 {
+		f.rank = 100
+	}
+	for _, n := range ff.Null {
+		f.null[n] = true
+	}
+	for field, kind := range ff.Fields {
+		k, ok := event.KindOf(kind)
+		if !ok {
+			return nil, fmt.Errorf("fields: %q is no kind of field", kind)
+		}
+		if _, err := s.Schema.Add(field, k); err != nil {
+			return nil, fmt.Errorf("fields: %w", err)
+		}
+	}
+	steps := []func(*formatFile) error{
+		func(ff *formatFile) error { return s.compilePatterns(f, ff) },
+		func(ff *formatFile) error { return s.compileJSON(f, ff) },
+		func(ff *formatFile) error { return s.compileLookups(f, ff) },
+		func(ff *formatFile) error { return s.compileRefine(f, ff) },
+		func(ff *formatFile) error { return f.compileTime(ff.Time) },
+		func(ff *formatFile) error { return s.compileJoin(f, ff.Join) },
+		func(ff *formatFile) error { return s.compileCarry(f, ff.Carry) },
+	}
+	for _, step := range steps {
+		if err := step(ff); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	f.when, err = s.conditions(ff.When)
+	return f, err
+}
+
+func (s *Set) compilePatterns(f *format, ff *formatFile) error {
+	lib := s.library.With(ff.Patterns)
+	common, err := s.constants(ff.Set)
+	if err != nil {
+		return fmt.Errorf("set: %w", err)
+	}
+	for i, pf := range ff.Pattern {
+		p, err := s.pattern(f, lib, pf.Grok)
+		if err != nil {
+			return fmt.Errorf("pattern %d: %w", i+1, err)
+		}
+		own, err := s.constants(pf.Set)
+		if err != nil {
+			return fmt.Errorf("pattern %d: set: %w", i+1, err)
+		}
+		p.set = append(append(p.set, common...), own...)
+		f.patterns = append(f.patterns, p)
+	}
+	for i, expr := range ff.Unwrap {
+		p, err := s.pattern(f, lib, expr)
+		if err != nil {
+			return fmt.Errorf("unwrap %d: %w", i+1, err)
+		}
+		f.unwrap = append(f.unwrap, p)
+	}
+	for i, expr := range ff.Ignore {
+		m, err := lib.CompileAnchored(expr)
+		if err != nil {
+			return fmt.Errorf("ignore %d: %w", i+1, err)
+		}
+		f.ignore = append(f.ignore, m)
+	}
+	if len(f.patterns) == 0 && ff.Kind != "json" {
+		return errors.New("a format needs at least one [[pattern]]")
+	}
+	return nil
+}
+
+func (s *Set) pattern(f *format, lib *grok.Library, expr string) (*pattern, error) {
+	m, err := lib.CompileAnchored(expr)
+	if err != nil {
+		return nil, err
+	}
+	p := &pattern{match: m}
+	f.slots = max(f.slots, 2*len(m.Captures()))
+	for i, c := range m.Captures() {
+		a, err := s.assign(f, i, c)
+		if err != nil {
+			return nil, err
+		}
+		p.assigns = append(p.assigns, a)
+	}
+	return p, nil
+}
+
+// assign decides where capture i goes: a name that begins with _ is a temporary, all others are fields.
+func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
+	a := assign{slot: i, temp: -1, ip: -1, unit: 1}
+	if strings.HasPrefix(c.Name, "_") {
+		a.temp = f.temp(c.Name)
+		return a, nil
+	}
+	kind := event.Keyword
+	if unit, ok := units[c.Type]; ok {
+		kind, a.unit = event.Duration, unit
+	} else if c.Type != "" {
+		k, ok := event.KindOf(c.Type)
+		if !ok {
+			return a, fmt.Errorf("capture %s: %q is no type", c.Name, c.Type)
+		}
+		kind = k
+	}
+	field, known := s.Schema.Lookup(c.Name)
+	if !known {
+		var err error
+		if field, err = s.Schema.Add(c.Name, kind); err != nil {
+			return a, err
+		}
+	}
+	a.field, a.kind = field, s.Schema.Def(field).Kind
+	if base, ok := strings.CutSuffix(c.Name, ".address"); ok {
+		ip, err := s.Schema.Add(base+".ip", event.Address)
+		if err != nil {
+			return a, err
+		}
+		a.ip = ip
+	}
+	return a, nil
+}
+
+func (s *Set) compileRefine(f *format, ff *formatFile) error {
+	for i, rf := range ff.Refine {
+		has, err := s.conditions(rf.Has)
+		if err != nil {
+			return fmt.Errorf("refine %d: %w", i+1, err)
+		}
+		set, err := s.constants(rf.Set)
+		if err != nil {
+			return fmt.Errorf("refine %d: %w", i+1, err)
+		}
+		f.refine = append(f.refine, refinement{has, set})
+	}
+	return nil
+}
+
+// temp returns the number of the temporary called name, a new one the first time.
+func (f *format) temp(name string) int {
+	if n, ok := f.temps[name]; ok {
+		return n
+	}
+	n := len(f.temps)
+	f.temps[name] = n
+	return n
+}
+
+func (s *Set) constants(set map[string]string) ([]constant, error) {
+	names := make([]string, 0, len(set))
+	for n := range set {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	var out []constant
+	for _, n := range names {
+		c, err := s.constant(n, set[n])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func (s *Set) constant(name, value string) (constant, error) {
+	field, known := s.Schema.Lookup(name)
+	if !known {
+		var err error
+		if field, err = s.Schema.Add(name, event.Keyword); err != nil {
+			return constant{}, err
+		}
+	}
+	c := constant{id: s.consts, field: field, kind: s.Schema.Def(field).Kind, str: value}
+	s.consts++
+	var err error
+	switch c.kind {
+	case event.Keyword, event.Text:
+	case event.Int:
+		c.num, err = strconv.ParseInt(value, 10, 64)
+	case event.Bool:
+		var b bool
+		if b, err = strconv.ParseBool(value); b {
+			c.num = 1
+		}
+	default:
+		err = fmt.Errorf("a field of kind %s cannot be set", c.kind)
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s = %q: %w", name, value, err)
+	}
+	return c, nil
+}
+
+func (f *format) compileTime(tf timeFile) error {
+	if tf.From == "" {
+		if len(f.within) == 0 {
+			return errors.New("time: from names no capture; every event has a time")
+		}
+		return nil
+	}
+	temp, ok := f.temps[tf.From]
+	if !ok {
+		return fmt.Errorf("time: no pattern captures %s", tf.From)
+	}
+	if len(tf.Layouts) == 0 {
+		return errors.New("time: layouts is empty")
+	}
+	f.time = &timeParser{temp: temp, layouts: tf.Layouts}
+	return nil
+}
+
+func (s *Set) compileJoin(f *format, jf *joinFile) error {
+	if jf == nil {
+		return nil
+	}
+	j := &joinSpec{by: -1, section: -1, sections: map[string]event.Field{}, continued: []byte(jf.Continue), rest: jf.Rest,
+		wait: 2 * time.Second, maxLines: 1000, maxBytes: 1 << 20}
+	if jf.Wait != "" {
+		d, err := time.ParseDuration(jf.Wait)
+		if err != nil {
+			return fmt.Errorf("join: wait: %w", err)
+		}
+		j.wait = d
+	}
+	if jf.MaxLines > 0 {
+		j.maxLines = jf.MaxLines
+	}
+	if jf.MaxBytes > 0 {
+		j.maxBytes = jf.MaxBytes
+	}
+	for what, dst := range map[string]*int{jf.By: &j.by, jf.Section: &j.section} {
+		if what == "" {
+			continue
+		}
+		temp, ok := f.temps[what]
+		if !ok {
+			return fmt.Errorf("join: no pattern captures %s", what)
+		}
+		*dst = temp
+	}
+	for part, name := range jf.Sections {
+		field, err := s.Schema.Add(name, event.Keyword)
+		if err != nil {
+			return fmt.Errorf("join: %w", err)
+		}
+		j.sections[part] = field
+	}
+	f.join = j
+	return nil
+}
+
+func (s *Set) compileCarry(f *format, cf *carryFile) error {
+	if cf == nil {
+		return nil
+	}
+	c := &carrySpec{}
+	var ok bool
+	if c.by, ok = s.Schema.Lookup(cf.By); !ok || s.Schema.Def(c.by).Kind != event.Int {
+		return fmt.Errorf("carry: by: %q is no field of kind int", cf.By)
+	}
+	for _, name := range cf.Fields {
+		field, ok := s.Schema.Lookup(name)
+		if !ok {
+			return fmt.Errorf("carry: no pattern captures %s", name)
+		}
+		c.fields = append(c.fields, field)
+	}
+	var err error
+	if c.start, err = s.conditions(cf.Start); err != nil {
+		return fmt.Errorf("carry: start: %w", err)
+	}
+	f.carry = c
+	return nil
+}
+
+// conditions compiles field = "one|or|another", or field = "*" for any value.
+func (s *Set) conditions(m map[string]string) ([]condition, error) {
+	var out []condition
+	for name, values := range m {
+		field, ok := s.Schema.Lookup(name)
+		if !ok {
+			return nil, fmt.Errorf("unknown field %q", name)
+		}
+		c := condition{field: field, values: map[string]bool{}, any: values == "*"}
+		for _, v := range strings.Split(values, "|") {
+			c.values[v] = true
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// parseAddr parses an IP address without allocating for the error of a host name.
+func parseAddr(b []byte) (event.IP, bool) {
+	if len(b) < 2 || len(b) > 45 {
+		return event.IP{}, false
+	}
+	for _, c := range b {
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' || c == ':' || c == '.') {
+			return event.IP{}, false
+		}
+	}
+	a, err := netip.ParseAddr(string(b))
+	if err != nil {
+		return event.IP{}, false
+	}
+	return event.IPFrom(a), true
+}

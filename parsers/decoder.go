@@ -1,0 +1,315 @@
+package parsers
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"sort"
+	"time"
+
+	"github.com/saypro/veritail/parsers/join"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// Options are what a decoder is told about its generation beside the generation itself.
+type Options struct {
+	Host string         // host.name of events whose line names none
+	Zone *time.Location // of time stamps without one; nil: UTC
+	Near time.Time      // when the file was written last; stamps without a year lie before it. Zero: now
+}
+
+// A Decoder turns the lines of one generation into events; see pipeline.Decoder, which it implements.
+type Decoder struct {
+	set  *Set
+	gen  event.Generation
+	opts Options
+	auto bool    // the format may be detected, and lines that it refuses tried against others
+	own  *format // the format of the file; nil while undecided
+
+	batch *event.Batch
+	seq   uint64
+	pages map[*format]*openPage
+
+	clock  clock
+	joiner *join.Joiner[head]
+	carry  *carry
+	mark   event.Mark
+	latest int64 // the latest time of an event, µs
+
+	line    captures // of the line at hand
+	ended   captures // of a record that ends while a line is at hand
+	inner   captures // of the message
+	values  []jsonValue
+	refused *format // the other format that took a refused line last
+	stopped stopped
+}
+
+// head is what a joiner remembers of a record's first line.
+type head struct {
+	format  *format
+	pattern *pattern
+	slots   []int32
+	length  int // of the line
+}
+
+// NewDecoder returns a decoder for generation g. Its Format names the format, or is empty or "auto" to have it
+// detected from the content.
+func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
+	if err := s.Known(g.Format); err != nil {
+		return nil, err
+	}
+	if opts.Zone == nil {
+		opts.Zone = time.UTC
+	}
+	if opts.Near.IsZero() {
+		opts.Near = time.Now()
+	}
+	d := &Decoder{
+		set: s, gen: g, opts: opts, pages: map[*format]*openPage{},
+		clock: clock{zone: opts.Zone, near: opts.Near},
+		mark:  event.Mark{Gen: g.ID},
+	}
+	slots, temps := 0, 0
+	for _, f := range s.byName {
+		slots, temps = max(slots, f.slots), max(temps, len(f.temps))
+	}
+	for _, c := range []*captures{&d.line, &d.ended, &d.inner} {
+		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
+	}
+	if g.Format == "" || g.Format == "auto" {
+		d.auto = true
+	} else {
+		d.use(s.byName[g.Format])
+	}
+	return d, nil
+}
+
+// use makes f the file's format.
+func (d *Decoder) use(f *format) {
+	d.own = f
+	d.gen.Format = f.name
+	if f.join != nil {
+		d.joiner = join.New[head](f.join.maxLines, f.join.maxBytes, d.joined)
+	}
+	if f.carry != nil {
+		d.carry = newCarry(f.carry)
+	}
+}
+
+// Decode implements pipeline.Decoder.
+func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
+	d.attach(b)
+	if d.own == nil && d.auto {
+		if f := d.set.detect(d.gen.Path, block); f != nil {
+			d.use(f)
+		}
+	}
+	now := time.Now()
+	for len(block) > 0 {
+		n := bytes.IndexByte(block, '\n') + 1
+		if n == 0 {
+			n = len(block)
+		}
+		d.decodeLine(trimEOL(block[:n]), event.Span{Off: off, Len: int32(n)}, now)
+		block, off = block[n:], off+int64(n)
+	}
+	d.mark.Off = off
+	d.completePages()
+}
+
+// trimEOL takes the line ending off.
+func trimEOL(line []byte) []byte {
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	return bytes.TrimSuffix(line, []byte("\r"))
+}
+
+// decodeLine decodes one line.
+func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
+	d.mark.Lines.Read++
+	d.mark.Lines.Bytes += int64(span.Len)
+	if len(line) == 0 {
+		if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
+			return
+		}
+		d.mark.Lines.Ignored++
+		return
+	}
+	if f := d.own; f != nil {
+		if d.tryFormat(f, line, span, now) {
+			return
+		}
+	}
+	if d.auto && d.tryOthers(line, span) {
+		if d.joiner != nil {
+			d.joiner.Forget()
+		}
+		return
+	}
+	if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
+		return
+	}
+	d.unparsed(line, span, false)
+	d.stopped.sample(line)
+}
+
+// tryFormat decodes the line as one of the file's own format.
+func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Time) bool {
+	if j := f.join; j != nil && len(j.continued) > 0 && bytes.HasPrefix(line, j.continued) && d.joiner.Continue(line, span, now) {
+		return true
+	}
+	for _, m := range f.ignore {
+		if m.Match(line, d.line.slots) {
+			d.mark.Lines.Ignored++
+			return true
+		}
+	}
+	p, ok := d.match(f, line)
+	if !ok {
+		return false
+	}
+	if f.join == nil {
+		d.event(f, p, &d.line, line, []event.Span{span}, nil)
+		return true
+	}
+	d.join(f, p, line, span, now)
+	return true
+}
+
+// match finds the pattern of f that takes line; d.line (or d.values for JSON) then hold what it captured.
+func (d *Decoder) match(f *format, line []byte) (*pattern, bool) {
+	if f.json != nil {
+		return nil, d.jsonLine(f, line)
+	}
+	for _, p := range f.patterns {
+		if p.match.Match(line, d.line.slots) {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// tryOthers tries the formats that are not the file's own, the one that took a line last first.
+func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
+	try := func(f *format) bool {
+		if f == nil || f == d.own {
+			return false
+		}
+		p, ok := d.match(f, line)
+		if ok {
+			d.refused = f
+			d.event(f, p, &d.line, line, []event.Span{span}, nil)
+		}
+		return ok
+	}
+	if try(d.refused) {
+		return true
+	}
+	last := d.refused
+	for _, f := range d.set.lines {
+		if f != last && try(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// unparsed keeps a line that no format takes.
+func (d *Decoder) unparsed(line []byte, span event.Span, cut bool) {
+	op := d.pageFor(nil)
+	pg := op.page
+	i := pg.AddRow(pg.Arena.Put(line), 1, []event.Span{span})
+	pg.Unparsed.Set(i)
+	if cut {
+		pg.CutRows.Set(i)
+		d.mark.Lines.Cut++
+	}
+	pg.SetInt(i, event.FieldTime, d.timeOr(0))
+	d.mark.Lines.Unparsed++
+}
+
+// timeOr returns t, or where it is 0 the time of the event before, or when the file was written.
+func (d *Decoder) timeOr(t int64) int64 {
+	switch {
+	case t != 0:
+		return t
+	case d.latest != 0:
+		return d.latest
+	}
+	return d.opts.Near.UnixMicro()
+}
+
+// Long implements pipeline.Decoder.
+func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
+	d.attach(b)
+	if d.joiner != nil {
+		d.joiner.Forget()
+	}
+	d.mark.Lines.Read++
+	d.mark.Lines.Bytes += length
+	d.unparsed(trimEOL(head), event.Span{Off: off, Len: int32(min(length, math.MaxInt32))}, true)
+	d.mark.Off = off + length
+	d.completePages()
+}
+
+// Flush implements pipeline.Decoder.
+func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
+	d.attach(b)
+	if d.joiner != nil {
+		if final {
+			d.joiner.Drain()
+		} else {
+			d.joiner.ExpireSeen(now.Add(-d.own.join.wait))
+		}
+	}
+	if final {
+		d.latest = max(d.latest, d.mark.Low)
+		d.mark.Low = math.MaxInt64
+	}
+	d.completePages()
+}
+
+// Mark implements pipeline.Decoder.
+func (d *Decoder) Mark() event.Mark {
+	m := d.mark
+	m.Low = max(m.Low, d.latest)
+	if d.joiner == nil {
+		return m
+	}
+	low := d.latest
+	d.joiner.Open(func(r *join.Record[head]) {
+		m.Open = append(m.Open, r.Spans...)
+		m.Lines.Read -= int64(r.Lines)
+		m.Lines.Bytes -= r.Bytes
+		low = min(low, r.First)
+	})
+	sort.Slice(m.Open, func(i, j int) bool { return m.Open[i].Off < m.Open[j].Off })
+	if d.mark.Low != math.MaxInt64 {
+		m.Low = max(d.mark.Low, low)
+		d.mark.Low = m.Low
+	}
+	return m
+}
+
+// Resume implements pipeline.Decoder: the lines of the open spans are read again.
+func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
+	d.mark = event.Mark{Gen: d.gen.ID, Off: m.Off, Lines: m.Lines}
+	now := time.Now()
+	for _, s := range m.Open {
+		text, err := read(s)
+		if err != nil {
+			return fmt.Errorf("read the open record at %d again: %w", s.Off, err)
+		}
+		if d.joiner == nil {
+			return fmt.Errorf("the mark of %s holds open records, but format %q has none", d.gen.Path, d.gen.Format)
+		}
+		for off := s.Off; len(text) > 0; {
+			n := bytes.IndexByte(text, '\n') + 1
+			if n == 0 {
+				n = len(text)
+			}
+			d.decodeLine(trimEOL(text[:n]), event.Span{Off: off, Len: int32(n)}, now)
+			text, off = text[n:], off+int64(n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package parsers
+
+import (
+	"bytes"
+	"strings"
+)
+
+// sampleLines bounds the lines that detection looks at.
+const sampleLines = 100
+
+// detect returns the format that takes the most lines of the sample; of several, one whose words stand in the path,
+// then the one of the lowest rank. It returns nil if none takes any.
+func (s *Set) detect(path string, sample []byte) *format {
+	lines := sampleOf(sample)
+	var best *format
+	bestLines, bestNamed := 0, false
+	d := &Decoder{set: s}
+	for _, f := range s.lines {
+		d.line.slots = make([]int32, f.slots)
+		n := 0
+		for _, line := range lines {
+			if _, ok := d.match(f, line); ok {
+				n++
+			}
+		}
+		named := f.namedBy(path)
+		if n > bestLines || n == bestLines && n > 0 && named && !bestNamed {
+			best, bestLines, bestNamed = f, n, named
+		}
+	}
+	return best
+}
+
+// sampleOf returns the first lines that are not empty.
+func sampleOf(block []byte) [][]byte {
+	var lines [][]byte
+	for len(block) > 0 && len(lines) < sampleLines {
+		line, rest, _ := bytes.Cut(block, []byte("\n"))
+		if line = trimEOL(line); len(line) > 0 {
+			lines = append(lines, line)
+		}
+		block = rest
+	}
+	return lines
+}
+
+// namedBy reports whether one of the format's words stands in the path.
+func (f *format) namedBy(path string) bool {
+	path = strings.ToLower(path)
+	for _, n := range f.names {
+		if strings.Contains(path, n) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,76 @@
+package parsers
+
+// formatFile is a file of configs/formats: how the lines of one kind of log become events. The documentation of the
+// keys is in docs/formats.md.
+type formatFile struct {
+	Title    string            `toml:"title"`
+	Dataset  string            `toml:"dataset"`  // event.dataset where the source names none
+	Kind     string            `toml:"kind"`     // "grok" (default) or "json"
+	Rank     int               `toml:"rank"`     // of formats that fit a sample equally well, the lowest wins; default 100
+	Names    []string          `toml:"names"`    // words in a path that speak for this format
+	Within   []string          `toml:"within"`   // reads the message of these formats instead of lines
+	When     map[string]string `toml:"when"`     // only of events with these values
+	Null     []string          `toml:"null"`     // captures that mean "nothing"
+	Ignore   []string          `toml:"ignore"`   // grok of lines that are no event
+	Unwrap   []string          `toml:"unwrap"`   // grok tried on the message first, to take off a wrapper
+	Fields   map[string]string `toml:"fields"`   // kinds of fields that are not keywords
+	Patterns map[string]string `toml:"patterns"` // grok patterns of this file
+	Set      map[string]string `toml:"set"`      // constant fields
+	Time     timeFile          `toml:"time"`
+	Pattern  []patternFile     `toml:"pattern"`
+	Lookup   []lookupFile      `toml:"lookup"`
+	Refine   []refineFile      `toml:"refine"`
+	Join     *joinFile         `toml:"join"`
+	Carry    *carryFile        `toml:"carry"`
+	JSON     *jsonFile         `toml:"json"`
+}
+
+type patternFile struct {
+	Grok string            `toml:"grok"`
+	Set  map[string]string `toml:"set"`
+}
+
+// timeFile says which capture is the time stamp and how it is written: layouts of Go's time package, or one of
+// unix, unix_ms, unix_ns.
+type timeFile struct {
+	From    string   `toml:"from"`
+	Layouts []string `toml:"layouts"`
+}
+
+// lookupFile translates a captured value: table["404"] or, for a value's beginning, table["4*"].
+type lookupFile struct {
+	From  string            `toml:"from"`
+	To    string            `toml:"to"`
+	Table map[string]string `toml:"table"`
+}
+
+// refineFile sets fields of events that have all of the values of has: "a|b" is one of them, "*" any.
+type refineFile struct {
+	Has map[string]string `toml:"has"`
+	Set map[string]string `toml:"set"`
+}
+
+// joinFile says which lines belong together.
+type joinFile struct {
+	By       string            `toml:"by"`       // records are kept apart by this capture; empty: one at a time
+	Section  string            `toml:"section"`  // the capture that names a line's part of its record
+	Sections map[string]string `toml:"sections"` // part → field; lines of these parts join the open record
+	Continue string            `toml:"continue"` // lines with this beginning belong to the line before
+	Rest     bool              `toml:"rest"`     // lines that no pattern takes belong to the line before
+	Wait     string            `toml:"wait"`     // a record ends when its log has gone on for so long; default 2s
+	MaxLines int               `toml:"max_lines"`
+	MaxBytes int               `toml:"max_bytes"`
+}
+
+// carryFile says which fields of one event hold for the later events of the same session.
+type carryFile struct {
+	By     string            `toml:"by"`
+	Fields []string          `toml:"fields"`
+	Start  map[string]string `toml:"start"` // an event with these values begins a session: what was carried is dropped
+}
+
+// jsonFile maps keys of JSON objects, dotted where they are nested, to fields; the first key that is there wins.
+type jsonFile struct {
+	Map     map[string][]string `toml:"map"`
+	Require []string            `toml:"require"` // an object without one of these fields is no event of this format
+}

@@ -1,0 +1,195 @@
+// Package parsers turns the lines of log files into events, as the format files of configs/formats say.
+//
+// It stands second in the flow: sources hand it blocks of whole lines, and it appends pages of events to a batch.
+// A format is data; nothing here knows a format by name. Set holds the compiled formats and is safe for concurrent
+// use; a Decoder belongs to one generation of one file and one goroutine.
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers/grok"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A Set is the formats of a configuration, compiled.
+type Set struct {
+	Schema  *event.Schema
+	lines   []*format // those that read lines, by rank and name
+	byName  map[string]*format
+	inner   []*format // those that read messages of others, by rank and name
+	pool    pagePool
+	consts  int // number of constants in all formats
+	library *grok.Library
+}
+
+// A format is one compiled format file.
+type format struct {
+	name, title, dataset string
+	rank                 int
+	names                []string
+	null                 map[string]bool
+	ignore               []grok.Matcher
+	unwrap               []*pattern
+	patterns             []*pattern
+	lookups              []lookup
+	refine               []refinement
+	time                 *timeParser
+	join                 *joinSpec
+	carry                *carrySpec
+	json                 *jsonSpec
+	temps                map[string]int // captures that are no field: _name
+	within               []string
+	inner                []*format // those that read messages of this one
+	when                 []condition
+	slots                int
+}
+
+type pattern struct {
+	match   grok.Matcher
+	assigns []assign
+	set     []constant
+}
+
+// An assign moves one capture into a field or a temporary.
+type assign struct {
+	slot  int
+	temp  int         // ≥ 0: a temporary, not a field
+	field event.Field // the field
+	ip    event.Field // for name.address: name.ip, set instead where the text is an address; else -1
+	kind  event.Kind
+	unit  float64 // durations: nanoseconds of one unit; else 1
+}
+
+// A constant is a field that always has the same value; id numbers it among all constants of the set.
+type constant struct {
+	id    int
+	field event.Field
+	kind  event.Kind
+	str   string
+	num   int64
+}
+
+// A condition holds for events that have one of the values, or any value.
+type condition struct {
+	field  event.Field
+	values map[string]bool
+	any    bool
+}
+
+// A refinement sets fields of events that have certain values.
+type refinement struct {
+	has []condition
+	set []constant
+}
+
+type joinSpec struct {
+	by, section int // temporaries or slots resolved per pattern: index into format.temps
+	sections    map[string]event.Field
+	continued   []byte
+	rest        bool
+	wait        time.Duration
+	maxLines    int
+	maxBytes    int
+}
+
+type carrySpec struct {
+	by     event.Field
+	fields []event.Field
+	start  []condition
+}
+
+// Load compiles the formats of fsys (folders formats and patterns). Every mistake is reported, each with its file.
+func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
+	lib, err := grok.LoadLibrary(fsys, "patterns")
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Glob(fsys, "formats/*.toml")
+	if err != nil {
+		return nil, fmt.Errorf("list formats: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no formats: the folder formats holds no .toml file")
+	}
+	s := &Set{Schema: schema, byName: map[string]*format{}, library: lib}
+	var errs []error
+	for _, file := range files {
+		var ff formatFile
+		if err := configs.Decode(fsys, file, &ff); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f, err := s.compile(strings.TrimSuffix(path.Base(file), ".toml"), &ff)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		s.byName[f.name] = f
+		if len(f.within) > 0 {
+			s.inner = append(s.inner, f)
+		} else {
+			s.lines = append(s.lines, f)
+		}
+	}
+	for _, list := range [][]*format{s.lines, s.inner} {
+		sort.SliceStable(list, func(i, j int) bool {
+			if list[i].rank != list[j].rank {
+				return list[i].rank < list[j].rank
+			}
+			return list[i].name < list[j].name
+		})
+	}
+	for _, f := range s.lines {
+		for _, in := range s.inner {
+			if in.reads(f.name) {
+				f.inner = append(f.inner, in)
+			}
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// reads reports whether f reads messages of the format called name.
+func (f *format) reads(name string) bool {
+	for _, w := range f.within {
+		if ok, err := path.Match(w, name); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Library returns the grok patterns of the configuration.
+func (s *Set) Library() *grok.Library { return s.library }
+
+// Formats returns the names of the formats that read lines, sorted.
+func (s *Set) Formats() []string {
+	var names []string
+	for _, f := range s.lines {
+		names = append(names, f.name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Known returns an error that names the nearest format if there is none called name; "" and auto mean detection.
+func (s *Set) Known(name string) error {
+	if name == "" || name == "auto" {
+		return nil
+	}
+	if f := s.byName[name]; f != nil && len(f.within) == 0 {
+		return nil
+	}
+	if near := configs.Nearest(name, s.Formats()); near != "" {
+		return fmt.Errorf("unknown format %q; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("unknown format %q; there are %s", name, strings.Join(s.Formats(), ", "))
+}

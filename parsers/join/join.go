@@ -1,0 +1,207 @@
+// Package join puts the lines of a record together: lines that follow each other, and lines of several sessions that
+// interleave in one file.
+//
+// It stands between source and parser. It knows lines, keys and bounds, and nothing of formats: the decoder decides
+// which line begins a record, which joins one, and which continues the line before.
+package join
+
+import (
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// maxOpen bounds the records that may be open at once; the one that waits longest is ended first.
+const maxOpen = 4096
+
+// A Part is a section of a record's text: Raw[From:To], which belongs to a field.
+type Part struct {
+	Field    event.Field
+	From, To int
+}
+
+// A Record is a record while its lines arrive. Head is what the decoder wants to remember of its first line.
+type Record[T any] struct {
+	Key     string
+	Head    T
+	Raw     []byte // the lines joined by '\n'
+	Spans   []event.Span
+	Lines   int32
+	Bytes   int64 // of the lines in the file, line endings included
+	Cut     bool  // it passed a bound; what came later is counted in Lines and Spans but not kept in Raw
+	MainEnd int   // end of the first line and its continuations in Raw
+	Parts   []Part
+	First   int64 // log time of its first line, µs
+	Last    int64 // log time of its last line that had one, µs
+	Seen    time.Time
+}
+
+// A Joiner holds the open records of one generation. It is used by one goroutine.
+type Joiner[T any] struct {
+	maxLines int32
+	maxBytes int
+	done     func(*Record[T])
+	open     map[string]*Record[T]
+	order    []*Record[T] // in the order in which they began; may hold ended ones (Lines is 0)
+	last     *Record[T]   // the record of the line before, if it is open
+	ended    []*Record[T] // records that order may still hold
+	free     []*Record[T]
+	expired  int64 // the time up to which Expire has looked
+}
+
+// New returns a joiner that calls done with each record that has ended. The record may be used until done returns.
+func New[T any](maxLines, maxBytes int, done func(*Record[T])) *Joiner[T] {
+	return &Joiner[T]{maxLines: int32(maxLines), maxBytes: maxBytes, done: done, open: map[string]*Record[T]{}}
+}
+
+// Start begins a record; an open one of the same key ends.
+func (j *Joiner[T]) Start(key []byte, line []byte, span event.Span, t int64, now time.Time) *Record[T] {
+	if r := j.open[string(key)]; r != nil {
+		j.end(r)
+	}
+	if len(j.open) >= maxOpen || len(j.ended) >= maxOpen {
+		j.compact()
+	}
+	if len(j.open) >= maxOpen {
+		j.end(j.order[0])
+	}
+	r := j.take()
+	r.Key = string(key)
+	r.First = t
+	j.open[r.Key] = r
+	j.order = append(j.order, r)
+	j.add(r, line, span, t, now)
+	r.MainEnd = len(r.Raw)
+	return r
+}
+
+// Attach adds a line to the open record of key as a part of its own, whose text begins at from in the line. It
+// reports false where no record of the key is open.
+func (j *Joiner[T]) Attach(key []byte, field event.Field, line []byte, from int, span event.Span, t int64, now time.Time) bool {
+	r := j.open[string(key)]
+	if r == nil {
+		return false
+	}
+	at := len(r.Raw) + 1
+	j.add(r, line, span, t, now)
+	if at+from <= len(r.Raw) {
+		r.Parts = append(r.Parts, Part{field, at + from, len(r.Raw)})
+	}
+	return true
+}
+
+// Continue adds a line to the record of the line before. It reports false where that record is not open.
+func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
+	r := j.last
+	if r == nil {
+		return false
+	}
+	j.add(r, line, span, r.Last, now)
+	if n := len(r.Parts); n > 0 {
+		r.Parts[n-1].To = len(r.Raw)
+	} else {
+		r.MainEnd = len(r.Raw)
+	}
+	return true
+}
+
+// add appends a line to r, within the bounds.
+func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now time.Time) {
+	j.last = r
+	r.Lines++
+	r.Bytes += int64(span.Len)
+	r.Last, r.Seen = max(r.Last, t), now
+	if n := len(r.Spans); n > 0 && r.Spans[n-1].End() == span.Off && int64(r.Spans[n-1].Len)+int64(span.Len) < 1<<30 {
+		r.Spans[n-1].Len += span.Len
+	} else {
+		r.Spans = append(r.Spans, span)
+	}
+	if r.Lines > j.maxLines || len(r.Raw)+len(line) >= j.maxBytes {
+		r.Cut = true
+		return
+	}
+	if r.Lines > 1 {
+		r.Raw = append(r.Raw, '\n')
+	}
+	r.Raw = append(r.Raw, line...)
+}
+
+// Forget makes the next continuation line belong to no record: a line that is none of this joiner's came between.
+func (j *Joiner[T]) Forget() { j.last = nil }
+
+// Expire ends the records whose last line is older than before, by the log's time. It looks again only when before
+// has grown by a quarter of a second, so that it may be called for every line.
+func (j *Joiner[T]) Expire(before int64) {
+	if before < j.expired+250_000 {
+		return
+	}
+	j.expired = before
+	j.expire(func(r *Record[T]) bool { return r.Last < before })
+}
+
+// ExpireSeen ends the records whose last line was read before t.
+func (j *Joiner[T]) ExpireSeen(t time.Time) {
+	j.expire(func(r *Record[T]) bool { return r.Seen.Before(t) })
+}
+
+// Drain ends all records.
+func (j *Joiner[T]) Drain() { j.expire(func(*Record[T]) bool { return true }) }
+
+// expire ends the records of which old says so, in the order in which they began.
+func (j *Joiner[T]) expire(old func(*Record[T]) bool) {
+	if len(j.open) == 0 {
+		return
+	}
+	j.compact()
+	for _, r := range j.order {
+		if r.Lines > 0 && old(r) {
+			j.end(r)
+		}
+	}
+	j.compact()
+}
+
+// compact drops ended records from the order.
+func (j *Joiner[T]) compact() {
+	kept := j.order[:0]
+	for _, r := range j.order {
+		if j.open[r.Key] == r && r.Lines > 0 {
+			kept = append(kept, r)
+		}
+	}
+	clear(j.order[len(kept):])
+	j.order = kept
+	j.free = append(j.free, j.ended...)
+	j.ended = j.ended[:0]
+}
+
+func (j *Joiner[T]) end(r *Record[T]) {
+	delete(j.open, r.Key)
+	if j.last == r {
+		j.last = nil
+	}
+	j.done(r)
+	r.Lines = 0
+	j.ended = append(j.ended, r)
+}
+
+func (j *Joiner[T]) take() *Record[T] {
+	n := len(j.free)
+	if n == 0 {
+		return &Record[T]{}
+	}
+	r := j.free[n-1]
+	j.free = j.free[:n-1]
+	*r = Record[T]{Raw: r.Raw[:0], Spans: r.Spans[:0], Parts: r.Parts[:0]}
+	return r
+}
+
+// Len returns the number of open records.
+func (j *Joiner[T]) Len() int { return len(j.open) }
+
+// Open calls f with every open record.
+func (j *Joiner[T]) Open(f func(*Record[T])) {
+	for _, r := range j.open {
+		f(r)
+	}
+}

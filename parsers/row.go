@@ -1,0 +1,144 @@
+package parsers
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A rowWriter sets the fields of one row of a page.
+type rowWriter struct {
+	page *event.Page
+	row  int
+	null map[string]bool
+	pc   *pageConsts
+	num  [24]byte
+}
+
+// pageConsts holds where a page's arena has the set's constants.
+type pageConsts struct {
+	at    []event.Str
+	known []bool
+}
+
+// assign moves the captures of a match into fields and temporaries. text are the bytes that were matched, which
+// lie in the arena at base.
+func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int32, temps [][]byte) {
+	for i := range p.assigns {
+		a := &p.assigns[i]
+		from, to := slots[2*a.slot], slots[2*a.slot+1]
+		if from < 0 || from == to {
+			continue
+		}
+		if a.temp >= 0 {
+			temps[a.temp] = text[from:to]
+			continue
+		}
+		w.set(a, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
+	}
+	for i := range p.set {
+		w.constant(&p.set[i])
+	}
+}
+
+// set sets one field from its text and reports whether the text fits the field's kind. A text that means nothing
+// is no value.
+func (w *rowWriter) set(a *assign, s event.Str) bool {
+	p := w.page
+	text := p.Bytes(s)
+	if w.null[string(text)] {
+		return true
+	}
+	if a.ip >= 0 {
+		if ip, ok := parseAddr(text); ok {
+			p.SetIP(w.row, a.ip, ip)
+			return true
+		}
+	}
+	switch a.kind {
+	case event.Keyword, event.Text:
+		p.SetStr(w.row, a.field, s)
+	case event.Int:
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		if err != nil {
+			return false
+		}
+		p.SetInt(w.row, a.field, n)
+	case event.Duration:
+		x, err := strconv.ParseFloat(string(text), 64)
+		if err != nil || math.IsNaN(x) || math.Abs(x*a.unit) > math.MaxInt64/2 {
+			return false
+		}
+		p.SetInt(w.row, a.field, int64(math.Round(x*a.unit)))
+	case event.Float:
+		x, err := strconv.ParseFloat(string(text), 64)
+		if err != nil {
+			return false
+		}
+		p.SetFloat(w.row, a.field, x)
+	case event.Address:
+		ip, ok := parseAddr(text)
+		if !ok {
+			return false
+		}
+		p.SetIP(w.row, a.field, ip)
+	case event.Bool:
+		b, err := strconv.ParseBool(string(text))
+		if err != nil {
+			return false
+		}
+		p.SetInt(w.row, a.field, int64(map[bool]int{true: 1}[b]))
+	default:
+		return false
+	}
+	return true
+}
+
+// constant sets a constant field; its text is put into the page's arena once.
+func (w *rowWriter) constant(c *constant) {
+	switch c.kind {
+	case event.Keyword, event.Text:
+		if !w.pc.known[c.id] {
+			w.pc.at[c.id], w.pc.known[c.id] = w.page.Arena.PutString(c.str), true
+		}
+		w.page.SetStr(w.row, c.field, w.pc.at[c.id])
+	default:
+		w.page.SetInt(w.row, c.field, c.num)
+	}
+}
+
+// has reports whether the row has one of the values that each condition allows.
+func (w *rowWriter) has(conds []condition) bool {
+	for i := range conds {
+		text := w.fieldText(conds[i].field)
+		if text == nil || !conds[i].any && !conds[i].values[string(text)] {
+			return false
+		}
+	}
+	return true
+}
+
+// text returns the text of a Keyword or Text field of the row.
+func (w *rowWriter) text(f event.Field) (event.Str, bool) {
+	c := w.page.Column(f)
+	if c == nil || w.row >= len(c.Str) || !c.Valid.Has(w.row) {
+		return event.Str{}, false
+	}
+	return c.Str[w.row], true
+}
+
+// fieldText returns the text of a field of the row, nil where it has none.
+func (w *rowWriter) fieldText(f event.Field) []byte {
+	c := w.page.Column(f)
+	if c == nil || !c.Valid.Has(w.row) {
+		return nil
+	}
+	switch c.Kind {
+	case event.Keyword, event.Text:
+		return w.page.Bytes(c.Str[w.row])
+	case event.Int:
+		return strconv.AppendInt(w.num[:0], c.Int[w.row], 10)
+	}
+	return nil
+}
