@@ -1,0 +1,140 @@
+package kpi
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Text writes v as the product shows numbers: thousands with a comma, true minus, a space before the unit; "–" for
+// NaN.
+func Text(v float64, decimals int, unit string) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "–"
+	}
+	s := strconv.FormatFloat(math.Abs(v), 'f', decimals, 64)
+	whole, frac, _ := strings.Cut(s, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if frac != "" {
+		whole += "." + frac
+	}
+	if v < 0 && strings.Trim(s, "0.") != "" {
+		whole = "−" + whole
+	}
+	if unit != "" {
+		whole += " " + unit
+	}
+	return whole
+}
+
+// words fills in the texts of a figure whose numbers are there.
+func (d *Definition) words(f *Figure, days float64) {
+	f.Target, f.Actual, f.Previous, f.Change = "–", string(NotMeasured), "–", "–"
+	if !math.IsNaN(f.Bound) {
+		sign := "≤ "
+		if d.Min != nil {
+			sign = "≥ "
+		}
+		if d.Max != nil && f.Bound == 0 {
+			sign = ""
+		}
+		f.Target = sign + Text(f.Bound, max(d.Decimals, needed(f.Bound)), d.Unit)
+	}
+	if f.Measured() {
+		f.Actual = d.exact(f.Value, days)
+		f.Detail = d.detail(f)
+	} else if f.Whole > 0 && d.Field != "" {
+		f.Detail = Text(float64(f.Whole), 0, "") + " events, none with " + d.Field
+	}
+	if !math.IsNaN(f.Before) {
+		f.Previous = d.exact(f.Before, days)
+		f.Change = d.change(f)
+	}
+	f.Comment = map[Status]string{Green: d.Comment.Green, Yellow: d.Comment.Yellow, Red: d.Comment.Red, NotMeasured: d.Comment.NotMeasured}[f.Status]
+}
+
+// exact writes v with the KPI's decimals, or more where rounding would move it to another status: 1.004 % is no
+// 1.00 % when the target is 1 %.
+func (d *Definition) exact(v, days float64) string {
+	for n := d.Decimals; n < 6; n++ {
+		shown, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', n, 64), 64)
+		if err == nil && d.status(shown, days) == d.status(v, days) {
+			return Text(v, n, d.Unit)
+		}
+	}
+	return Text(v, 6, d.Unit)
+}
+
+// needed returns the decimals that v, a bound somebody wrote, has.
+func needed(v float64) int {
+	_, frac, _ := strings.Cut(strconv.FormatFloat(v, 'f', -1, 64), ".")
+	return min(len(frac), 6)
+}
+
+func (d *Definition) detail(f *Figure) string {
+	switch {
+	case d.Kind == Ratio:
+		what := ""
+		if d.Lines {
+			what = " lines"
+		}
+		return Text(float64(f.Part), 0, "") + " of " + Text(float64(f.Whole), 0, "") + what
+	case d.Kind == Average || d.Kind == P95:
+		if f.Part < f.Whole {
+			return fmt.Sprintf("%s of %s events tell it", Text(float64(f.Part), 0, ""), Text(float64(f.Whole), 0, ""))
+		}
+		return "of " + Text(float64(f.Part), 0, "") + " events"
+	}
+	var terms []string
+	rest := int64(0)
+	for i, t := range f.ByRule {
+		if i < 4 {
+			terms = append(terms, t.Name+" "+Text(float64(t.N), 0, ""))
+		} else {
+			rest += t.N
+		}
+	}
+	if rest > 0 {
+		terms = append(terms, "others "+Text(float64(rest), 0, ""))
+	}
+	return strings.Join(terms, ", ")
+}
+
+func (d *Definition) change(f *Figure) string {
+	if !f.Measured() {
+		return "–"
+	}
+	diff := f.Value - f.Before
+	unit := d.Unit
+	if unit == "%" {
+		unit = "pt" // percentage points: a change of a share is no share of it
+	}
+	s := Text(diff, d.Decimals, unit)
+	switch {
+	case strings.Trim(strings.TrimSuffix(s, unit), "0. ") == "":
+		return "same"
+	case diff > 0:
+		return "+" + s
+	}
+	return s
+}
+
+// MarshalJSON writes a figure as summaries and the console's API give it; value is null where it was not measured.
+func (f Figure) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Title  string   `json:"title"`
+		Value  *float64 `json:"value"`
+		Unit   string   `json:"unit"`
+		Target string   `json:"target"`
+		Status Status   `json:"status"`
+		Detail string   `json:"detail,omitempty"`
+	}{Title: f.Title, Unit: f.Unit, Target: f.Target, Status: f.Status, Detail: f.Detail}
+	if f.Measured() {
+		out.Value = &f.Value
+	}
+	return json.Marshal(out)
+}
