@@ -1,0 +1,104 @@
+// Package console is Veritail's web console: overview, findings, event search and sources, rendered on the server.
+//
+// It stands behind the store and beside the way a line goes: it reads a storage.Reader and the daemon's status,
+// and nothing waits for it. Every page is plain HTML that works without script; a small script of its own renews
+// the live parts and gives keys. Whatever comes from a log line is hostile: it is escaped by html/template, and
+// control and direction characters are made visible before a page leaves (see text.go).
+package console
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/chart"
+	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+)
+
+// Config is what a console is made of. Reader, Schema and Status are required.
+type Config struct {
+	Reader  storage.Reader
+	Schema  *event.Schema    // the fields that queries may name
+	KPIs    []kpi.Definition // the key figures of the overview
+	Status  func() Status    // what the daemon does now; called for every page, from any goroutine
+	Report  http.Handler     // answers /reports/daily; nil: there is no link to it
+	Site    string           // the name of this machine as shown under the product's name
+	Hosts   []string         // names the console may be asked by, beside localhost and loopback addresses
+	Version string
+	Log     *slog.Logger     // nil: slog.Default
+	Now     func() time.Time // nil: time.Now
+}
+
+// answerIn bounds the time that a page may take to read the store.
+const answerIn = 15 * time.Second
+
+type server struct {
+	Config
+	pages pages
+}
+
+// New returns the console's handler. It is safe for concurrent use and keeps no state between requests.
+func New(c Config) (http.Handler, error) {
+	if c.Reader == nil || c.Schema == nil || c.Status == nil {
+		return nil, errors.New("console: a reader, a schema and a status are required")
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	p, err := parsePages()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{c, p}
+	static, err := fs.Sub(files, "static")
+	if err != nil {
+		return nil, fmt.Errorf("console: static files: %w", err)
+	}
+
+	r := chi.NewRouter()
+	r.Use(guard(c.Hosts), setTheme)
+	r.NotFound(s.page("", s.notFound))
+	r.Get("/", s.page("overview", s.overview))
+	r.Get("/findings", s.page("findings", s.findings))
+	r.Get("/findings/{id}", s.page("finding", s.finding))
+	r.Get("/search", s.page("search", s.search))
+	r.Get("/sources", s.page("sources", s.sources))
+	r.Get("/keys", s.page("keys", s.keys))
+	r.Get("/live/overview", s.page("live-overview", s.overview))
+	r.Get("/live/strip", s.page("live-strip", s.keys))
+	r.Handle("/static/*", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
+	r.Get("/chart.css", chartCSS)
+	if c.Report != nil {
+		r.Handle("/reports/daily", c.Report)
+	}
+	return r, nil
+}
+
+// view is the one place that says what the reader of a page may see. Roles come here.
+func (s *server) view(*http.Request) access.View { return access.All() }
+
+// cached lets the browser keep static files for an hour; a new version is another process with other pages.
+func cached(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=3600")
+		h.ServeHTTP(w, r)
+	})
+}
+
+func chartCSS(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "max-age=3600")
+	io.WriteString(w, chart.CSS) //nolint:errcheck // the reader has gone
+}

@@ -1,0 +1,227 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// overviewPage is what the overview shows: the answer first, then what it rests on.
+type overviewPage struct {
+	Lead, Rest string // the answer, and where to begin
+	Range      string
+	Tiles      []tile
+	Fill       []struct{} // empty cells that complete the last row of tiles
+	Greens     string     // what phones say in place of the Green tiles
+	Urgent     []findingRow
+	UrgentSum  string
+	Newest     []findingRow
+	Wide, Slim template.HTML // events by data set
+	Datasets   int
+	Balance    balance
+	Elsewhere  *elsewhere
+	Empty      bool // nothing is followed and nothing is stored
+	Refused    []Source
+	Findings   string
+	Severe     string
+	Sources    string
+	Unparsed   string
+	Problem    string
+}
+
+// elsewhere says that another site has events while this one has none.
+type elsewhere struct {
+	Site, URL string
+	Events    int64
+}
+
+// A tile is one key figure.
+type tile struct {
+	kpi.Figure
+	Class       string
+	Value, Tail string // the number and its unit
+	URL         string
+	Spark       template.HTML
+}
+
+func (s *server) overview(ctx context.Context, r *request) (answer, error) {
+	d, err := s.readOverview(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	p := overviewPage{
+		Range:    "Today, 00:00–" + r.now.Format("15:04") + " UTC",
+		Balance:  sum(r.status.Sources, r.site),
+		Findings: r.to("/findings"), Severe: r.to("/findings", "severity", "high+"), Sources: r.to("/sources"),
+		Unparsed: r.search("veritail.unparsed:true", 0, 0),
+		Problem:  r.status.Problem,
+	}
+	p.Tiles = s.tiles(r, d.figures)
+	p.Greens = greens(p.Tiles)
+	for n := len(p.Tiles); n%4 != 0; n++ {
+		p.Fill = append(p.Fill, struct{}{})
+	}
+	urgent := collapse(d.severe)
+	p.UrgentSum = fmt.Sprintf("%s in 24 h, most urgent first", number(int64(len(d.severe))))
+	if len(d.severe) == severeLimit {
+		p.UrgentSum = fmt.Sprintf("the %d newest, most urgent first", severeLimit)
+	}
+	p.Urgent = rows(r, urgent[:min(len(urgent), 5)])
+	p.Newest = rows(r, single(d.newest))
+	p.Lead, p.Rest = lead(p.Tiles, urgent)
+	p.Wide, p.Slim = multiples(d.datasets, 466), multiples(d.datasets, 342)
+	p.Datasets = len(d.datasets)
+	p.Elsewhere = d.elsewhere
+	for _, src := range ofSite(r.status.Sources, r.site) {
+		if src.State == Unreadable || src.State == Failing {
+			p.Refused = append(p.Refused, src)
+		}
+	}
+	p.Empty = p.Balance.Files == 0 && p.Balance.Lines.Read == 0 && len(d.datasets) == 0 && len(d.newest) == 0 && d.elsewhere == nil
+	return answer{Title: "Overview", Live: r.to("/live/overview"), Body: p}, nil
+}
+
+// tiles puts the worst figures first and those without a measure last.
+func (s *server) tiles(r *request, figures []kpi.Figure) []tile {
+	var out []tile
+	for _, want := range []kpi.Status{kpi.Red, kpi.Yellow, kpi.Green, kpi.NoTarget, kpi.NotMeasured} {
+		for i, f := range figures {
+			if f.Status != want {
+				continue
+			}
+			t := tile{Figure: f, Class: statusClass(f.Status), Spark: spark(f), URL: s.lines(r, s.KPIs[i])}
+			t.Value, t.Tail, _ = strings.Cut(f.Actual, " ")
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// lines returns the address of the lines that a figure counts, today.
+func (s *server) lines(r *request, d kpi.Definition) string {
+	if len(d.Rules) > 0 {
+		return r.to("/findings", "rule", strings.Join(d.Rules, ","))
+	}
+	q := d.From
+	if d.Where != "" {
+		q = both(bracket(d.From), bracket(d.Where))
+	}
+	return r.search(q, midnight(r.now).UnixMicro(), 0)
+}
+
+// bracket keeps the parts of a joined query together.
+func bracket(q string) string {
+	if strings.Contains(q, " ") {
+		return "(" + q + ")"
+	}
+	return q
+}
+
+func midnight(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// lead answers first: how the figures stand, and what to look at.
+func lead(tiles []tile, urgent []group) (string, string) {
+	n := map[kpi.Status]int{}
+	for _, t := range tiles {
+		n[t.Status]++
+	}
+	targets := n[kpi.Red] + n[kpi.Yellow] + n[kpi.Green]
+	var answer string
+	switch {
+	case targets == 0:
+		answer = "No key figure has been measured yet today."
+	case n[kpi.Red] > 0 && n[kpi.Yellow] > 0:
+		answer = fmt.Sprintf("%d of %d key figures are Red, %d Yellow.", n[kpi.Red], targets, n[kpi.Yellow])
+	case n[kpi.Red] > 0:
+		answer = fmt.Sprintf("%d of %d key figures %s Red.", n[kpi.Red], targets, areIs(n[kpi.Red]))
+	case n[kpi.Yellow] > 0:
+		answer = fmt.Sprintf("%d of %d key figures %s Yellow, none is Red.", n[kpi.Yellow], targets, areIs(n[kpi.Yellow]))
+	default:
+		answer = fmt.Sprintf("All %d key figures with a target are Green.", targets)
+	}
+	if len(urgent) == 0 {
+		return answer, "No critical or high finding in the last 24 hours."
+	}
+	return answer, "Start with: " + oneLine(urgent[0].newest.Title, 120) + "."
+}
+
+func areIs(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// greens names the Green figures and those without a measure, for the phone's one row.
+func greens(tiles []tile) string {
+	var green, quiet []string
+	for _, t := range tiles {
+		switch t.Class {
+		case "G":
+			green = append(green, t.Title)
+		case "N":
+			quiet = append(quiet, t.Title)
+		}
+	}
+	var parts []string
+	if len(green) > 0 {
+		parts = append(parts, fmt.Sprintf("%d Green: %s", len(green), strings.Join(green, ", ")))
+	}
+	if len(quiet) > 0 {
+		parts = append(parts, "no target or not measured: "+strings.Join(quiet, ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// A group is findings of one rule about one thing.
+type group struct {
+	newest event.Finding
+	times  int
+}
+
+// collapse puts findings of the same rule and group together, and sorts them: most severe first, then newest.
+func collapse(findings []event.Finding) []group {
+	at := map[string]int{}
+	var groups []group
+	for _, f := range findings {
+		key := f.Rule + "\x00" + of(f.Group)
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, group{newest: f})
+		}
+		groups[i].times++
+	}
+	var sorted []group
+	for _, sev := range severities {
+		for _, g := range groups {
+			if g.newest.Severity == sev {
+				sorted = append(sorted, g)
+			}
+		}
+	}
+	return sorted
+}
+
+func single(findings []event.Finding) []group {
+	groups := make([]group, len(findings))
+	for i, f := range findings {
+		groups[i] = group{f, 1}
+	}
+	return groups
+}
+
+// today is the interval of the day of now up to the end of the step that now is in, and the same of the day before.
+func today(now time.Time, step time.Duration) (period, previous query.Interval) {
+	from, to := midnight(now), now.UTC().Truncate(step).Add(step)
+	day := (24 * time.Hour).Microseconds()
+	period = query.Interval{From: from.UnixMicro(), To: to.UnixMicro()}
+	return period, query.Interval{From: period.From - day, To: period.To - day}
+}

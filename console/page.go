@@ -1,0 +1,209 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+)
+
+//go:embed static templates
+var files embed.FS
+
+type pages map[string]*template.Template
+
+// parsePages makes one set of templates per file of templates/, each with the layout and the parts.
+func parsePages() (pages, error) {
+	base, err := template.New("").Funcs(template.FuncMap{
+		"n": number, "count": count, "count64": func(n int, one, many string) string { return count(int64(n), one, many) },
+		"add": func(a, b int) int { return a + b }, "percent": percent, "lag": lag, "duration": duration, "title": title,
+		"line": func(s string) string { return oneLine(s, 300) }, "text": visible,
+	}).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, fmt.Errorf("console: parse templates: %w", err)
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("console: list templates: %w", err)
+	}
+	p := pages{}
+	for _, name := range names {
+		t, err := base.Clone()
+		if err == nil {
+			_, err = t.ParseFS(files, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("console: parse %s: %w", name, err)
+		}
+		p[name[len("templates/"):len(name)-len(".html")]] = t
+	}
+	return p, nil
+}
+
+// A request is what a page needs to know of the one who asks.
+type request struct {
+	*http.Request
+	links
+	now    time.Time
+	status Status
+}
+
+// an answer is what a page shows. Code is 200 unless set.
+type answer struct {
+	Code  int
+	Title string
+	Live  string // address of the parts that renew themselves; "" for the strip alone
+	Body  any
+}
+
+// page serves a page: it reads what the page needs, fills the template called name and sends it whole or not at
+// all. An error of reading becomes the error page.
+func (s *server) page(name string, load func(context.Context, *request) (answer, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerIn)
+		defer cancel()
+		req := &request{r, links{r.URL.Query().Get("site")}, s.Now().UTC(), s.Status()}
+		a, err := load(ctx, req)
+		page := name
+		switch {
+		case errors.Is(err, errNotFound):
+			a, _ = s.notFound(ctx, req)
+			page = ""
+		case err != nil:
+			if r.Context().Err() != nil {
+				return // the reader has gone
+			}
+			s.Log.Error("console: page", "path", r.URL.Path, "err", err)
+			a = s.failed(req, err)
+			page = "failed"
+		}
+		if page == "" {
+			page = "missing"
+		}
+		s.send(ctx, w, req, page, a)
+	}
+}
+
+func (s *server) send(ctx context.Context, w http.ResponseWriter, r *request, page string, a answer) {
+	var b bytes.Buffer
+	if err := s.pages[page].ExecuteTemplate(&b, page, s.frame(ctx, r, page, a)); err != nil {
+		s.Log.Error("console: template", "page", page, "err", err)
+		http.Error(w, "This page could not be made; the log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if a.Code != 0 {
+		w.WriteHeader(a.Code)
+	}
+	if _, err := w.Write(visibleBytes(b.Bytes())); err != nil {
+		s.Log.Debug("console: send", "path", r.URL.Path, "err", err)
+	}
+}
+
+// A frame is what the layout shows around a page.
+type frame struct {
+	Title, Theme, Live   string
+	Machine, Version     string
+	Nav                  []navItem
+	Sites                []navItem
+	Themes               []navItem
+	Strip                strip
+	Body                 any
+	Home, Keys, StripURL string
+}
+
+type navItem struct {
+	Name, Icon, URL, Count string
+	Current                bool
+}
+
+// A strip is the balance at the foot of every page.
+type strip struct {
+	balance
+	At      string
+	Site    string
+	Sources string // address of the sources
+	Problem string
+}
+
+func (s *server) frame(ctx context.Context, r *request, page string, a answer) frame {
+	b := sum(r.status.Sources, r.site)
+	f := frame{
+		Title: a.Title, Theme: theme(r.Request), Live: a.Live, Body: a.Body,
+		Machine: s.Site, Version: s.Version,
+		Home: r.to("/"), Keys: r.to("/keys"),
+		Strip: strip{b, r.status.At.UTC().Format("15:04:05"), r.site, r.to("/sources"), r.status.Problem},
+	}
+	if f.Live == "" {
+		f.Live = r.to("/live/strip")
+	}
+	if r.site != "" {
+		f.Machine = r.site + " site"
+	}
+	at := func(p string) bool { return page == p || p == "findings" && page == "finding" }
+	f.Nav = []navItem{
+		{"Overview", "o", r.to("/"), "", at("overview")},
+		{"Findings", "f", r.to("/findings"), s.waiting(ctx, r), at("findings")},
+		{"Search", "s", r.to("/search"), "", at("search")},
+		{"Sources", "w", r.to("/sources"), number(int64(len(ofSite(r.status.Sources, r.site)))), at("sources")},
+	}
+	if s.Report != nil {
+		f.Nav = slices.Insert(f.Nav, 3, navItem{"Reports", "p", r.to("/reports/daily"), "", false})
+	}
+	f.Sites = sites(r)
+	for _, t := range []string{"light", "dark", "system"} {
+		q := r.URL.Query()
+		q.Set("theme", t)
+		current := t == f.Theme || t == "system" && f.Theme == ""
+		f.Themes = append(f.Themes, navItem{Name: t, URL: "?" + q.Encode(), Current: current})
+	}
+	return f
+}
+
+// sites lists this machine and the sites that sources belong to; nothing where there is only one.
+func sites(r *request) []navItem {
+	names := []string{""}
+	for _, s := range r.status.Sources {
+		if !slices.Contains(names, s.Site) {
+			names = append(names, s.Site)
+		}
+	}
+	if !slices.Contains(names, r.site) {
+		names = append(names, r.site)
+	}
+	if len(names) == 1 {
+		return nil
+	}
+	slices.Sort(names)
+	var items []navItem
+	for _, n := range names {
+		label := n
+		if n == "" {
+			label = "this machine"
+		}
+		items = append(items, navItem{Name: label, URL: links{n}.to("/"), Current: n == r.site})
+	}
+	return items
+}
+
+func ofSite(sources []Source, site string) []Source {
+	var of []Source
+	for _, s := range sources {
+		if s.Site == site {
+			of = append(of, s)
+		}
+	}
+	return of
+}
+
+// keys answers the list of keys, and the strip alone.
+func (s *server) keys(context.Context, *request) (answer, error) {
+	return answer{Title: "Keys"}, nil
+}

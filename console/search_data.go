@@ -1,0 +1,109 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// found is what the store says to a search.
+type found struct {
+	rows      storage.Rows
+	histogram []storage.TableRow
+	step      time.Duration
+	total     int64
+	facets    []facet
+}
+
+// A facet is one field with its most frequent values, counted over the whole result.
+type facet struct {
+	Field  string
+	Values []facetValue
+}
+
+type facetValue struct {
+	Value, URL string
+	Count      int64
+	Share      int // of the largest, in percent
+}
+
+// facetFields are the fields that are broken down, as far as the result has them.
+var facetFields = []string{"event.dataset", "source.ip", "user.name", "event.outcome", "http.response.status_code", "log.level", "host.name"}
+
+// facetValues is how many values of a field are shown, facetsShown how many fields.
+const (
+	facetValues = 7
+	facetsShown = 5
+)
+
+func (s *server) readSearch(ctx context.Context, r *request, a ask, where query.Expr, during query.Interval) (f found, err error) {
+	all := query.And{where, s.site(r.site)}
+	view := s.view(r.Request)
+	f.rows, err = s.Reader.Search(ctx, view, query.Search{Where: all, During: during, Limit: eventsPerPage, After: a.after})
+	if err != nil {
+		return f, fmt.Errorf("search events: %w", err)
+	}
+	f.step = barStep(time.Duration(during.To-during.From) * time.Microsecond)
+	t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, Every: f.step, Limit: 1000})
+	if err != nil {
+		return f, fmt.Errorf("count events over time: %w", err)
+	}
+	f.histogram = t.Rows
+	for _, row := range t.Rows {
+		f.total += row.Count
+	}
+	if f.total == 0 {
+		return f, nil
+	}
+	for _, field := range facetFields {
+		if len(f.facets) == facetsShown {
+			break
+		}
+		t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, By: []string{field}, Limit: facetValues + 1})
+		if err != nil {
+			return f, fmt.Errorf("count events by %s: %w", field, err)
+		}
+		if one := newFacet(r, a, field, t); len(one.Values) > 0 {
+			f.facets = append(f.facets, one)
+		}
+	}
+	return f, nil
+}
+
+// newFacet leaves out the events that do not have the field.
+func newFacet(r *request, a ask, field string, t storage.Table) facet {
+	f := facet{Field: field}
+	for _, row := range t.Rows {
+		if row.Key[0] == "" || len(f.Values) == facetValues {
+			continue
+		}
+		if len(f.Values) == 0 && row.Count == 0 {
+			break
+		}
+		v := facetValue{Value: row.Key[0], Count: row.Count, URL: a.url(r, both(a.q, is(field, row.Key[0])))}
+		largest := row.Count
+		if len(f.Values) > 0 {
+			largest = f.Values[0].Count
+		}
+		v.Share = max(1, int(100*row.Count/max(largest, 1)))
+		f.Values = append(f.Values, v)
+	}
+	return f
+}
+
+// barStep returns the shortest step that draws a period with at most 72 bars.
+func barStep(d time.Duration) time.Duration {
+	for _, s := range []time.Duration{
+		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
+		5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour,
+		6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
+	} {
+		if d <= 72*s {
+			return s
+		}
+	}
+	return 30 * 24 * time.Hour
+}

@@ -1,0 +1,136 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+)
+
+// sourcesPage is what the daemon does with each file.
+type sourcesPage struct {
+	Rows    []sourceRow
+	Balance balance
+	Lead    string
+	Refused []Source
+	Blind   []blindSource
+	Problem string
+}
+
+// A sourceRow is one file.
+type sourceRow struct {
+	Source
+	Name       string // the end of the path, where the whole does not fit
+	Class      string
+	Word       string
+	Undecided  bool
+	Behind     string
+	Events     string // search for its events
+	Unparsed   string // search for its unparsed lines
+	Understood string
+}
+
+// A blindSource is a file of which no line is understood.
+type blindSource struct {
+	Path, Said, Lines string
+}
+
+func (s *server) sources(_ context.Context, r *request) (answer, error) {
+	list := ofSite(r.status.Sources, r.site)
+	slices.SortFunc(list, func(a, b Source) int {
+		return cmp.Or(cmp.Compare(urgency(a), urgency(b)), cmp.Compare(b.Lines.Read, a.Lines.Read), cmp.Compare(a.Path, b.Path))
+	})
+	p := sourcesPage{Balance: sum(list, r.site), Problem: r.status.Problem}
+	for _, src := range list {
+		p.Rows = append(p.Rows, sourceRowOf(r, src))
+		if src.State == Unreadable || src.State == Failing {
+			p.Refused = append(p.Refused, src)
+		}
+		if src.blind() {
+			p.Blind = append(p.Blind, blindSource{src.Path, src.says(), r.search(is("log.file.path", src.Path)+" and veritail.unparsed:true", 0, 0)})
+		}
+	}
+	p.Lead = sourcesLead(p.Balance, len(list))
+	return answer{Title: "Sources", Body: p}, nil
+}
+
+// urgency sorts what needs somebody to the top.
+func urgency(s Source) int {
+	switch {
+	case s.State == Unreadable || s.State == Failing:
+		return 0
+	case s.blind():
+		return 1
+	case s.State == Finished:
+		return 3
+	}
+	return 2
+}
+
+// says tells of a source that nothing of it is understood, and how near a format came.
+func (s Source) says() string {
+	t := fmt.Sprintf("read %s, understood 0", number(s.Lines.Read))
+	if s.Nearest == "" {
+		return t + ": no format matches the beginning of a line"
+	}
+	t += ": nearest format " + s.Nearest
+	if s.Column > 0 {
+		t += fmt.Sprintf(", stops at column %d", s.Column)
+	}
+	return t
+}
+
+func sourceRowOf(r *request, s Source) sourceRow {
+	row := sourceRow{
+		Source: s, Undecided: s.Format == "",
+		Events: r.search(is("log.file.path", s.Path), 0, 0),
+	}
+	if s.Lines.Unparsed > 0 {
+		row.Unparsed = r.search(is("log.file.path", s.Path)+" and veritail.unparsed:true", 0, 0)
+	}
+	if s.Behind > 0 {
+		row.Behind = size(s.Behind) + " to read"
+	}
+	switch {
+	case s.State == Unreadable:
+		row.Class, row.Word = "R", "No permission"
+	case s.State == Failing:
+		row.Class, row.Word = "R", "Failing"
+	case s.blind():
+		row.Class, row.Word = "R", "Not understood"
+	case s.State == Waiting:
+		row.Class, row.Word = "N", "Waiting for it"
+	case s.State == Finished:
+		row.Class, row.Word = "N", "Read to its end"
+	case s.Lines.Unparsed > 0 && s.Lines.Unparsed*20 > s.Lines.Read:
+		row.Class, row.Word = "Y", "Partly understood"
+	default:
+		row.Class, row.Word = "G", "Following"
+	}
+	return row
+}
+
+func sourcesLead(b balance, files int) string {
+	switch {
+	case files == 0:
+		return "No file is followed for this site."
+	case b.Refused > 0 && b.Blind > 0:
+		return fmt.Sprintf("%s cannot be read, of %s no line is understood.", count(int64(b.Refused), "file", "files"), count(int64(b.Blind), "file", "files"))
+	case b.Refused > 0:
+		return fmt.Sprintf("%s cannot be read; the rest is followed.", count(int64(b.Refused), "file", "files"))
+	case b.Blind > 0:
+		return fmt.Sprintf("Of %s no line is understood. Every line is kept.", count(int64(b.Blind), "file", "files"))
+	}
+	return fmt.Sprintf("%s followed, the furthest behind by %s.", count(int64(b.Files), "file", "files"), lag(b.Lag))
+}
+
+// size writes a number of bytes.
+func size(n int64) string {
+	switch {
+	case n >= 10<<20:
+		return number(n>>20) + " MB"
+	case n >= 10<<10:
+		return number(n>>10) + " kB"
+	}
+	return number(n) + " B"
+}
