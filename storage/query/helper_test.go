@@ -1,0 +1,18 @@
+package query_test
+
+import (
+	"testing"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/query"
+	"github.com/saypro/veritail/storage/query/querytest"
+)
+
+func parse(t testing.TB, text string, schema *event.Schema) query.Expr {
+	t.Helper()
+	e, err := query.Parse(text, schema, querytest.Now)
+	if err != nil {
+		t.Fatalf("parse %q: %v", text, err)
+	}
+	return e
+}
