@@ -1,0 +1,205 @@
+package pipeline
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// The states of a source.
+const (
+	Following = "following"
+	Waiting   = "waiting for the file"
+	Unread    = "cannot read"
+)
+
+// A SourceStatus is how it stands with one followed path, or with a pattern that matches nothing. Counts are of all
+// generations that the store knows of the path, in lines.
+type SourceStatus struct {
+	Path, Dataset, Site string
+	State               string
+	Err                 error  // what could not be read, in it or in a rotated file of it; nil if nothing
+	Format              string // in use; empty while undecided
+	Nearest             string // for lines that are not understood: the nearest format
+	Column              int    // and the column at which it stops, from 1; 0 if there is none
+	Gen                 event.GenID
+	Size, Offset        int64         // of the generation that has the name now
+	LagBytes            int64         // bytes there that have not been decoded
+	Lag                 time.Duration // since all that was there had been decoded last: the greatest age of an unread byte
+	Account             event.Account
+	Stored              int64 // lines that are durable
+	Pending             int64 // lines that are decoded and not yet durable
+	LostBytes           int64 // destroyed by rotation before they could be read, as far as was seen, in this run
+}
+
+// Totals are the counts of all sources.
+type Totals struct {
+	Account    event.Account
+	Stored     int64
+	Pending    int64
+	Events     int64     // committed in this run
+	LastCommit time.Time // zero before the first
+	StoreErr   error     // why the store takes nothing now; nil if it does
+}
+
+// accounts keeps what status tells. Readers and the committer write it once a batch.
+type accounts struct {
+	mu       sync.Mutex
+	lives    map[event.GenID]*progress
+	started  time.Time
+	events   int64
+	last     time.Time
+	storeErr error
+}
+
+// progress is how far one generation has come.
+type progress struct {
+	read, stored    event.Mark
+	size, lost      int64
+	caught          time.Time // when all that was there had been decoded
+	format, nearest string
+	column          int
+}
+
+func (a *accounts) begin(gens []event.Generation, marks []event.Mark, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.started = now
+	for _, m := range marks {
+		a.lives[m.Gen] = &progress{read: m, stored: m, size: m.Off}
+	}
+	for _, g := range gens {
+		a.of(g.ID).format = g.Format
+	}
+}
+
+func (a *accounts) of(id event.GenID) *progress {
+	p := a.lives[id]
+	if p == nil {
+		p = &progress{}
+		a.lives[id] = p
+	}
+	return p
+}
+
+func (a *accounts) read(rd *reader, to event.Mark) {
+	name, nearest, column := rd.dec.Format()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.of(to.Gen)
+	p.read, p.size, p.lost = to, max(rd.file.Size(), to.Off), rd.file.Lost()
+	p.format, p.nearest, p.column = name, nearest, column
+	if p.size == to.Off {
+		p.caught = time.Now()
+	}
+}
+
+func (a *accounts) stored(c *event.Commit, refused []event.GenID, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, to := range c.To {
+		if !slices.Contains(refused, to.Gen) {
+			a.of(to.Gen).stored = to
+		}
+	}
+	a.events += int64(c.Rows())
+	if len(c.To) > 0 {
+		a.last = now
+	}
+}
+
+func (a *accounts) rewound(m event.Mark) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.of(m.Gen)
+	p.read, p.stored = m, m
+}
+
+func (a *accounts) storeFailed(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.storeErr = err
+}
+
+// Totals returns the counts of all sources. It is safe for concurrent use.
+func (r *Runner) Totals() Totals {
+	a := &r.account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := Totals{Events: a.events, LastCommit: a.last, StoreErr: a.storeErr}
+	for _, p := range a.lives {
+		t.Account.Add(p.read.Lines)
+		t.Stored += kept(p.stored.Lines)
+		t.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
+	}
+	return t
+}
+
+// kept is how many lines become events.
+func kept(a event.Account) int64 { return a.Parsed + a.Unparsed }
+
+// Status returns the state of every source, sorted by path; nil before Run has read the marks. It is safe for
+// concurrent use.
+func (r *Runner) Status() []SourceStatus {
+	r.mu.Lock()
+	f := r.finder
+	r.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	places := f.Places()
+	a := &r.account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]SourceStatus, 0, len(places))
+	for _, pl := range places {
+		s := SourceStatus{Path: pl.Path, Dataset: pl.Pattern.Dataset, Site: pl.Pattern.Site, Format: pl.Pattern.Format, Gen: pl.Here, Err: pl.Err, State: Following}
+		switch {
+		case errors.Is(pl.Err, fs.ErrNotExist):
+			s.State, s.Err = Waiting, nil
+		case pl.Here == 0:
+			s.State = Unread
+		}
+		for _, id := range pl.Gens {
+			if p := a.lives[id]; p != nil {
+				s.add(p)
+			}
+		}
+		if p := a.lives[pl.Here]; p != nil {
+			a.place(&s, p, time.Now())
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func (s *SourceStatus) add(p *progress) {
+	s.Account.Add(p.read.Lines)
+	s.Stored += kept(p.stored.Lines)
+	s.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
+	s.LostBytes += p.lost
+	if p.format != "" {
+		s.Format = p.format
+	}
+	if p.nearest != "" {
+		s.Nearest, s.Column = p.nearest, p.column
+	}
+}
+
+// place fills in where the generation that has the name now stands.
+func (a *accounts) place(s *SourceStatus, p *progress, now time.Time) {
+	s.Size, s.Offset = p.size, p.read.Off
+	s.Nearest, s.Column = p.nearest, p.column
+	if s.LagBytes = p.size - p.read.Off; s.LagBytes == 0 {
+		return
+	}
+	since := p.caught
+	if since.IsZero() {
+		since = a.started
+	}
+	s.Lag = now.Sub(since)
+}

@@ -1,0 +1,476 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A Pattern names files to follow and says what they are.
+type Pattern struct {
+	Glob    string // a path, or a pattern as path/filepath.Glob takes it
+	Dataset string
+	Format  string // empty: to be detected
+	Site    string // empty: this machine
+}
+
+// Timing says how often a Finder looks.
+type Timing struct {
+	Rescan time.Duration // between evaluations of the patterns; 0: 1 s
+	Settle time.Duration // how long an unknown rotated file has to rest before it is judged; 0: 2 s
+}
+
+// A Finder knows the followed paths and every generation seen at them or stored before. Its methods are safe for
+// concurrent use.
+type Finder struct {
+	mu       sync.Mutex
+	host     string
+	patterns []Pattern
+	timing   Timing
+	places   map[string]*place
+	lives    map[event.GenID]*life
+	inodes   map[inode]*life
+	scanned  time.Time // when the patterns were evaluated last
+	made     int       // generations made by this Finder
+}
+
+// A life is a generation as the finder knows it.
+type life struct {
+	gen  event.Generation
+	mark event.Mark
+	file *File       // while it is read
+	over bool        // its file was truncated: the inode is another generation's now
+	redo *event.Mark // set while file is read: where to begin again when that has ended
+}
+
+// A place is a followed path with the generations that were seen there.
+type place struct {
+	path    string
+	pattern Pattern
+	floor   int64 // files that were made and written after this time, µs, belong to what is followed
+	here    *life // the generation that has the name now
+	last    *File // the newest that is read
+	lives   []*life
+	notice  *notice
+	quiet   time.Time // when the size was seen to change last
+	size    int64
+	err     error   // why the path cannot be read; nil if it can
+	bad     error   // what went wrong last with a file that is not or no longer here
+	rest    verdict // a compressed file here that has been read as far as it can be
+	retry   time.Time
+	siblings
+}
+
+// NewFinder returns a finder for the patterns; gens and marks are what the store holds.
+func NewFinder(host string, patterns []Pattern, gens []event.Generation, marks []event.Mark, t Timing) (*Finder, error) {
+	if t.Rescan == 0 {
+		t.Rescan = time.Second
+	}
+	if t.Settle == 0 {
+		t.Settle = 2 * time.Second
+	}
+	x := &Finder{host: host, patterns: patterns, timing: t, places: map[string]*place{}, lives: map[event.GenID]*life{}, inodes: map[inode]*life{}}
+	for i, p := range patterns {
+		abs, err := filepath.Abs(p.Glob)
+		if err == nil {
+			_, err = filepath.Match(abs, "")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", p.Glob, err)
+		}
+		patterns[i].Glob = abs
+	}
+	at := make(map[event.GenID]event.Mark, len(marks))
+	for _, m := range marks {
+		at[m.Gen] = m
+	}
+	slices.SortFunc(gens, func(a, b event.Generation) int { return int(a.Birth - b.Birth) })
+	for _, g := range gens {
+		if m, ok := at[g.ID]; ok && g.Host == host {
+			x.remember(g, m)
+		}
+	}
+	return x, nil
+}
+
+// remember takes up a stored generation; its place is followed even if the path is gone and only rotated files are
+// left.
+func (x *Finder) remember(g event.Generation, m event.Mark) {
+	l := &life{gen: g, mark: m}
+	x.lives[g.ID] = l
+	x.inodes[inode{g.Device, g.Inode}] = l
+	p := x.places[g.Path]
+	if p == nil {
+		i := slices.IndexFunc(x.patterns, func(p Pattern) bool { ok, _ := filepath.Match(p.Glob, g.Path); return ok || p.Glob == g.Path })
+		if i < 0 {
+			return
+		}
+		p = x.place(g.Path, x.patterns[i], g.Birth)
+	}
+	p.lives = append(p.lives, l)
+}
+
+func (x *Finder) place(path string, pattern Pattern, floor int64) *place {
+	p := &place{path: path, pattern: pattern, floor: floor}
+	x.places[path] = p
+	return p
+}
+
+// Look looks at every followed path and returns the files to be read from now on, each in a goroutine of its own.
+func (x *Finder) Look(now time.Time) []*File {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if now.Sub(x.scanned) >= x.timing.Rescan {
+		x.glob(now)
+	}
+	var start []*File
+	for _, p := range x.ordered() {
+		start = append(start, x.look(p, now)...)
+	}
+	return start
+}
+
+func (x *Finder) ordered() []*place {
+	all := make([]*place, 0, len(x.places))
+	for _, p := range x.places {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *place) int { return strings.Compare(a.path, b.path) })
+	return all
+}
+
+// glob adds places for paths that match a pattern now. What appears after the first time was made after the last.
+// A rotated name of another path is no place of its own: it belongs to that path's.
+func (x *Finder) glob(now time.Time) {
+	floor := x.scanned
+	if floor.IsZero() {
+		floor = now
+	}
+	x.scanned = now
+	for _, pat := range x.patterns {
+		if !isGlob(pat.Glob) {
+			if x.places[pat.Glob] == nil {
+				x.place(pat.Glob, pat, floor.UnixMicro())
+			}
+			continue
+		}
+		paths, _ := filepath.Glob(pat.Glob) // its only error is a bad pattern, and NewFinder has seen to that
+		known := make(map[string]bool, len(paths))
+		for _, path := range paths {
+			known[path] = true
+		}
+		for _, path := range paths {
+			if x.places[path] != nil || rotatedOf(path, func(s string) bool { return known[s] || x.places[s] != nil }) {
+				continue
+			}
+			if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+				continue
+			}
+			x.place(path, pat, floor.UnixMicro())
+		}
+	}
+}
+
+func isGlob(s string) bool { return strings.ContainsAny(s, `*?[\`) }
+
+// look compares the path with what was there and returns what is to be read: rotated files first, then the new one.
+func (x *Finder) look(p *place, now time.Time) []*File {
+	fs, err := factsAt(p.path)
+	var current *File
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		p.err = err
+		x.leave(p, renamed, now)
+	case err != nil:
+		p.err = err
+	case p.here != nil && !p.here.over && p.here.file != nil && p.here.is(fs):
+		p.err = nil
+		p.keepNotice(fs, now)
+	case p.here != nil && !p.here.over && p.here.file == nil && p.here.is(fs) && p.isRead(fs):
+	case now.Before(p.retry):
+	default:
+		current = x.adopt(p, now)
+	}
+	start := x.lookAround(p, now)
+	if current != nil {
+		start = append(start, current)
+	}
+	for _, f := range start {
+		f.after, p.last = p.last, f
+	}
+	return start
+}
+
+// isRead reports whether the file here, which is not being read, has nothing to give.
+func (p *place) isRead(fs facts) bool {
+	m := p.here.mark
+	return p.rest == fs.verdict() || p.err == nil && fs.size == m.Off && len(m.Open) == 0
+}
+
+func (l *life) is(fs facts) bool { return l.gen.Device == fs.dev && l.gen.Inode == fs.ino }
+
+// leave takes the name from the generation that had it.
+func (x *Finder) leave(p *place, state int32, now time.Time) {
+	if p.here == nil {
+		return
+	}
+	if p.here.file != nil {
+		p.here.file.leave(state, now)
+	}
+	p.notice.stop()
+	p.here, p.notice, p.again = nil, nil, true
+}
+
+// adopt opens what the path names now and returns a File if it is not being read already.
+func (x *Finder) adopt(p *place, now time.Time) *File {
+	f, err := openRegular(p.path)
+	if err != nil {
+		p.err, p.retry = err, now.Add(x.timing.Rescan)
+		return nil
+	}
+	file, err := x.adoptOpen(p, f, now)
+	if file == nil {
+		f.Close()
+	}
+	if p.err = err; err != nil {
+		p.retry = now.Add(x.timing.Rescan)
+	}
+	return file
+}
+
+func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
+	fs, err := factsOf(f)
+	if err != nil {
+		return nil, err
+	}
+	head, err := headOf(f, HeadBytes)
+	if err != nil {
+		return nil, err
+	}
+	gz := isGzip(f)
+	l := x.inodes[fs.inode]
+	if l != nil && !l.over && l.file == nil && !l.same(fs, head, gz) {
+		l.over = true // the inode was used again, or the file was truncated while nobody looked
+	}
+	if l == nil || l.over {
+		l = x.replaced(p, fs, head)
+	}
+	if l != nil && l.file != nil && !l.is(fs) { // its old file is still being read: look again when that is done
+		l.file.leave(renamed, now)
+		return nil, nil
+	}
+	if p.here != nil && p.here != l {
+		x.leave(p, succeeded, now)
+	}
+	for _, old := range p.lives { // those whose name went away before this file came
+		if old != l && old.file != nil {
+			old.file.leave(succeeded, now)
+		}
+	}
+	if l == nil {
+		l = x.create(p, fs, now)
+	}
+	p.here = l
+	if l.file != nil {
+		return nil, nil // it was renamed from one followed path to another
+	}
+	if gz {
+		p.rest = fs.verdict()
+	}
+	file, err := newFile(x.describe(l, p, fs), l.mark, f, fs, gz)
+	if err != nil {
+		return nil, err
+	}
+	l.file = file
+	x.inodes[fs.inode] = l
+	p.size, p.quiet = fs.size, now
+	p.notice = watchFile(p.path, file)
+	return file, nil
+}
+
+// describe brings the generation's description up to date: what the configuration says, and where its file is.
+func (x *Finder) describe(l *life, p *place, fs facts) event.Generation {
+	l.gen.Dataset, l.gen.Site = p.pattern.Dataset, p.pattern.Site
+	if p.pattern.Format != "" {
+		l.gen.Format = p.pattern.Format
+	}
+	l.gen.Device, l.gen.Inode = fs.dev, fs.ino
+	return l.gen
+}
+
+// same reports whether a file with the inode of l, which nobody held open meanwhile, is still that generation.
+func (l *life) same(fs facts, head []byte, gz bool) bool {
+	return matches(l.gen, head) && (gz || fs.size >= l.mark.Off) && fs.birth <= l.gen.Birth
+}
+
+// replaced returns the generation of which the file at p's path is a whole copy that took its place, as when a file
+// is written anew with its old lines first; nil if there is none. Short files are not judged so: two of them may
+// begin alike.
+func (x *Finder) replaced(p *place, fs facts, head []byte) *life {
+	if len(head) < HeadBytes {
+		return nil
+	}
+	for _, l := range slices.Backward(p.lives) {
+		if l.gen.HeadLen < HeadBytes || l.over || fs.size < l.mark.Off || !matches(l.gen, head) {
+			continue
+		}
+		if l.file != nil && !l.file.unlinked() || l.file == nil && x.stillThere(p, l) {
+			continue
+		}
+		return l
+	}
+	return nil
+}
+
+// unlinked reports whether no name is left for the file. It is safe for concurrent use as long as the file is open.
+func (x *File) unlinked() bool {
+	fs, err := factsOf(x.f)
+	return err == nil && fs.links == 0
+}
+
+// create makes a generation for a file that was not known. It begins at offset 0.
+func (x *Finder) create(p *place, fs facts, now time.Time) *life {
+	g := event.Generation{
+		Host: x.host, Path: p.path, Dataset: p.pattern.Dataset, Format: p.pattern.Format, Site: p.pattern.Site,
+		Device: fs.dev, Inode: fs.ino,
+		Birth: max(now.UnixMicro(), fs.birth), // a clock that was set back must not make it look reused
+		Head:  xxhash.Sum64(nil),
+	}
+	x.made++
+	g.ID = generationID(g, x.made)
+	l := &life{gen: g, mark: event.Mark{Gen: g.ID}}
+	x.lives[g.ID] = l
+	x.inodes[fs.inode] = l
+	p.lives = append(p.lives, l)
+	return l
+}
+
+// Ended says that f is no longer read, and where it stood. If its generation has more to give later, it is found
+// again. It is called before f is closed.
+func (x *Finder) Ended(f *File, g event.Generation, m event.Mark) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l := x.lives[g.ID]
+	if l == nil || l.file != f {
+		return
+	}
+	g.Device, g.Inode = l.gen.Device, l.gen.Inode
+	l.gen, l.mark, l.file = g, m, nil
+	if l.redo != nil {
+		l.mark, l.redo = *l.redo, nil
+	}
+}
+
+// Rewind makes the generation of m be read again from m, once its present reader, if there is one, has ended.
+func (x *Finder) Rewind(m event.Mark) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l := x.lives[m.Gen]
+	if l == nil {
+		return
+	}
+	if l.mark = m; l.file != nil {
+		l.redo = &m
+	}
+	if p := x.places[l.gen.Path]; p != nil {
+		p.again, p.judged, p.rest = true, nil, verdict{}
+	}
+}
+
+// Failed says that f could not be read. The path is tried again after a while, a damaged copy when it has changed.
+func (x *Finder) Failed(f *File, err error, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p := x.places[f.gen.Path]
+	if p == nil {
+		return
+	}
+	if p.bad = err; p.here != nil && p.here.file == f {
+		p.err, p.retry = err, now.Add(x.timing.Rescan)
+	}
+}
+
+// Close ends the watches. Files that are being read are closed by their readers.
+func (x *Finder) Close() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range x.places {
+		p.notice.stop()
+		p.notice = nil
+	}
+}
+
+// keepNotice leaves watching to the poll while a file changes often, and watches it again when it is quiet.
+func (p *place) keepNotice(fs facts, now time.Time) {
+	if fs.size != p.size {
+		p.size, p.quiet = fs.size, now
+		p.here.file.poke()
+	}
+	switch {
+	case p.notice != nil && p.notice.busy.Load():
+		p.notice.stop()
+		p.notice = nil
+	case p.notice == nil && now.Sub(p.quiet) > 2*time.Second:
+		p.quiet = now
+		p.notice = watchFile(p.path, p.here.file)
+	}
+}
+
+// A Place is the state of one followed path, or of a pattern that matches nothing.
+type Place struct {
+	Pattern Pattern
+	Path    string
+	Err     error         // why it cannot be read; fs.ErrNotExist while it is waited for
+	Here    event.GenID   // the generation that has the name, 0 if none
+	Gens    []event.GenID // all that are known of it, oldest first
+}
+
+// Places returns the state of every followed path, sorted by path.
+func (x *Finder) Places() []Place {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var all []Place
+	matched := map[string]bool{}
+	for _, p := range x.ordered() {
+		matched[p.pattern.Glob] = true
+		s := Place{Pattern: p.pattern, Path: p.path, Err: p.err}
+		if s.Err == nil {
+			s.Err = p.bad
+		}
+		if p.here != nil {
+			s.Here = p.here.gen.ID
+		}
+		for _, l := range p.lives {
+			s.Gens = append(s.Gens, l.gen.ID)
+		}
+		all = append(all, s)
+	}
+	for _, pat := range x.patterns {
+		if !matched[pat.Glob] {
+			all = append(all, Place{Pattern: pat, Path: pat.Glob, Err: whyEmpty(pat.Glob)})
+		}
+	}
+	return all
+}
+
+// whyEmpty says why a pattern matches nothing: a directory that cannot be read, or files that are not there yet.
+func whyEmpty(glob string) error {
+	dir := filepath.Dir(glob)
+	for isGlob(dir) {
+		dir = filepath.Dir(dir)
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		return err
+	}
+	return &os.PathError{Op: "find", Path: glob, Err: fs.ErrNotExist}
+}

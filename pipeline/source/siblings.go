@@ -1,0 +1,309 @@
+package source
+
+import (
+	"encoding/binary"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// siblings is what a place knows of the files that rotation put beside its path.
+type siblings struct {
+	dirTime time.Time // of the directory, when it was looked through last
+	looked  time.Time
+	again   bool // something was undecided, or the path changed hands
+	judged  map[string]verdict
+}
+
+// A verdict is what a file looked like when it was found to hold nothing to read.
+type verdict struct {
+	inode
+	size, ctime int64
+}
+
+func (fs facts) verdict() verdict { return verdict{fs.inode, fs.size, fs.ctime} }
+
+// lookEvery is the longest time between two looks at rotated files: late growth does not show in the directory.
+const lookEvery = 30 * time.Second
+
+// clockSlack is how far a file system's coarse clock may be behind ours, in µs.
+const clockSlack = 20_000
+
+// rotatedTail is what rotation adds to a name: a number, a date, both, or "old"; and ".gz" when it compresses.
+var rotatedTail = regexp.MustCompile(`^(?:[.-][0-9][0-9TZ:_.-]*|\.old)?(?:\.gz)?$`)
+
+// rotatedStem is what rotation adds before the extension. A date only: app-2.log may be a second app's log.
+var rotatedStem = regexp.MustCompile(`^[.-][0-9]{4}-?[0-9]{2}-?[0-9]{2}[0-9TZ:_.-]*$`)
+
+// isRotated reports whether name is a rotated name of base: app.log.1, app.log-20261124.gz, app-20261124.log.gz.
+func isRotated(base, name string) bool {
+	if name == base {
+		return false
+	}
+	if tail, ok := strings.CutPrefix(name, base); ok && rotatedTail.MatchString(tail) {
+		return true
+	}
+	ext := filepath.Ext(base)
+	stem := strings.TrimSuffix(base, ext)
+	tail, ok := strings.CutPrefix(strings.TrimSuffix(name, ".gz"), stem)
+	if !ok || ext == "" || stem == "" || !strings.HasSuffix(tail, ext) {
+		return false
+	}
+	return rotatedStem.MatchString(strings.TrimSuffix(tail, ext))
+}
+
+// rotatedOf reports whether path is a rotated name of a path that is known.
+func rotatedOf(path string, known func(string) bool) bool {
+	dir, name := filepath.Split(path)
+	ext := filepath.Ext(strings.TrimSuffix(name, ".gz"))
+	for i := 1; i < len(name); i++ {
+		if name[i] != '.' && name[i] != '-' {
+			continue
+		}
+		for _, base := range []string{name[:i], name[:i] + ext} {
+			if known(dir+base) && isRotated(base, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// A sibling is a rotated file beside a followed path.
+type sibling struct {
+	path string
+	fs   facts
+}
+
+// list returns the rotated files beside p that are not followed by themselves, oldest first.
+func (x *Finder) list(p *place) []sibling {
+	dir := filepath.Dir(p.path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil // the path itself shows this error
+	}
+	var all []sibling
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !isRotated(filepath.Base(p.path), e.Name()) || x.places[path] != nil {
+			continue
+		}
+		if fs, err := factsAt(path); err == nil {
+			all = append(all, sibling{path, fs})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b sibling) int { return int(a.fs.mtime - b.fs.mtime) })
+	return all
+}
+
+// lookAround returns the files beside p that hold bytes nobody has read: the rest of a stored generation, under its
+// inode or in a copy, and generations that came and went between two looks.
+func (x *Finder) lookAround(p *place, now time.Time) []*File {
+	st, err := os.Stat(filepath.Dir(p.path))
+	if err != nil {
+		return nil
+	}
+	if !p.again && st.ModTime().Equal(p.dirTime) && now.Sub(p.looked) < lookEvery {
+		return nil
+	}
+	// A directory's time is coarse: what happens right after the look may carry the same time.
+	p.again = now.Sub(st.ModTime()) < 100*time.Millisecond
+	p.dirTime, p.looked = st.ModTime(), now
+	var start []*File
+	judged := map[string]verdict{}
+	all := x.list(p)
+	for _, byInode := range []bool{true, false} { // a copy counts only if the file itself does not have more
+		for _, s := range all {
+			v := s.fs.verdict()
+			if p.judged[s.path] == v {
+				judged[s.path] = v
+				continue
+			}
+			l := x.inodes[s.fs.inode]
+			if (l != nil && !l.over) != byInode {
+				continue
+			}
+			f, settled := x.judge(p, s.path, l, now)
+			if f != nil {
+				start = append(start, f)
+			}
+			if settled {
+				judged[s.path] = v
+			}
+			p.again = p.again || !settled
+		}
+	}
+	p.judged = judged
+	return start
+}
+
+// judge opens a rotated file and returns it if it holds unread bytes; settled is false if that cannot be told yet.
+func (x *Finder) judge(p *place, path string, l *life, now time.Time) (file *File, settled bool) {
+	if l != nil && !l.over && l.file != nil {
+		return nil, true // it is being read
+	}
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, !os.IsNotExist(err) // renamed while we looked: look again
+	}
+	file, settled, err = x.judgeOpen(p, f, now)
+	if err != nil {
+		p.bad = err
+	}
+	if file == nil {
+		f.Close()
+	}
+	return file, settled
+}
+
+func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, bool, error) {
+	fs, err := factsOf(f)
+	if err != nil || fs.size == 0 {
+		return nil, true, err
+	}
+	gz := isGzip(f)
+	resting := now.Sub(time.UnixMicro(fs.ctime)) >= x.timing.Settle
+	if gz && !resting {
+		return nil, false, nil
+	}
+	head, err := headOf(f, HeadBytes)
+	if err != nil {
+		return nil, true, err
+	}
+	l := x.inodes[fs.inode]
+	if l != nil && (l.over || !l.same(fs, head, gz)) {
+		l = nil
+	}
+	own := l != nil
+	if l != nil && l.file != nil {
+		return nil, true, nil
+	}
+	if l == nil {
+		l = p.copyOf(head)
+	}
+	if l != nil {
+		if l.file != nil || !unread(l, f, fs, gz) {
+			return nil, true, nil
+		}
+		file, err := x.rotatedFile(l, f, fs, gz, now)
+		if file != nil {
+			file.static = !own || gz
+		}
+		return file, true, err
+	}
+	if wanted, _ := filepath.Match(p.pattern.Glob, f.Name()); !wanted && p.older(fs) {
+		return nil, true, nil // it was there before anybody followed this path
+	}
+	if len(head) < HeadBytes && !resting {
+		return nil, false, nil // it may be the beginning of a copy
+	}
+	l = x.create(p, fs, now)
+	file, err := x.rotatedFile(l, f, fs, gz, now)
+	return file, true, err
+}
+
+// older reports whether a file was made or written last before the path was followed.
+func (p *place) older(fs facts) bool {
+	return fs.mtime < p.floor-clockSlack || fs.birth != 0 && fs.birth < p.floor-clockSlack
+}
+
+func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, gz bool, now time.Time) (*File, error) {
+	file, err := newFile(l.gen, l.mark, f, fs, gz)
+	if err != nil {
+		return nil, err
+	}
+	file.leave(succeeded, now)
+	l.file = file
+	return file, nil
+}
+
+// copyOf returns the newest generation whose fingerprint head begins with.
+func (p *place) copyOf(head []byte) *life {
+	for _, l := range slices.Backward(p.lives) {
+		g := l.gen
+		if l.file != nil {
+			g = *l.file.print.Load()
+		}
+		if g.HeadLen > 0 && matches(g, head) {
+			return l
+		}
+	}
+	return nil
+}
+
+// unread reports whether f, of l or a copy of it, holds more than has been read.
+func unread(l *life, f *os.File, fs facts, gz bool) bool {
+	if len(l.mark.Open) > 0 {
+		return true
+	}
+	if !gz {
+		return fs.size > l.mark.Off
+	}
+	var tail [4]byte // RFC 1952: the uncompressed size modulo 2^32, of the last member
+	if _, err := f.ReadAt(tail[:], fs.size-4); err != nil {
+		return true
+	}
+	return binary.LittleEndian.Uint32(tail[:]) != uint32(l.mark.Off)
+}
+
+// stillThere reports whether the file of l lies beside p.
+func (x *Finder) stillThere(p *place, l *life) bool {
+	return slices.ContainsFunc(x.list(p), func(s sibling) bool { return l.is(s.fs) })
+}
+
+// A Copy is an open file that holds the bytes of a generation whose own file is gone.
+type Copy struct {
+	f    *os.File
+	gz   bool
+	size int64
+}
+
+// Truncated says that f's file was truncated. It returns a copy that holds bytes of f's generation after those that
+// have been read, if rotation left one. The file itself becomes a new generation.
+func (x *Finder) Truncated(f *File) (Copy, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	p := x.places[f.gen.Path]
+	if l := x.lives[f.gen.ID]; l != nil {
+		l.over = true
+	}
+	if p == nil {
+		return Copy{}, false
+	}
+	p.again = true
+	for _, s := range slices.Backward(x.list(p)) {
+		if l := x.inodes[s.fs.inode]; l != nil {
+			continue
+		}
+		if c, ok := openCopy(s.path, f); ok {
+			return c, true
+		}
+	}
+	return Copy{}, false
+}
+
+func openCopy(path string, of *File) (Copy, bool) {
+	f, err := openRegular(path)
+	if err != nil {
+		return Copy{}, false
+	}
+	c := Copy{f: f, gz: isGzip(f)}
+	head, err := headOf(f, HeadBytes)
+	fs, err2 := factsOf(f)
+	if err == nil && err2 == nil && of.gen.HeadLen > 0 && matches(of.gen, head) && (c.gz || fs.size > of.pos) {
+		c.size = fs.size
+		return c, true
+	}
+	f.Close()
+	return Copy{}, false
+}
+
+func isGzip(f *os.File) bool {
+	var b [2]byte
+	_, err := f.ReadAt(b[:], 0)
+	return (err == nil || err == io.EOF) && string(b[:]) == gzipMagic
+}
