@@ -84,7 +84,7 @@ func (p *parser) word(stops string) (operand, error) {
 		case r == '\\':
 			esc, m := utf8.DecodeRuneInString(p.text[p.pos+n:])
 			if m == 0 || unicode.IsLetter(esc) || unicode.IsDigit(esc) {
-				return o, fail(p.pos, `write \\ for a backslash`, `a \ that stands before no character it could take the meaning from`)
+				return o, fail(p.pos, `write \\ for a backslash`, `a \ takes the meaning from a special character, and none follows`)
 			}
 			r, n = 0, n+m
 			text.WriteRune(esc)

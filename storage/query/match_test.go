@@ -240,6 +240,31 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestWildcardsAreAnchoredAndCountCharacters(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, value string
+		want           bool
+	}{
+		{"we?", "web", true}, {"we?", "webs", false}, {"?eb", "eb", false}, {"*", "", true}, {"?", "", false},
+		{"a*b*c", "a-b-b-c", true}, {"a*b*c", "a-b-b-", false}, {"*a", "aaab", false}, {"*ab", "aab", true},
+		{"?", "日", true}, {"??", "日", false}, {"*??b*", "日bc", false}, {"*??b*", "日xbc", true}, {"*日", "本日", true},
+		{`\*`, "*", true}, {`\*`, "a", false}, {`\\*`, `\a`, true}, {"a*", "a\nb", true}, {"a.c", "abc", false}, {"[a]*", "[a]b", true},
+	} {
+		e := query.Expr(&query.Test{Field: "x", Kind: event.Keyword, Op: query.Wildcard, Str: tc.pattern})
+		p := event1("", "x", fmt.Sprintf("%q", tc.value))
+		m, err := query.Compile(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out event.Bits
+		m.Match(p, &out)
+		if out.Has(0) != tc.want {
+			t.Errorf("%s on %q: %v", tc.pattern, tc.value, out.Has(0))
+		}
+		matchAgainstOracle(t, tc.pattern, parse(t, query.String(e), p.Schema), p)
+	}
+}
+
 func TestMatchAllocatesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	schema := querytest.Schema()

@@ -253,9 +253,12 @@ func (p *parser) words(o operand, word string) (Expr, error) {
 	}
 	if p.peek() == '=' {
 		name := strings.TrimSuffix(word, "!")
-		repair := "write " + name + ":value to compare"
-		if name != word {
-			repair = "write not " + name + ":value to compare"
+		repair := "write field:value to compare"
+		switch {
+		case name != word:
+			repair = "write not " + clip(name) + ":value to compare"
+		case isName(name):
+			repair = "write " + clip(name) + ":value to compare"
 		}
 		return nil, fail(p.pos, repair+", or quote the text to search for it: "+p.quote(o.at), "= is no operator")
 	}

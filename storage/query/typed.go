@@ -255,8 +255,9 @@ func (p *parser) addresses(f field, low, high operand) (Expr, error) {
 	return t, nil
 }
 
-// maxCost bounds the instructions that the regular expressions of one query compile to, about.
-const maxCost = 50_000
+// maxCost bounds the instructions that the regular expressions of one query compile to, about. A byte of text may
+// cost as many steps.
+const maxCost = 10_000
 
 // regexpCost returns about how many instructions a regular expression compiles to, before compiling it.
 func regexpCost(pattern string) (int, error) {
@@ -269,6 +270,9 @@ func regexpCost(pattern string) (int, error) {
 
 func nodeCost(re *syntax.Regexp) int {
 	n := 1 + len(re.Rune)
+	if re.Op == syntax.OpCharClass {
+		n = 1 + len(re.Rune)/16 // one instruction, with a table to search
+	}
 	for _, sub := range re.Sub {
 		n += nodeCost(sub)
 	}

@@ -93,7 +93,7 @@ func (p *parser) apply(f field, op string, o operand) (Expr, error) {
 		return p.equal(f, o)
 	}
 	if o.wild {
-		return nil, fail(o.at, `quote it, or write `+clip(f.name)+":"+clip(o.text), "a wildcard has no order")
+		return nil, fail(o.at, "", "a wildcard has no order")
 	}
 	return p.order(f, op, o)
 }
