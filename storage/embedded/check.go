@@ -1,0 +1,137 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// Check compares the store with itself: the events of each day and generation with what was counted when they were
+// written, the lines of each generation with its mark, and the ids of the events with each other.
+func (s *Store) Check(ctx context.Context) (storage.Report, error) {
+	r := storage.Report{Bytes: fileSize(s.cfg.Path) + fileSize(s.cfg.Path+".wal")}
+	err := s.read(ctx, func(c *conn) error {
+		days, err := daysOf(c, query.Interval{})
+		if err != nil {
+			return err
+		}
+		slices.Sort(days)
+		for _, day := range days {
+			if err := compareDay(c, day, &r); err != nil {
+				return err
+			}
+		}
+		if err := compareMarks(c, &r); err != nil {
+			return err
+		}
+		return compareIDs(c, &r)
+	})
+	if err != nil {
+		return r, fmt.Errorf("check the store: %w", err)
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.w != nil && s.w.checkpointErr != nil {
+		r.Problems = append(r.Problems, s.w.checkpointErr.Error())
+	}
+	return r, nil
+}
+
+// compareNewest is the part of Check that runs at every start: the days that a broken end of the WAL can touch.
+func (w *writer) compareNewest() error {
+	days := make([]int32, 0, len(w.days))
+	for day := range w.days {
+		days = append(days, day)
+	}
+	slices.Sort(days)
+	var r storage.Report
+	for _, day := range days[max(0, len(days)-2):] {
+		if err := compareDay(w.c, day, &r); err != nil {
+			return fmt.Errorf("compare the store with its counts: %w", err)
+		}
+	}
+	if len(r.Problems) > 0 {
+		return fmt.Errorf("the store does not agree with itself: %s", strings.Join(r.Problems, "; "))
+	}
+	return nil
+}
+
+// compareDay compares the events of a day's table with the counts.
+func compareDay(c *conn, day int32, r *storage.Report) error {
+	rows, err := c.query(fmt.Sprintf(`SELECT coalesce(t.gen, k.gen), coalesce(t.events, 0), coalesce(k.events, 0),
+		coalesce(t.lines, 0), coalesce(k.lines, 0)
+		FROM (SELECT gen, count(*) AS events, sum(lines)::BIGINT AS lines FROM %s GROUP BY gen) t
+		FULL JOIN (SELECT * FROM counts WHERE day = $1) k ON t.gen = k.gen`, eventTable(day)), day)
+	if err != nil {
+		return fmt.Errorf("count %s: %w", eventTable(day), err)
+	}
+	return rows.each(func(c []cells, i int) error {
+		events, wrote, lines, wroteLines := c[1].i64(i), c[2].i64(i), c[3].i64(i), c[4].i64(i)
+		r.Events += events
+		if events != wrote || lines != wroteLines {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s, generation %s: %d events of %d lines are there, %d events of %d lines were written",
+				eventTable(day), event.GenID(c[0].u64(i)), events, lines, wrote, wroteLines))
+		}
+		return nil
+	})
+}
+
+// compareMarks compares the lines that the marks account for with those that were stored, dropped ones included.
+func compareMarks(c *conn, r *storage.Report) error {
+	rows, err := c.query(`SELECT coalesce(m.gen, k.gen), coalesce(m.lines, 0), coalesce(k.lines, 0)
+		FROM (SELECT gen, parsed + unparsed AS lines FROM marks) m
+		FULL JOIN (SELECT gen, sum(lines)::BIGINT AS lines
+			FROM (SELECT gen, lines FROM counts UNION ALL SELECT gen, lines FROM expired) GROUP BY gen) k ON m.gen = k.gen
+		WHERE coalesce(m.lines, 0) <> coalesce(k.lines, 0) ORDER BY 1`)
+	if err != nil {
+		return fmt.Errorf("compare the marks: %w", err)
+	}
+	return rows.each(func(c []cells, i int) error {
+		r.Problems = append(r.Problems, fmt.Sprintf("generation %s: its mark accounts for %d lines, %d were stored",
+			event.GenID(c[0].u64(i)), c[1].i64(i), c[2].i64(i)))
+		return nil
+	})
+}
+
+// maxRepeats bounds the repeated events that Check names.
+const maxRepeats = 20
+
+// compareIDs looks for events that are stored twice, a generation at a time.
+func compareIDs(c *conn, r *storage.Report) error {
+	rows, err := c.query(`SELECT DISTINCT gen FROM counts ORDER BY gen`)
+	if err != nil {
+		return err
+	}
+	var gens []uint64
+	if err := rows.each(func(c []cells, i int) error { gens = append(gens, c[0].u64(i)); return nil }); err != nil {
+		return err
+	}
+	for _, gen := range gens {
+		var held []int32
+		rows, err := c.query(`SELECT day FROM counts WHERE gen = $1 ORDER BY day`, gen)
+		if err != nil {
+			return err
+		}
+		if err := rows.each(func(c []cells, i int) error { held = append(held, c[0].i32(i)); return nil }); err != nil {
+			return err
+		}
+		rows, err = c.query(fmt.Sprintf(`SELECT off, count(*) FROM (%s) WHERE gen = $1 GROUP BY off HAVING count(*) > 1
+			ORDER BY off LIMIT %d`, unionOf(held), maxRepeats), gen)
+		if err != nil {
+			return err
+		}
+		err = rows.each(func(c []cells, i int) error {
+			r.Problems = append(r.Problems, fmt.Sprintf("event %s-%d is stored %d times", event.GenID(gen), c[0].i64(i), c[1].i64(i)))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// The writer moves the WAL into the main file once it has walDue bytes, if that much space is free that it is sure to
+// succeed: it was seen to need five times the WAL. A failed attempt costs no data and is made again walAgain later.
+const (
+	walDue   = 32 << 20
+	walAgain = 16 << 20
+	minFree  = 256 << 20
+)
+
+// checkpointIfDue runs between commits. A failure is remembered for Check and does not touch the commit that has
+// been made; only one that leaves the handle dead is returned.
+func (w *writer) checkpointIfDue() error {
+	wal := fileSize(w.path + ".wal")
+	if wal < max(walDue, w.notBefore) {
+		return nil
+	}
+	err := w.checkpoint(wal)
+	w.checkpointErr = err
+	w.notBefore = 0
+	if err != nil {
+		w.notBefore = wal + walAgain
+	}
+	if errors.Is(err, errFatal) {
+		return err
+	}
+	return nil
+}
+
+func (w *writer) checkpoint(wal int64) error {
+	free, err := freeSpace(filepath.Dir(w.path))
+	if err != nil {
+		return err
+	}
+	if need := max(minFree, 6*wal); free < need {
+		return fmt.Errorf("move the WAL of %d MB into the store: %d MB are free, %d MB are wanted", wal>>20, free>>20, need>>20)
+	}
+	if err := w.c.exec("CHECKPOINT"); err != nil {
+		return fmt.Errorf("move the WAL into the store: %w", err)
+	}
+	return nil
+}
+
+func fileSize(path string) int64 {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}
+
+// freeSpace returns the bytes that this process may still write to the file system of dir.
+func freeSpace(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}

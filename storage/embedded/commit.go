@@ -1,0 +1,195 @@
+package embedded
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+)
+
+// Commit writes c in one transaction, as storage.Writer describes. After an error its outcome is unknown, even
+// that of a failed COMMIT: the caller reads Marks and goes on from them. The pages are not kept.
+func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, error) {
+	var refused storage.Refused
+	err := s.write(ctx, func(w *writer) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if w.marks == nil {
+			if err := w.load(); err != nil {
+				return err
+			}
+		}
+		p, err := w.plan(c)
+		if err != nil {
+			return err
+		}
+		refused = p.refused
+		if err := w.commit(c, p); err != nil {
+			return fmt.Errorf("commit %d events (outcome unknown: read the marks again): %w", c.Rows(), err)
+		}
+		return w.checkpointIfDue()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return refused, nil
+}
+
+// plan is what of a batch is to be written.
+type plan struct {
+	write   map[event.GenID]bool // generations whose events and marks are written
+	marks   []event.Mark         // their new marks
+	refused storage.Refused
+	whole   bool // nothing was skipped or refused
+}
+
+// plan compares the batch with the stored marks.
+func (w *writer) plan(c *event.Commit) (plan, error) {
+	p := plan{write: make(map[event.GenID]bool), whole: true}
+	if c.Batch == nil {
+		return p, nil
+	}
+	if len(c.From) != len(c.To) {
+		return p, fmt.Errorf("a batch has %d marks to start from and %d to end at", len(c.From), len(c.To))
+	}
+	known := make(map[event.GenID]bool, len(c.To))
+	for i, to := range c.To {
+		from, stored := c.From[i], w.marks[to.Gen]
+		if from.Gen != to.Gen || known[to.Gen] {
+			return p, fmt.Errorf("the marks of a batch name generation %s twice, or %s in its place", to.Gen, from.Gen)
+		}
+		known[to.Gen] = true
+		switch {
+		case samePlace(from, stored):
+			p.write[to.Gen] = true
+			p.marks = append(p.marks, to)
+		case reached(stored, to):
+			p.whole = false
+		default:
+			p.whole = false
+			p.refused = append(p.refused, to.Gen)
+		}
+	}
+	for _, page := range c.Pages {
+		if !known[page.Gen] {
+			return p, fmt.Errorf("a page of generation %s came without its marks", page.Gen)
+		}
+	}
+	return p, nil
+}
+
+// samePlace reports whether two marks stand at the same offset with the same open records.
+func samePlace(a, b event.Mark) bool {
+	return a.Off == b.Off && slices.Equal(sortedSpans(a.Open), sortedSpans(b.Open))
+}
+
+// reached reports whether the stored mark is at or past to. At one offset reading goes on by completing open
+// records, so fewer of them are open the further it is.
+func reached(stored, to event.Mark) bool {
+	if stored.Off != to.Off {
+		return stored.Off > to.Off
+	}
+	open := sortedSpans(to.Open)
+	for _, s := range stored.Open {
+		if _, ok := slices.BinarySearchFunc(open, s, compareSpans); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func sortedSpans(s []event.Span) []event.Span {
+	return slices.SortedFunc(slices.Values(s), compareSpans)
+}
+
+func compareSpans(a, b event.Span) int {
+	return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(a.Len, b.Len))
+}
+
+// commit writes what the plan says. When it returns nil the marks in memory are those of the store.
+func (w *writer) commit(c *event.Commit, p plan) error {
+	w.app.abandon()
+	defer w.app.abandon()
+	days := make(map[int32]bool)
+	err := w.transaction(func() error {
+		counts := make(map[dayGen]held)
+		if c.Batch != nil {
+			for _, page := range c.Pages {
+				if p.write[page.Gen] {
+					if err := w.page(page, counts, days); err != nil {
+						return err
+					}
+				}
+			}
+			if err := w.app.flush(); err != nil {
+				return err
+			}
+			if err := w.putGenerations(c.Gens); err != nil {
+				return err
+			}
+		}
+		if err := w.putCounts(counts); err != nil {
+			return err
+		}
+		if p.whole {
+			if err := w.putFindings(c.Findings); err != nil {
+				return err
+			}
+			if err := w.putRollups(c.Rollups); err != nil {
+				return err
+			}
+		}
+		return w.putMarks(p.marks)
+	})
+	if err != nil {
+		return err
+	}
+	for day := range days {
+		w.days[day] = true
+	}
+	for _, m := range p.marks {
+		m.Open = slices.Clone(m.Open)
+		w.marks[m.Gen] = m
+	}
+	return nil
+}
+
+// dayGen names the events of a generation in one day's table.
+type dayGen struct {
+	day int32
+	gen event.GenID
+}
+
+// held is how many events, and lines, there are.
+type held struct{ events, lines int64 }
+
+// page appends a page, in runs of rows of the same day.
+func (w *writer) page(p *event.Page, counts map[dayGen]held, created map[int32]bool) error {
+	for from := 0; from < p.N; {
+		day, to := dayOf(p.Time(from)), from+1
+		for to < p.N && dayOf(p.Time(to)) == day {
+			to++
+		}
+		if !w.days[day] && !created[day] {
+			if err := w.c.exec(createEventTable(day)); err != nil {
+				return fmt.Errorf("create %s: %w", eventTable(day), err)
+			}
+			created[day] = true
+		}
+		if err := w.app.rows(w.c, day, p, from, to); err != nil {
+			return err
+		}
+		h := counts[dayGen{day, p.Gen}]
+		h.events += int64(to - from)
+		for _, n := range p.Lines[from:to] {
+			h.lines += int64(n)
+		}
+		counts[dayGen{day, p.Gen}] = h
+		from = to
+	}
+	return nil
+}

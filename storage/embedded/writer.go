@@ -1,0 +1,155 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// writer is the one connection that changes the store, with what it knows of the store's state. It is used under
+// Store.writing.
+type writer struct {
+	c     *conn
+	path  string
+	app   *appender
+	marks map[event.GenID]event.Mark // as stored; nil when a failure made them doubtful
+	days  map[int32]bool             // that have an event table
+	small *stage
+
+	notBefore     int64 // bytes of WAL, after a checkpoint that failed
+	checkpointErr error // of the last checkpoint
+}
+
+func newWriter(ctx context.Context, db *database, path string) (*writer, error) {
+	c, err := db.connect()
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{c: c, path: path}
+	err = c.interruptible(ctx, func() error {
+		// By itself neither a commit nor the end of the process checkpoints.
+		if err := c.exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
+			return err
+		}
+		if err := w.migrate(); err != nil {
+			return err
+		}
+		if err := w.load(); err != nil {
+			return err
+		}
+		return w.compareNewest()
+	})
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	w.app, w.small = newAppender(), new(stage)
+	return w, nil
+}
+
+func (w *writer) close() {
+	w.app.close()
+	w.c.close()
+}
+
+// migrate creates the layout in an empty database and refuses one that a newer Veritail wrote.
+func (w *writer) migrate() error {
+	there := false
+	err := w.rows(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'`, func([]cells, int) { there = true })
+	if err != nil {
+		return err
+	}
+	if !there {
+		return w.transaction(func() error {
+			for _, sql := range createTables {
+				if err := w.c.exec(sql); err != nil {
+					return fmt.Errorf("create the store's tables: %w", err)
+				}
+			}
+			return w.c.exec(`INSERT INTO meta VALUES (?)`, int32(schemaVersion))
+		})
+	}
+	version := 0
+	if err := w.rows(`SELECT max(version) FROM meta`, func(c []cells, i int) { version = int(c[0].i32(i)) }); err != nil {
+		return fmt.Errorf("read the store's layout: %w", err)
+	}
+	if version != schemaVersion {
+		return fmt.Errorf("the store has layout %d, this Veritail writes layout %d: use the version of Veritail that wrote it or a newer one",
+			version, schemaVersion)
+	}
+	return nil
+}
+
+// load reads what the writer keeps in memory.
+func (w *writer) load() error {
+	marks, err := readMarks(w.c)
+	if err != nil {
+		return err
+	}
+	w.days = make(map[int32]bool)
+	if err := w.rows(`SELECT DISTINCT day FROM counts`, func(c []cells, i int) { w.days[c[0].i32(i)] = true }); err != nil {
+		return fmt.Errorf("read the days: %w", err)
+	}
+	w.marks = make(map[event.GenID]event.Mark, len(marks))
+	for _, m := range marks {
+		w.marks[m.Gen] = m
+	}
+	return nil
+}
+
+func readMarks(c *conn) ([]event.Mark, error) {
+	r, err := c.query(`SELECT gen, off, open, lines_read, parsed, unparsed, ignored, bytes, cut FROM marks ORDER BY gen`)
+	if err != nil {
+		return nil, fmt.Errorf("read the marks: %w", err)
+	}
+	var marks []event.Mark
+	err = r.each(func(c []cells, i int) error {
+		m := event.Mark{Gen: event.GenID(c[0].u64(i)), Off: c[1].i64(i), Lines: event.Account{
+			Read: c[3].i64(i), Parsed: c[4].i64(i), Unparsed: c[5].i64(i), Ignored: c[6].i64(i),
+			Bytes: c[7].i64(i), Cut: c[8].i64(i)}}
+		if open := c[2].bytes(i); len(open) > 0 {
+			if err := json.Unmarshal(open, &m.Open); err != nil {
+				return fmt.Errorf("read the open spans of %s: %w", m.Gen, err)
+			}
+		}
+		marks = append(marks, m)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the marks: %w", err)
+	}
+	return marks, nil
+}
+
+// rows runs a query and calls f for each of its rows.
+func (w *writer) rows(sql string, f func(c []cells, i int)) error {
+	r, err := w.c.query(sql)
+	if err != nil {
+		return err
+	}
+	return r.each(func(c []cells, i int) error { f(c, i); return nil })
+}
+
+// transaction runs f in a transaction and commits it, or rolls it back when f fails. After any error the writer
+// reads its state from the store again before it is used.
+func (w *writer) transaction(f func() error) error {
+	if err := w.c.exec("BEGIN TRANSACTION"); err != nil {
+		w.marks = nil
+		return err
+	}
+	if err := f(); err != nil {
+		w.marks = nil
+		if back := w.c.exec("ROLLBACK"); back != nil {
+			return fmt.Errorf("%w (and roll back: %w)", err, back)
+		}
+		return err
+	}
+	if err := w.c.exec("COMMIT"); err != nil {
+		w.marks = nil
+		_ = w.c.exec("ROLLBACK") // fails where COMMIT ended the transaction, which is as well
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
