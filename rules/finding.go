@@ -1,0 +1,86 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+const (
+	maxEvidence = 50  // events that a finding keeps as evidence
+	maxValue    = 200 // bytes of a field's value in a title
+)
+
+// raise adds the finding that members make; the last of them is the crossing event.
+func (e *Engine) raise(h *hit, members []*hit) {
+	r := h.rule
+	cross := members[len(members)-1]
+	f := event.Finding{
+		ID: findingID(r.ID, h.site, h.group, cross), Rule: r.ID, Title: cross.title, Message: cross.text,
+		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.site,
+		Group: []event.GroupValue{{Field: strings.NewReplacer("{{", "", "}}", "").Replace(r.Group), Value: h.group}},
+		Time:  cross.time, First: members[0].time, Last: cross.time,
+	}
+	for _, m := range members {
+		f.Count += m.weight
+		f.First, f.Last = min(f.First, m.time), max(f.Last, m.time)
+		f.Evidence = append(append(f.Evidence, m.evidence), m.also...)
+	}
+	if len(r.values) > 0 {
+		f.Count = int64(len(members))
+	}
+	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
+	e.out.Findings = append(e.out.Findings, f)
+}
+
+// findingID makes the same id of the same lines, however often they are read.
+func findingID(rule, site, group string, cross *hit) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d", rule, site, group, cross.gen, cross.off))
+	return hex.EncodeToString(sum[:8])
+}
+
+// expand replaces {{field}} in a title. A field of the group stands for the group's value.
+func expand(text, group string, groupFields []string, row event.Row) string {
+	var b strings.Builder
+	for {
+		head, rest, ok := strings.Cut(text, "{{")
+		b.WriteString(head)
+		if !ok {
+			return b.String()
+		}
+		name, tail, ok := strings.Cut(rest, "}}")
+		if !ok {
+			b.WriteString("{{" + rest)
+			return b.String()
+		}
+		names := fields(name)
+		if len(names) > 0 && slices.Equal(names, groupFields) {
+			b.WriteString(plain(group))
+		} else if v, ok := first(row, names); ok {
+			b.WriteString(plain(v))
+		} else {
+			b.WriteByte('-')
+		}
+		text = tail
+	}
+}
+
+// plain makes a foreign value harmless in one line of text: control and format characters are replaced, and what is
+// too long is cut.
+func plain(s string) string {
+	if len(s) > maxValue {
+		s = strings.ToValidUTF8(s[:maxValue], "") + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}

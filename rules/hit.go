@@ -1,0 +1,121 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"math/bits"
+	"strings"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A hit is an event that a rule's condition matched, with what the rule needs of it. It owns its memory.
+type hit struct {
+	rule          *compiled
+	once          *once // nil: it counts by itself
+	teller        int
+	time          int64
+	gen           event.GenID
+	off           int64
+	site, dataset string
+	group         string
+	weight        int64
+	value         string   // of threshold.distinct
+	keys          []string // of once.by, "" where the event has none
+	title, text   string   // of the finding that it may raise
+	evidence      event.Evidence
+	also          []event.Evidence // of events that tell of the same occurrence
+}
+
+// hit returns what rule r needs of the row.
+func (e *Engine) hit(r *compiled, row event.Row) *hit {
+	p := row.Page
+	h := &hit{
+		rule: r, time: p.Time(row.I), gen: p.Gen, off: p.Offset(row.I),
+		site: p.Site, dataset: p.Data, group: "-", weight: 1,
+	}
+	h.once, h.teller = e.teller(r, row.I)
+	if h.once != nil {
+		for _, name := range h.once.By {
+			v, _ := first(row, fields(name))
+			h.keys = append(h.keys, v)
+		}
+	}
+	if strings.Contains(r.Group, "{{") {
+		h.group = expand(r.Group, "", nil, row)
+	} else if v, ok := first(row, r.group); ok {
+		h.group = v
+	}
+	if r.Weight != "" {
+		if n, ok := row.Get(r.Weight); ok {
+			if n, ok := n.(int64); ok && n > 0 && n < 1e6 {
+				h.weight = n
+			}
+		}
+	}
+	if len(r.values) > 0 {
+		h.value, _ = first(row, r.values)
+	}
+	if !r.counts {
+		h.title, h.text = expand(r.Title, h.group, r.group, row), expand(r.Message, h.group, r.group, row)
+		h.evidence = evidence(row)
+	}
+	return h
+}
+
+// teller returns which once of r the row belongs to, and as which of its tellers.
+func (e *Engine) teller(r *compiled, row int) (*once, int) {
+	for i := range r.once {
+		for j, t := range r.once[i].tellers {
+			if e.bits[t].Has(row) {
+				return &r.once[i], j
+			}
+		}
+	}
+	return nil, 0
+}
+
+// evidence copies what is needed to show and verify the row's event later.
+func evidence(row event.Row) event.Evidence {
+	p := row.Page
+	raw := p.Bytes(p.Raw[row.I])
+	return event.Evidence{
+		Gen: p.Gen, Path: p.Path, Spans: append([]event.Span(nil), p.RowSpans(row.I)...), Time: p.Time(row.I),
+		SHA256: sha256.Sum256(raw), Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data,
+	}
+}
+
+func trailing(w uint64) int { return bits.TrailingZeros64(w) }
+
+// hitHeap orders hits by time, generation, offset and rule, so that what a rule finds does not depend on the order
+// in which files are read.
+type hitHeap []*hit
+
+func (h hitHeap) Len() int { return len(h) }
+
+func (h hitHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	switch {
+	case a.time != b.time:
+		return a.time < b.time
+	case a.gen != b.gen:
+		return a.gen < b.gen
+	case a.off != b.off:
+		return a.off < b.off
+	}
+	return a.rule.index < b.rule.index
+}
+
+func (h hitHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push implements heap.Interface.
+func (h *hitHeap) Push(x any) { *h = append(*h, x.(*hit)) }
+
+// Pop implements heap.Interface.
+func (h *hitHeap) Pop() any {
+	old := *h
+	n := len(old) - 1
+	x := old[n]
+	old[n] = nil
+	*h = old[:n]
+	return x
+}

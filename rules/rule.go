@@ -1,0 +1,193 @@
+// Package rules finds in the events what rule files describe: failed logins, failed transactions, deadlocks.
+//
+// A rule is data (configs/rules/**/*.toml) with its own tests in the same file. Engine stands in the flow between
+// parser and commit: it evaluates conditions by column, orders what matched by event time across files, counts
+// occurrences once however many lines tell of them, and adds findings and rollups to the commit.
+package rules
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+)
+
+// Severities, from the least. A rule of severity info counts its occurrences and raises no findings.
+var severities = []string{"info", "low", "medium", "high", "critical"}
+
+var audiences = []string{"security", "dba", "operator"}
+
+// A Rule is one [[rule]] of a rule file.
+type Rule struct {
+	ID       string   `toml:"id"`    // area.what-happened; never changes
+	Title    string   `toml:"title"` // of its findings; {{field}} is replaced
+	Message  string   `toml:"message"`
+	Severity string   `toml:"severity"`
+	Audience []string `toml:"audience"`
+	Runbook  string   `toml:"runbook"` // what to do, in a few sentences
+	When     string   `toml:"when"`    // which events: a query
+	Group    string   `toml:"group"`   // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
+	Weight   string   `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
+	Rearm    Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
+
+	Once      []Once     `toml:"once"` // an event belongs to the first whose tellers it is one of
+	Threshold *Threshold `toml:"threshold"`
+	Tests     []Test     `toml:"test"`
+
+	File string `toml:"-"` // where it stands
+}
+
+// Once says which events tell of the same occurrence, so that it is counted once. Events of different tellers match
+// if they lie within Within of each other and agree in the fields of By that both have. Each teller tells of an
+// occurrence at most once: two real ones in the same second stay two.
+type Once struct {
+	By     []string `toml:"by"`
+	Within Duration `toml:"within"`
+	From   []string `toml:"from"` // the tellers: queries; an event belongs to the first it matches
+	// Lead makes the first teller the only one that others merge with: two others that tell of no event of the
+	// lead stay two occurrences.
+	Lead bool `toml:"lead"`
+}
+
+// Threshold makes a finding of many occurrences of one group: Count of them, or Distinct different values, in a
+// window of Within that slides over event time.
+type Threshold struct {
+	Count    int      `toml:"count"`
+	Distinct string   `toml:"distinct"` // a field; "a|b": the first that is there
+	Within   Duration `toml:"within"`
+}
+
+// A Test is an example in a rule's file: lines of a format, and what the rule makes of them.
+type Test struct {
+	Name   string  `toml:"name"`
+	Format string  `toml:"format"`
+	Lines  string  `toml:"lines"`
+	Inputs []Input `toml:"input"` // more files, for rules across files
+	Expect Expect  `toml:"expect"`
+}
+
+// An Input is one file of a test.
+type Input struct {
+	Format string `toml:"format"`
+	Lines  string `toml:"lines"`
+}
+
+// Expect says what a test must yield. Groups, where given, is complete.
+type Expect struct {
+	Count    int            `toml:"count"`
+	Findings *int           `toml:"findings"` // nil: not checked
+	Groups   map[string]int `toml:"groups"`
+}
+
+// maxTellers bounds the tellers of a once: an occurrence notes them in a word.
+const maxTellers = 64
+
+// A Duration is a time.Duration as TOML text: "10m".
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write 90s, 10m or 24h", text)
+	}
+	if v < 0 {
+		return fmt.Errorf("%q is negative", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+func (d Duration) micros() int64 { return time.Duration(d).Microseconds() }
+
+// Load reads the rule files below the folder rules of fsys. Every mistake is reported, each with its file.
+func Load(fsys fs.FS) ([]Rule, error) {
+	var all []Rule
+	var faults configs.Errors
+	seen := map[string]string{}
+	err := fs.WalkDir(fsys, "rules", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path.Ext(name) != ".toml" {
+			return err
+		}
+		var file struct {
+			Rule []Rule `toml:"rule"`
+		}
+		if err := configs.Decode(fsys, name, &file); err != nil {
+			faults = append(faults, asFaults(err, name)...)
+			return nil
+		}
+		for i := range file.Rule {
+			r := &file.Rule[i]
+			r.File = name
+			fail := func(key, format string, args ...any) {
+				faults = append(faults, configs.At(fsys, name, fmt.Sprintf("rule[%d].%s", i, key),
+					"rule %q: %s: %s", r.ID, key, fmt.Sprintf(format, args...)))
+			}
+			if first, dup := seen[r.ID]; dup {
+				fail("id", "is in %s already", first)
+			}
+			seen[r.ID] = name
+			r.check(fail)
+		}
+		all = append(all, file.Rule...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// check calls fail for what is wrong in a rule by itself; queries and fields are looked at by New.
+func (r *Rule) check(fail func(key, format string, args ...any)) {
+	if r.ID == "" || strings.ContainsAny(r.ID, " \t/\"") {
+		fail("id", "want a name like area.what-happened")
+	}
+	if r.Title == "" {
+		fail("title", "missing")
+	}
+	if !slices.Contains(severities, r.Severity) {
+		fail("severity", "%q is none of %s", r.Severity, strings.Join(severities, ", "))
+	}
+	if len(r.Audience) == 0 {
+		fail("audience", "missing; want some of %s", strings.Join(audiences, ", "))
+	}
+	for _, a := range r.Audience {
+		if !slices.Contains(audiences, a) {
+			fail("audience", "%q is none of %s", a, strings.Join(audiences, ", "))
+		}
+	}
+	if r.When == "" {
+		fail("when", "missing")
+	}
+	if r.Runbook == "" {
+		fail("runbook", "missing: what should its reader do?")
+	}
+	if t := r.Threshold; t != nil {
+		if t.Count < 1 {
+			fail("threshold.count", "want at least 1")
+		}
+		if t.Within <= 0 {
+			fail("threshold.within", "missing")
+		}
+	}
+	for i, o := range r.Once {
+		if o.Within <= 0 {
+			fail(fmt.Sprintf("once[%d].within", i), "missing")
+		}
+		if len(o.From) < 2 || len(o.From) > maxTellers {
+			fail(fmt.Sprintf("once[%d].from", i), "want two to %d tellers", maxTellers)
+		}
+	}
+	if len(r.Tests) == 0 {
+		fail("test", "missing: a rule carries lines that fire it and lines that do not")
+	}
+}
