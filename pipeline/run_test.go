@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -103,6 +105,7 @@ func (s *site) must(err error) {
 // expect waits until the stored texts are want, in any order, and then a little, so that a repeat would show.
 func (s *site) expect(want ...string) {
 	s.t.Helper()
+	want = slices.Clone(want)
 	slices.Sort(want)
 	var got []string
 	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -202,5 +205,332 @@ func TestRenamingRotation(t *testing.T) {
 	s.expect(append(lines(0, 7), "no ending")...)
 	if n := len(s.store.gens); n != 2 {
 		t.Fatalf("%d generations, want 2", n)
+	}
+}
+
+func TestRotationsWhileNobodyLooked(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 100)))
+	s.start()
+	s.expect(lines(0, 100)...)
+	s.halt()
+	s.append(s.log, text(lines(100, 200)))
+	s.must(os.Rename(s.log, s.log+".3"))
+	s.append(s.log+".2", text(lines(200, 300))) // came and went while the daemon was down
+	s.append(s.log+".1", text(lines(300, 305)))
+	s.append(s.log, text(lines(305, 400)))
+	s.start()
+	s.expect(lines(0, 400)...)
+}
+
+func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 500)))
+	s.start()
+	s.expect(lines(0, 500)...)
+	s.halt()
+	s.append(s.log, text(lines(500, 900)))
+	writeGzip(t, s.log+".1.gz", text(lines(0, 900)))
+	writeGzip(t, s.log+".2.gz", text(lines(0, 500))) // a copy that holds nothing new
+	s.must(os.Remove(s.log))
+	s.append(s.log, text(lines(900, 950)))
+	s.start()
+	s.expect(lines(0, 950)...)
+	if n := len(s.store.gens); n != 2 {
+		t.Fatalf("%d generations, want 2: a copy keeps the generation of its original", n)
+	}
+}
+
+func TestACompressedGenerationThatNobodySawIsRead(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 10)))
+	s.start()
+	s.expect(lines(0, 10)...)
+	s.halt()
+	s.must(os.Rename(s.log, s.log+".2"))
+	writeGzip(t, s.log+".1.gz", text(lines(10, 700)))
+	s.append(s.log, text(lines(700, 702)))
+	s.start()
+	s.expect(lines(0, 702)...)
+	s.halt()
+	s.start() // and is known from then on
+	s.expect(lines(0, 702)...)
+}
+
+func TestRotatedFilesFromBeforeTheFirstStartAreLeftAlone(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log+".1", text(lines(0, 100)))
+	time.Sleep(50 * time.Millisecond)
+	s.append(s.log, text(lines(100, 110)))
+	s.start()
+	s.expect(lines(100, 110)...)
+	s.must(os.Rename(s.log+".1", s.log+".2"))
+	s.must(os.Rename(s.log, s.log+".1"))
+	s.append(s.log, text(lines(110, 120)))
+	s.expect(lines(100, 120)...)
+}
+
+func TestAPatternThatMatchesRotatedFilesReadsEachLineOnce(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Sources[0].Glob = filepath.Join(s.dir, "*")
+	writeGzip(t, s.log+".2.gz", text(lines(0, 100)))
+	s.append(s.log+".1", text(lines(100, 200)))
+	s.append(s.log, text(lines(200, 300)))
+	s.append(filepath.Join(s.dir, "other.log"), "other\n")
+	s.start()
+	want := append(lines(0, 300), "other")
+	s.expect(want...)
+	s.must(os.Rename(s.log+".2.gz", s.log+".3.gz"))
+	writeGzip(t, s.log+".2.gz", text(lines(100, 200)))
+	s.must(os.Remove(s.log + ".1"))
+	s.must(os.Rename(s.log, s.log+".1"))
+	s.append(s.log, "new\n")
+	s.expect(append(want, "new")...)
+	time.Sleep(2 * s.cfg.Settle)
+	s.expect(append(want, "new")...)
+}
+
+func TestTruncationInPlace(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 200)))
+	s.start()
+	s.expect(lines(0, 200)...)
+	s.must(os.Truncate(s.log, 0))
+	s.append(s.log, text(lines(200, 203)))
+	s.expect(lines(0, 203)...)
+	if n := len(s.store.gens); n != 2 {
+		t.Fatalf("%d generations, want 2", n)
+	}
+}
+
+func TestTruncationThatGrewPastTheOldOffsetIsToldByTheHead(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 20)))
+	s.start()
+	s.expect(lines(0, 20)...)
+	s.halt()
+	s.must(os.Truncate(s.log, 0))
+	s.append(s.log, text(lines(20, 90)))
+	s.start()
+	s.expect(lines(0, 90)...)
+}
+
+func TestWhatACopyHoldsIsReadAfterTruncation(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprintf("while the daemon was down %v", down), func(t *testing.T) {
+			s := newSite(t)
+			s.cfg.Poll = 300 * time.Millisecond
+			s.append(s.log, text(lines(0, 200)))
+			s.start()
+			s.expect(lines(0, 200)...)
+			if down {
+				s.halt()
+			}
+			s.append(s.log, text(lines(200, 300)))
+			b, err := os.ReadFile(s.log)
+			s.must(err)
+			s.must(os.WriteFile(s.log+".1", b, 0o644))
+			s.must(os.Truncate(s.log, 0))
+			s.append(s.log, text(lines(300, 310)))
+			if down {
+				s.start()
+			}
+			s.expect(lines(0, 310)...)
+			st := s.wait("nothing lost", s.log, func(st SourceStatus) bool { return st.LostBytes == 0 })
+			if n := len(s.store.gens); n != 2 {
+				t.Fatalf("%d generations, want 2: %+v", n, st)
+			}
+		})
+	}
+}
+
+func TestBytesThatRotationDestroyedAreCounted(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 200))+"half a li")
+	s.start()
+	s.expect(lines(0, 200)...)
+	s.wait("half a line", s.log, func(st SourceStatus) bool { return st.LagBytes > 0 })
+	s.must(os.Truncate(s.log, 0))
+	s.append(s.log, "new\n")
+	s.expect(append(lines(0, 200), "half a li", "new")...)
+	for _, e := range s.store.events {
+		if e.unparsed != (e.text == "half a li") {
+			t.Errorf("%q: unparsed %v; only the line that lost its tail is", e.text, e.unparsed)
+		}
+	}
+}
+
+func TestRemovedAndMadeAgain(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 5)))
+	s.start()
+	s.expect(lines(0, 5)...)
+	for i := range 5 {
+		s.must(os.Remove(s.log))
+		s.append(s.log, text(lines(5*i+5, 5*i+10)))
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.expect(lines(0, 30)...)
+}
+
+func TestAFileReplacedByALongerCopyOfItselfIsTheSameGeneration(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 200)))
+	s.start()
+	s.expect(lines(0, 200)...)
+	for _, to := range []int{250, 300} {
+		s.append(s.log+"~", text(lines(0, to)))
+		s.must(os.Rename(s.log+"~", s.log))
+		s.expect(lines(0, to)...)
+	}
+	if n := len(s.store.gens); n != 1 {
+		t.Fatalf("%d generations, want 1", n)
+	}
+}
+
+func TestACopyApartIsLeftAlone(t *testing.T) {
+	s := newSite(t)
+	s.append(s.log, text(lines(0, 200)))
+	s.start()
+	s.expect(lines(0, 200)...)
+	s.append(s.log+".1", text(lines(0, 200)))
+	s.append(s.log, text(lines(200, 210)))
+	s.expect(lines(0, 210)...)
+	s.halt()
+	s.start()
+	s.expect(lines(0, 210)...)
+}
+
+func TestAnUnreadableFileIsReportedAndTriedAgain(t *testing.T) {
+	s := newSite(t)
+	s.must(os.Mkdir(s.log, 0o755)) // as good as a permission, and root cannot read it either
+	s.start()
+	st := s.wait("unreadable", s.log, func(st SourceStatus) bool { return st.State == Unread })
+	if !strings.Contains(fmt.Sprint(st.Err), "not a regular file") || !strings.Contains(st.Err.Error(), s.log) {
+		t.Fatalf("error %v", st.Err)
+	}
+	s.must(os.Remove(s.log))
+	s.append(s.log, "now\n")
+	s.expect("now")
+}
+
+func TestAPermissionThatIsMissingIsReportedExactly(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	s := newSite(t)
+	s.append(s.log, "secret\n")
+	s.must(os.Chmod(s.log, 0))
+	s.start()
+	st := s.wait("unreadable", s.log, func(st SourceStatus) bool { return st.State == Unread })
+	if !os.IsPermission(st.Err) {
+		t.Fatalf("error %v", st.Err)
+	}
+	s.must(os.Chmod(s.log, 0o600))
+	s.expect("secret")
+}
+
+func TestADamagedCompressedFileGivesWhatCanBeReadAndItsError(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Sources[0].Glob = filepath.Join(s.dir, "*.gz")
+	name := filepath.Join(s.dir, "old.gz")
+	writeGzip(t, name, text(lines(0, 20_000)))
+	b, err := os.ReadFile(name)
+	s.must(err)
+	s.must(os.WriteFile(name, b[:3*len(b)/4], 0o644))
+	s.start()
+	st := s.wait("damage", name, func(st SourceStatus) bool { return st.Err != nil })
+	for _, want := range []string{name, "offset", "cut off"} {
+		if !strings.Contains(st.Err.Error(), want) {
+			t.Errorf("error %q does not say %q", st.Err, want)
+		}
+	}
+	s.wait("read", name, func(st SourceStatus) bool { return st.Stored > 10_000 && st.Pending == 0 })
+	n := s.store.len()
+	time.Sleep(200 * time.Millisecond)
+	if s.store.len() != n {
+		t.Fatal("a damaged file is read again and again")
+	}
+}
+
+func TestALineLongerThanTheBoundIsOneCutEvent(t *testing.T) {
+	s := newSite(t)
+	s.cfg.MaxLine = 1 << 10
+	long := strings.Repeat("x", 100_000)
+	s.append(s.log, "before\n"+long+"\nafter\n")
+	s.start()
+	s.expect("before", long[:100], "after")
+	st := s.wait("account", s.log, func(st SourceStatus) bool { return st.Account.Cut == 1 })
+	if st.Account.Bytes != int64(len(long)+1+7+6) || st.Account.Unparsed != 1 {
+		t.Fatalf("account %+v", st.Account)
+	}
+}
+
+func TestOpenRecordsOutliveARestart(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Decoder = func(g event.Generation) Decoder { return newLineDecoder(g, true) }
+	s.append(s.log, "A one\nB un\na two\nC x\nc .\n???\nb deux\n")
+	s.start()
+	s.expect("x|.|", "???")
+	s.halt()
+	if open := s.mark(s.log).Open; len(open) != 4 {
+		t.Fatalf("open spans %v, want those of 4 lines", open)
+	}
+	s.append(s.log, "a three\nb .\n")
+	s.start()
+	s.expect("x|.|", "???", "un|deux|.|")
+	s.must(os.Rename(s.log, s.log+".1")) // a rotated generation has no open records
+	s.append(s.log, "C y\nc .\n")
+	s.expect("x|.|", "???", "un|deux|.|", "one|two|three|", "y|.|")
+	st := s.wait("read", s.log, func(st SourceStatus) bool { return st.Pending == 0 })
+	if a := st.Account; !a.Balanced() || a.Read != 11 || st.Stored != 11 {
+		t.Fatalf("account %+v, stored %d: want 11 lines, balanced", a, st.Stored)
+	}
+}
+
+func TestRecordsEndWhenTheirTimeIsOver(t *testing.T) {
+	s := newSite(t)
+	s.cfg.Decoder = func(g event.Generation) Decoder {
+		d := newLineDecoder(g, true)
+		d.until = 50 * time.Millisecond
+		return d
+	}
+	s.append(s.log, "A one\n")
+	s.start()
+	s.expect("one|")
+	s.wait("stored", s.log, func(st SourceStatus) bool { return st.Stored == 1 })
+	if m := s.mark(s.log); len(m.Open) != 0 || m.Off != 6 {
+		t.Fatalf("stored mark %+v", m)
+	}
+}
+
+// mark returns the stored mark of the generation that was seen last at path.
+func (s *site) mark(path string) event.Mark {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	var last event.Generation
+	for _, g := range s.store.gens {
+		if g.Path == path && g.Birth > last.Birth {
+			last = g
+		}
+	}
+	return s.store.marks[last.ID]
+}
+
+func writeGzip(t *testing.T, path, text string) {
+	t.Helper()
+	var b bytes.Buffer
+	half := len(text) / 2
+	for _, part := range []string{text[:half], text[half:]} { // two members
+		w := gzip.NewWriter(&b)
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

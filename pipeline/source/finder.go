@@ -292,7 +292,6 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 		return nil, err
 	}
 	l.file = file
-	x.inodes[fs.inode] = l
 	p.size, p.quiet = fs.size, now
 	p.notice = watchFile(p.path, file)
 	return file, nil
@@ -304,13 +303,25 @@ func (x *Finder) describe(l *life, p *place, fs facts) event.Generation {
 	if p.pattern.Format != "" {
 		l.gen.Format = p.pattern.Format
 	}
+	if old := (inode{l.gen.Device, l.gen.Inode}); old != fs.inode && x.inodes[old] == l {
+		delete(x.inodes, old) // that file is gone, and its inode may be anything by now
+	}
 	l.gen.Device, l.gen.Inode = fs.dev, fs.ino
+	x.inodes[fs.inode] = l
 	return l.gen
 }
 
 // same reports whether a file with the inode of l, which nobody held open meanwhile, is still that generation.
 func (l *life) same(fs facts, head []byte, gz bool) bool {
 	return matches(l.gen, head) && (gz || fs.size >= l.mark.Off) && fs.birth <= l.gen.Birth
+}
+
+// described returns the generation with its fingerprint as it stands.
+func (l *life) described() event.Generation {
+	if l.file != nil {
+		return *l.file.print.Load()
+	}
+	return l.gen
 }
 
 // replaced returns the generation of which the file at p's path is a whole copy that took its place, as when a file
@@ -321,7 +332,7 @@ func (x *Finder) replaced(p *place, fs facts, head []byte) *life {
 		return nil
 	}
 	for _, l := range slices.Backward(p.lives) {
-		if l.gen.HeadLen < HeadBytes || l.over || fs.size < l.mark.Off || !matches(l.gen, head) {
+		if g := l.described(); l.over || g.HeadLen < HeadBytes || fs.size < l.mark.Off || !matches(g, head) {
 			continue
 		}
 		if l.file != nil && !l.file.unlinked() || l.file == nil && x.stillThere(p, l) {

@@ -224,11 +224,7 @@ func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, gz bool, now time.Ti
 // copyOf returns the newest generation whose fingerprint head begins with.
 func (p *place) copyOf(head []byte) *life {
 	for _, l := range slices.Backward(p.lives) {
-		g := l.gen
-		if l.file != nil {
-			g = *l.file.print.Load()
-		}
-		if g.HeadLen > 0 && matches(g, head) {
+		if g := l.described(); g.HeadLen > 0 && matches(g, head) {
 			return l
 		}
 	}
