@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
@@ -35,26 +36,26 @@ func browser(t *testing.T) (context.Context, func() []string) {
 	t.Cleanup(cancel)
 	var mu sync.Mutex
 	var said []string
-	chromedp.ListenTarget(ctx, func(ev any) {
+	err := chromedp.Listen(ctx, func(ev any) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch ev := ev.(type) {
 		case *runtime.EventExceptionThrown:
-			said = append(said, ev.ExceptionDetails.Error())
+			said = append(said, "exception: "+ev.ExceptionDetails.Text)
 		case *runtime.EventConsoleAPICalled:
-			if ev.Type == runtime.APITypeError || ev.Type == runtime.APITypeWarning {
-				said = append(said, fmt.Sprint(ev.Type, ev.Args))
-			}
+			said = append(said, fmt.Sprint("console: ", ev.Type, len(ev.Args)))
 		case *log.EventEntryAdded:
-			// The error pages are asked for on purpose; Chromium logs their status.
-			if !strings.Contains(ev.Entry.Text, "Failed to load resource: the server responded with a status of 503") &&
-				!strings.Contains(ev.Entry.Text, "Failed to load resource: the server responded with a status of 404") {
-				said = append(said, ev.Entry.Text+" "+ev.Entry.URL)
+			// The pages of errors are asked for on purpose; Chromium logs their status.
+			if e := ev.Entry; e.Source != "network" || !strings.Contains(e.Text, "status of 503") && !strings.Contains(e.Text, "status of 404") {
+				said = append(said, e.Text+" "+e.URL)
 			}
 		case *page.EventJavascriptDialogOpening:
 			said = append(said, "a dialog opened: "+ev.Message)
 		}
 	})
+	if err != nil {
+		t.Fatalf("start chromium: %v", err)
+	}
 	return ctx, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
@@ -94,6 +95,19 @@ const measure = `(() => {
 	};
 })()`
 
+// device makes the browser a screen of that size whose system prefers theme.
+func device(width, height int64, phone bool, theme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		m := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone}
+		if _, err := cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, m); err != nil {
+			return err
+		}
+		f := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: f})
+		return err
+	})
+}
+
 // With VERITAIL_SHOTS=directory the pictures are kept there.
 func TestPagesInABrowser(t *testing.T) {
 	ctx, complaints := browser(t)
@@ -130,15 +144,14 @@ func TestPagesInABrowser(t *testing.T) {
 	for _, size := range sizes {
 		for _, p := range pages {
 			name := p.name + "-" + size.name
-			var l layout
-			var png []byte
-			err := chromedp.Run(ctx,
-				emulation.SetDeviceMetricsOverride(size.width, size.height, 1, size.phone),
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: size.theme}}),
+			err := chromedp.Do(ctx,
+				device(size.width, size.height, size.phone, size.theme),
 				chromedp.Navigate(p.url), chromedp.WaitReady("main"),
-				chromedp.Evaluate(`document.fonts.ready.then(() => true)`, nil, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }),
-				chromedp.Evaluate(measure, &l),
-			)
+				chromedp.Evaluate[chromedp.Void](`document.fonts.ready.then(() => 1)`, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			l, err := chromedp.Run(ctx, chromedp.Evaluate[layout](measure))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -152,7 +165,8 @@ func TestPagesInABrowser(t *testing.T) {
 				t.Errorf("%s: no tile is visible", name)
 			}
 			if shots != "" {
-				if err := chromedp.Run(ctx, chromedp.CaptureScreenshot(&png)); err != nil {
+				png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+				if err != nil {
 					t.Fatal(err)
 				}
 				if err := os.WriteFile(filepath.Join(shots, name+".png"), png, 0o644); err != nil {

@@ -157,20 +157,50 @@ func histogram(bins []bin, step time.Duration, width float64) template.HTML {
 			template.HTMLEscapeString(b.URL), utc(b.From).Format("2 Jan 15:04:05"), count(b.Count, "event", "events"), x, top, w, base-top)
 		s.f(`<rect class="br2" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/></a>`, x+w*.1, base-h, w*.8, h)
 	}
-	labels := max(2, int(plot/110))
-	for i := range labels {
-		at := bins[0].From + int64(float64(len(bins))*float64(i)/float64(labels)*float64(step.Microseconds()))
-		layout := "15:04"
-		switch {
-		case step < time.Minute:
-			layout = "15:04:05"
-		case step >= time.Hour:
-			layout = "2 Jan 15:04"
-		}
-		s.text(left+plot*float64(i)/float64(labels), 107, "start", "t3", utc(at).Format(layout))
-	}
+	s.times(bins[0].From, bins[0].From+int64(len(bins))*step.Microseconds(), left, plot)
 	s.f(`</svg>`)
 	return template.HTML(s.String())
+}
+
+// times labels an axis of time at round moments.
+func (s *svg) times(from, to int64, left, plot float64) {
+	span := time.Duration(to-from) * time.Microsecond
+	every := roundStep(span, max(3, int(plot/110)))
+	layout := "15:04"
+	switch {
+	case every < time.Minute:
+		layout = "15:04:05"
+	case every >= 24*time.Hour:
+		layout = "2 Jan"
+	case span > 24*time.Hour:
+		layout = "2 Jan 15:04"
+	}
+	step := every.Microseconds()
+	for t := from + mod(-from, step); t < to; t += step {
+		x := left + plot*float64(t-from)/float64(to-from)
+		anchor := "middle"
+		switch {
+		case x < left+24:
+			anchor = "start"
+		case x > left+plot-24:
+			anchor, x = "end", left+plot
+		}
+		s.text(x, 107, anchor, "t3", utc(t).Format(layout))
+	}
+}
+
+// roundStep returns the shortest round step of which at most n make d.
+func roundStep(d time.Duration, n int) time.Duration {
+	for _, s := range []time.Duration{
+		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
+		5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour,
+		6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour,
+	} {
+		if d <= time.Duration(n)*s {
+			return s
+		}
+	}
+	return 30 * 24 * time.Hour
 }
 
 // roundUp returns the next of 2, 4, 10, 20, 40, 100 … at or above n, so that half of it is a whole number.

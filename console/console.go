@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/chart"
@@ -68,7 +69,7 @@ func New(c Config) (http.Handler, error) {
 	}
 
 	r := chi.NewRouter()
-	r.Use(guard(c.Hosts), setTheme)
+	r.Use(guard(c.Hosts), middleware.GetHead, setTheme)
 	r.NotFound(s.page("", s.notFound))
 	r.Get("/", s.page("overview", s.overview))
 	r.Get("/findings", s.page("findings", s.findings))
@@ -76,7 +77,7 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/search", s.page("search", s.search))
 	r.Get("/sources", s.page("sources", s.sources))
 	r.Get("/keys", s.page("keys", s.keys))
-	r.Get("/live/overview", s.page("live-overview", s.overview))
+	r.Get("/live/overview", s.page("live-overview", s.liveOverview))
 	r.Get("/live/strip", s.page("live-strip", s.keys))
 	r.Handle("/static/*", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	r.Get("/chart.css", chartCSS)

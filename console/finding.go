@@ -65,10 +65,12 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	p := findingPage{
 		findingRow: rows(r, []group{{f, 1}})[0], Group: f.Group, Audience: strings.Join(f.Audience, ", "),
 		First: clock(f.First, r.now), Crossed: clock(f.Time, r.now), Last: clock(f.Last, r.now),
-		Span:     duration(time.Duration(f.Last-f.First) * time.Microsecond),
 		Runbook:  paragraphs(f.Runbook),
 		Around:   r.search(of(f.Group), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
+	}
+	if f.Last > f.First {
+		p.Span = duration(time.Duration(f.Last-f.First) * time.Microsecond)
 	}
 	p.Wide, p.Slim = occurrences(f, 840), occurrences(f, 342)
 	p.Files = evidence(r, f)

@@ -21,14 +21,12 @@ const findingsPerPage = 50
 
 // findingsPage is the list of findings. The address holds its filters.
 type findingsPage struct {
-	Rows   []findingRow
-	Chips  []chip
-	Sum    string
-	Newer  string // address of the first page, "" on it
-	Older  string // address of the next page, "" on the last
-	Reset  string // address without filters, "" where there are none
-	Any    bool   // the store has findings of this site
-	Search string
+	Rows  []findingRow
+	Chips []chip
+	Sum   string
+	Newer string // address of the first page, "" on it
+	Older string // address of the next page, "" on the last
+	Reset string // address without filters, "" where there are none
 }
 
 // A chip is one filter: what it is set to, and what it may be set to.
@@ -61,15 +59,15 @@ func (s *server) findings(ctx context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p := findingsPage{Rows: rows(r, single(list)), Chips: f.chips(r, rules), Any: len(list) > 0}
+	p := findingsPage{Rows: rows(r, single(list)), Chips: f.chips(r, rules)}
 	if f.before != "" {
-		p.Newer = f.with("before", "").url(r)
+		p.Newer = f.with("before", "").url(r.links)
 		p.Sum = "older ones"
 	} else {
 		p.Sum = "newest first"
 	}
 	if more {
-		p.Older = f.with("before", list[len(list)-1].ID).url(r)
+		p.Older = f.with("before", list[len(list)-1].ID).url(r.links)
 	}
 	if f.narrowed() {
 		p.Reset = r.to("/findings")
@@ -105,8 +103,8 @@ func (f filter) with(key, value string) filter {
 	return f
 }
 
-func (f filter) url(r *request) string {
-	return r.to("/findings", "severity", f.severity, "audience", f.audience, "rule", f.rule, "last", f.last, "before", f.before)
+func (f filter) url(l links) string {
+	return l.to("/findings", "severity", f.severity, "audience", f.audience, "rule", f.rule, "last", f.last, "before", f.before)
 }
 
 // query makes the question to the store; "high+" is high and above.
@@ -131,13 +129,13 @@ func (f filter) query(r *request) storage.FindingQuery {
 // chips offers the filters; rules are those that have counted anything lately, with their occurrences.
 func (f filter) chips(r *request, rules []ruleCount) []chip {
 	make := func(field, key, value string, options []option) chip {
-		c := chip{Field: field, Value: "any", Options: []option{{Name: "any", URL: f.with(key, "").url(r), Current: value == ""}}}
+		c := chip{Field: field, Value: "any", Options: []option{{Name: "any", URL: f.with(key, "").url(r.links), Current: value == ""}}}
 		for _, o := range options {
 			o.Current = o.URL == value
 			if o.Current {
 				c.Value, c.On = o.Name, true
 			}
-			o.URL = f.with(key, o.URL).url(r)
+			o.URL = f.with(key, o.URL).url(r.links)
 			c.Options = append(c.Options, o)
 		}
 		if value != "" && !c.On {
@@ -161,12 +159,23 @@ func (f filter) chips(r *request, rules []ruleCount) []chip {
 	for _, l := range lastNames {
 		per = append(per, option{Name: l.name, URL: l.key})
 	}
-	return []chip{
+	chips := []chip{
 		make("severity", "severity", f.severity, sev),
 		make("audience", "audience", f.audience, aud),
 		make("rule", "rule", f.rule, rul),
 		make("during", "last", f.last, per),
 	}
+	if all := sites(r, "findings"); all != nil {
+		c := chip{Field: "site", Value: r.site, On: r.site != ""}
+		for _, s := range all {
+			c.Options = append(c.Options, option{Name: s.Name, URL: f.with("", "").url(links{s.Site}), Current: s.Current})
+			if s.Current {
+				c.Value = s.Name
+			}
+		}
+		chips = append(chips, c)
+	}
+	return chips
 }
 
 // rows makes list rows of groups of findings.

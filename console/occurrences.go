@@ -20,7 +20,7 @@ func occurrences(f event.Finding, width float64) template.HTML {
 	}
 	left, right := 84.0, 60.0
 	if width < 400 {
-		left, right = 12, 34
+		left, right = 10, 34
 	}
 	plot := width - left - right
 	x := func(t int64) float64 { return left + plot*float64(t-first)/float64(last-first) }
@@ -31,7 +31,11 @@ func occurrences(f event.Finding, width float64) template.HTML {
 	for i := 0; i <= ticks; i++ {
 		t := first + (last-first)*int64(i)/int64(ticks)
 		s.f(`<path class="gr" d="M%.1f 30V84"/>`, x(t))
-		s.text(x(t), 101, "middle", "t3", axisTime(t, last-first))
+		anchor := "middle"
+		if left < 50 && i == 0 {
+			anchor = "start"
+		}
+		s.text(x(t), 101, anchor, "t3", axisTime(t, last-first))
 	}
 	if left > 50 {
 		s.text(0, 54, "start", "", "counted")
@@ -41,7 +45,10 @@ func occurrences(f event.Finding, width float64) template.HTML {
 	if to > from {
 		s.f(`<rect class="win" x="%.1f" y="30" width="%.1f" height="54"/><path class="wl" d="M%.1f 26v-6H%.1fv6"/>`, from, to-from, from, to)
 	}
-	s.text(min(to+6, width-right+30), 14, fit(to, width), "tr", "fires "+utc(f.Time).Format("15:04:05"))
+	if counted := countedUpTo(f); counted > 1 && to-from > 60 {
+		s.text((from+to)/2, 14, "middle", "ta", fmt.Sprintf("%d in %s", counted, duration(time.Duration(f.Time-f.First)*time.Microsecond)))
+	}
+	s.text(min(to+6, width-right+30), 32, fit(to, width), "tr", "fires "+utc(f.Time).Format("15:04:05"))
 	n, lastX := 0, -100.0
 	for _, e := range f.Evidence {
 		at := x(e.Time)
@@ -66,6 +73,17 @@ func occurrences(f event.Finding, width float64) template.HTML {
 	}
 	s.f(`<path class="ax" d="M%.1f 84.5H%.1f"/></svg>`, left, left+plot)
 	return template.HTML(s.String())
+}
+
+// countedUpTo is how many counted lines stand up to the one at which the rule fired.
+func countedUpTo(f event.Finding) int {
+	n := 0
+	for _, e := range f.Evidence {
+		if !e.Teller && e.Time <= f.Time {
+			n++
+		}
+	}
+	return n
 }
 
 // fit says on which side of x a label has room.

@@ -27,7 +27,7 @@ type overviewPage struct {
 	Balance    balance
 	Elsewhere  *elsewhere
 	Empty      bool // nothing is followed and nothing is stored
-	Refused    []Source
+	Broken     []Source
 	Findings   string
 	Severe     string
 	Sources    string
@@ -51,6 +51,33 @@ type tile struct {
 }
 
 func (s *server) overview(ctx context.Context, r *request) (answer, error) {
+	a, err := s.liveOverview(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	p := a.Body.(overviewPage)
+	rows, err := s.datasets(ctx, r)
+	if err != nil {
+		return answer{}, err
+	}
+	if len(rows) == 0 {
+		if p.Elsewhere, err = s.otherSite(ctx, r); err != nil {
+			return answer{}, err
+		}
+	}
+	p.Wide, p.Slim, p.Datasets = multiples(rows, 466), multiples(rows, 342), len(rows)
+	for _, src := range ofSite(r.status.Sources, r.site) {
+		if src.broken() {
+			p.Broken = append(p.Broken, src)
+		}
+	}
+	p.Empty = p.Balance.Files == 0 && p.Balance.Lines.Read == 0 && len(rows) == 0 && len(p.Newest) == 0 && p.Elsewhere == nil
+	a.Body = p
+	return a, nil
+}
+
+// liveOverview answers the parts of the overview that renew themselves.
+func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 	d, err := s.readOverview(ctx, r)
 	if err != nil {
 		return answer{}, err
@@ -75,15 +102,6 @@ func (s *server) overview(ctx context.Context, r *request) (answer, error) {
 	p.Urgent = rows(r, urgent[:min(len(urgent), 5)])
 	p.Newest = rows(r, single(d.newest))
 	p.Lead, p.Rest = lead(p.Tiles, urgent)
-	p.Wide, p.Slim = multiples(d.datasets, 466), multiples(d.datasets, 342)
-	p.Datasets = len(d.datasets)
-	p.Elsewhere = d.elsewhere
-	for _, src := range ofSite(r.status.Sources, r.site) {
-		if src.State == Unreadable || src.State == Failing {
-			p.Refused = append(p.Refused, src)
-		}
-	}
-	p.Empty = p.Balance.Files == 0 && p.Balance.Lines.Read == 0 && len(d.datasets) == 0 && len(d.newest) == 0 && d.elsewhere == nil
 	return answer{Title: "Overview", Live: r.to("/live/overview"), Body: p}, nil
 }
 
@@ -137,11 +155,11 @@ func lead(tiles []tile, urgent []group) (string, string) {
 	case targets == 0:
 		answer = "No key figure has been measured yet today."
 	case n[kpi.Red] > 0 && n[kpi.Yellow] > 0:
-		answer = fmt.Sprintf("%d of %d key figures are Red, %d Yellow.", n[kpi.Red], targets, n[kpi.Yellow])
+		answer = fmt.Sprintf("%d of %d key figures with a target are Red, %d Yellow.", n[kpi.Red], targets, n[kpi.Yellow])
 	case n[kpi.Red] > 0:
-		answer = fmt.Sprintf("%d of %d key figures %s Red.", n[kpi.Red], targets, areIs(n[kpi.Red]))
+		answer = fmt.Sprintf("%d of %d key figures with a target %s Red.", n[kpi.Red], targets, areIs(n[kpi.Red]))
 	case n[kpi.Yellow] > 0:
-		answer = fmt.Sprintf("%d of %d key figures %s Yellow, none is Red.", n[kpi.Yellow], targets, areIs(n[kpi.Yellow]))
+		answer = fmt.Sprintf("%d of %d key figures with a target %s Yellow, none is Red.", n[kpi.Yellow], targets, areIs(n[kpi.Yellow]))
 	default:
 		answer = fmt.Sprintf("All %d key figures with a target are Green.", targets)
 	}

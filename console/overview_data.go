@@ -13,13 +13,11 @@ import (
 	"github.com/saypro/veritail/storage/query"
 )
 
-// overviewData is what the overview reads of the store.
+// overviewData is what the live parts of the overview read of the store.
 type overviewData struct {
-	figures   []kpi.Figure
-	severe    []event.Finding // critical and high, of the last 24 hours
-	newest    []event.Finding
-	datasets  []multiple
-	elsewhere *elsewhere
+	figures []kpi.Figure
+	severe  []event.Finding // critical and high, of the last 24 hours
+	newest  []event.Finding
 }
 
 // severeLimit bounds the severe findings that the overview reads.
@@ -43,13 +41,7 @@ func (s *server) readOverview(ctx context.Context, r *request) (d overviewData, 
 	if err != nil {
 		return d, fmt.Errorf("read newest findings: %w", err)
 	}
-	if d.datasets, err = s.datasets(ctx, r); err != nil {
-		return d, err
-	}
-	if len(d.datasets) == 0 {
-		d.elsewhere, err = s.otherSite(ctx, r)
-	}
-	return d, err
+	return d, nil
 }
 
 // figures evaluates the key figures of the site, today against yesterday up to the same time.
@@ -74,7 +66,7 @@ func (s *server) datasets(ctx context.Context, r *request) ([]multiple, error) {
 	from := midnight(r.now)
 	day := query.Interval{From: from.UnixMicro(), To: from.Add(24 * time.Hour).UnixMicro()}
 	t, err := s.Reader.Aggregate(ctx, s.view(r.Request), query.Agg{
-		Where: s.site(r.site), During: day, By: []string{"event.dataset"}, Every: half, Limit: 48 * 100,
+		Where: s.site(r.site), During: day, By: []string{"event.dataset"}, Every: half, Limit: 100,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count events by data set: %w", err)

@@ -22,7 +22,7 @@ type pages map[string]*template.Template
 func parsePages() (pages, error) {
 	base, err := template.New("").Funcs(template.FuncMap{
 		"n": number, "count": count, "count64": func(n int, one, many string) string { return count(int64(n), one, many) },
-		"add": func(a, b int) int { return a + b }, "percent": percent, "lag": lag, "duration": duration, "title": title,
+		"add": func(a, b int) int { return a + b }, "percent": percent, "size": size, "lag": lag, "duration": duration, "title": title,
 		"line": func(s string) string { return oneLine(s, 300) }, "text": visible,
 	}).ParseFS(files, "templates/layout.html", "templates/parts.html")
 	if err != nil {
@@ -109,18 +109,19 @@ func (s *server) send(ctx context.Context, w http.ResponseWriter, r *request, pa
 
 // A frame is what the layout shows around a page.
 type frame struct {
-	Title, Theme, Live   string
-	Machine, Version     string
-	Nav                  []navItem
-	Sites                []navItem
-	Themes               []navItem
-	Strip                strip
-	Body                 any
-	Home, Keys, StripURL string
+	Title, Theme, Live string
+	Machine, Version   string
+	Nav                []navItem
+	Sites              []navItem
+	Themes             []navItem
+	Strip              strip
+	Body               any
+	Home, Keys         string
 }
 
 type navItem struct {
 	Name, Icon, URL, Count string
+	Site                   string
 	Current                bool
 }
 
@@ -130,6 +131,7 @@ type strip struct {
 	At      string
 	Site    string
 	Sources string // address of the sources
+	Keys    string
 	Problem string
 }
 
@@ -139,7 +141,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		Title: a.Title, Theme: theme(r.Request), Live: a.Live, Body: a.Body,
 		Machine: s.Site, Version: s.Version,
 		Home: r.to("/"), Keys: r.to("/keys"),
-		Strip: strip{b, r.status.At.UTC().Format("15:04:05"), r.site, r.to("/sources"), r.status.Problem},
+		Strip: strip{b, r.status.At.UTC().Format("15:04:05"), r.site, r.to("/sources"), r.to("/keys"), r.status.Problem},
 	}
 	if f.Live == "" {
 		f.Live = r.to("/live/strip")
@@ -149,15 +151,15 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	}
 	at := func(p string) bool { return page == p || p == "findings" && page == "finding" }
 	f.Nav = []navItem{
-		{"Overview", "o", r.to("/"), "", at("overview")},
-		{"Findings", "f", r.to("/findings"), s.waiting(ctx, r), at("findings")},
-		{"Search", "s", r.to("/search"), "", at("search")},
-		{"Sources", "w", r.to("/sources"), number(int64(len(ofSite(r.status.Sources, r.site)))), at("sources")},
+		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
+		{Name: "Findings", Icon: "f", URL: r.to("/findings"), Count: s.waiting(ctx, r), Current: at("findings")},
+		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
+		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(len(ofSite(r.status.Sources, r.site)))), Current: at("sources")},
 	}
 	if s.Report != nil {
-		f.Nav = slices.Insert(f.Nav, 3, navItem{"Reports", "p", r.to("/reports/daily"), "", false})
+		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports/daily")})
 	}
-	f.Sites = sites(r)
+	f.Sites = sites(r, page)
 	for _, t := range []string{"light", "dark", "system"} {
 		q := r.URL.Query()
 		q.Set("theme", t)
@@ -167,8 +169,13 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	return f
 }
 
-// sites lists this machine and the sites that sources belong to; nothing where there is only one.
-func sites(r *request) []navItem {
+// sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing
+// where there is only one.
+func sites(r *request, page string) []navItem {
+	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources"}[page]
+	if path == "" {
+		path = "/"
+	}
 	names := []string{""}
 	for _, s := range r.status.Sources {
 		if !slices.Contains(names, s.Site) {
@@ -188,7 +195,7 @@ func sites(r *request) []navItem {
 		if n == "" {
 			label = "this machine"
 		}
-		items = append(items, navItem{Name: label, URL: links{n}.to("/"), Current: n == r.site})
+		items = append(items, navItem{Name: label, Site: n, URL: links{n}.to(path), Current: n == r.site})
 	}
 	return items
 }

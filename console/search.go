@@ -36,6 +36,9 @@ func init() {
 	}
 }
 
+// longest is the longest period that is searched, so that it can be drawn.
+const longest = 5 * 365 * 24 * time.Hour
+
 // An ask is what the address of the search says.
 type ask struct {
 	q, ok    string // the query, and the last one that ran
@@ -75,6 +78,7 @@ func (a ask) during(now time.Time) query.Interval {
 	if i.From >= i.To {
 		i.To = i.From + 1
 	}
+	i.From = max(i.From, i.To-longest.Microseconds())
 	return i
 }
 

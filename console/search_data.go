@@ -39,6 +39,9 @@ const (
 	facetsShown = 5
 )
 
+// mostBars bounds the bars of the histogram.
+const mostBars = 72
+
 func (s *server) readSearch(ctx context.Context, r *request, a ask, where query.Expr, during query.Interval) (f found, err error) {
 	all := query.And{where, s.site(r.site)}
 	view := s.view(r.Request)
@@ -46,7 +49,7 @@ func (s *server) readSearch(ctx context.Context, r *request, a ask, where query.
 	if err != nil {
 		return f, fmt.Errorf("search events: %w", err)
 	}
-	f.step = barStep(time.Duration(during.To-during.From) * time.Microsecond)
+	f.step = roundStep(time.Duration(during.To-during.From)*time.Microsecond, mostBars)
 	t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, Every: f.step, Limit: 1000})
 	if err != nil {
 		return f, fmt.Errorf("count events over time: %w", err)
@@ -92,18 +95,4 @@ func newFacet(r *request, a ask, field string, t storage.Table) facet {
 		f.Values = append(f.Values, v)
 	}
 	return f
-}
-
-// barStep returns the shortest step that draws a period with at most 72 bars.
-func barStep(d time.Duration) time.Duration {
-	for _, s := range []time.Duration{
-		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
-		5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour,
-		6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour,
-	} {
-		if d <= 72*s {
-			return s
-		}
-	}
-	return 30 * 24 * time.Hour
 }

@@ -12,22 +12,23 @@ type sourcesPage struct {
 	Rows    []sourceRow
 	Balance balance
 	Lead    string
-	Refused []Source
+	Broken  []Source
 	Blind   []blindSource
+	Lost    []Source
 	Problem string
 }
 
 // A sourceRow is one file.
 type sourceRow struct {
 	Source
-	Name       string // the end of the path, where the whole does not fit
-	Class      string
-	Word       string
-	Undecided  bool
-	Behind     string
-	Events     string // search for its events
-	Unparsed   string // search for its unparsed lines
-	Understood string
+	Name      string // the end of the path, where the whole does not fit
+	Class     string
+	Word      string
+	Undecided bool
+	Behind    string
+	LagText   string
+	Events    string // search for its events
+	Unparsed  string // search for its unparsed lines
 }
 
 // A blindSource is a file of which no line is understood.
@@ -43,8 +44,11 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 	p := sourcesPage{Balance: sum(list, r.site), Problem: r.status.Problem}
 	for _, src := range list {
 		p.Rows = append(p.Rows, sourceRowOf(r, src))
-		if src.State == Unreadable || src.State == Failing {
-			p.Refused = append(p.Refused, src)
+		if src.broken() {
+			p.Broken = append(p.Broken, src)
+		}
+		if src.Lost > 0 {
+			p.Lost = append(p.Lost, src)
 		}
 		if src.blind() {
 			p.Blind = append(p.Blind, blindSource{src.Path, src.says(), r.search(is("log.file.path", src.Path)+" and veritail.unparsed:true", 0, 0)})
@@ -57,12 +61,10 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 // urgency sorts what needs somebody to the top.
 func urgency(s Source) int {
 	switch {
-	case s.State == Unreadable || s.State == Failing:
+	case s.broken():
 		return 0
 	case s.blind():
 		return 1
-	case s.State == Finished:
-		return 3
 	}
 	return 2
 }
@@ -91,17 +93,19 @@ func sourceRowOf(r *request, s Source) sourceRow {
 	if s.Behind > 0 {
 		row.Behind = size(s.Behind) + " to read"
 	}
+	row.LagText = "–"
+	if s.State == Following {
+		row.LagText = lag(s.Lag)
+	}
 	switch {
 	case s.State == Unreadable:
 		row.Class, row.Word = "R", "No permission"
-	case s.State == Failing:
-		row.Class, row.Word = "R", "Failing"
+	case s.broken():
+		row.Class, row.Word = "R", "Read in part"
 	case s.blind():
 		row.Class, row.Word = "R", "Not understood"
 	case s.State == Waiting:
 		row.Class, row.Word = "N", "Waiting for it"
-	case s.State == Finished:
-		row.Class, row.Word = "N", "Read to its end"
 	case s.Lines.Unparsed > 0 && s.Lines.Unparsed*20 > s.Lines.Read:
 		row.Class, row.Word = "Y", "Partly understood"
 	default:
@@ -114,10 +118,10 @@ func sourcesLead(b balance, files int) string {
 	switch {
 	case files == 0:
 		return "No file is followed for this site."
-	case b.Refused > 0 && b.Blind > 0:
-		return fmt.Sprintf("%s cannot be read, of %s no line is understood.", count(int64(b.Refused), "file", "files"), count(int64(b.Blind), "file", "files"))
-	case b.Refused > 0:
-		return fmt.Sprintf("%s cannot be read; the rest is followed.", count(int64(b.Refused), "file", "files"))
+	case b.Broken > 0 && b.Blind > 0:
+		return fmt.Sprintf("%s cannot be read, of %s no line is understood.", count(int64(b.Broken), "file", "files"), count(int64(b.Blind), "file", "files"))
+	case b.Broken > 0:
+		return fmt.Sprintf("%s cannot be read; the rest is followed.", count(int64(b.Broken), "file", "files"))
 	case b.Blind > 0:
 		return fmt.Sprintf("Of %s no line is understood. Every line is kept.", count(int64(b.Blind), "file", "files"))
 	}

@@ -21,70 +21,76 @@ const (
 	Following  State = "following"
 	Waiting    State = "waiting"    // the file does not exist (yet)
 	Unreadable State = "unreadable" // it may not be read
-	Failing    State = "failing"    // reading or storing it fails
-	Finished   State = "finished"   // it was rotated away and has been read to its end
 )
 
-// A Source is one file.
+// A Source is one followed path. Counts are of all files that have had the name, in lines.
 type Source struct {
 	Path    string
 	Site    string // "" for this machine
 	Dataset string
 	Format  string // "" while undecided
 	State   State
-	Problem string // why it is not followed, or what fails
+	Problem string // what could not be read, of it or of a rotated file of it; "" if nothing
 	Repair  string // the exact command that would help, if there is one
 
-	Lag    time.Duration // how far the newest stored line is behind the file
-	Behind int64         // bytes of the file that have not been read
-	Lines  event.Account // what became of the lines read so far, stored or not
-	Stored event.Account // the same, of what is durable
+	Lag     time.Duration // the age of the oldest byte that has not been read
+	Behind  int64         // bytes that have not been read
+	Lost    int64         // bytes that rotation destroyed before they could be read
+	Lines   event.Account // what became of the lines read so far, stored or not
+	Stored  int64         // lines that are durable
+	Pending int64         // lines on their way to the store
+	Refused int64         // lines that the store refused and that are kept apart: the quarantine
 
-	Nearest string // where nothing is understood: the format that came nearest
+	Nearest string // where lines are not understood: the format that came nearest
 	Column  int    // and the column, from 1, at which it stops; 0 where there is none
 }
 
 // a balance is the account of a set of sources: every line read is in exactly one of its parts.
 type balance struct {
-	Files   int           // that are followed
-	Lag     time.Duration // the longest
-	Lines   event.Account
-	Open    int64 // lines of records that are not complete yet
-	Stored  int64 // parsed or unparsed lines that are durable
-	Pending int64 // those on their way to the store
-	Blind   int   // files of which no line is understood
-	Refused int   // files that cannot be read
+	Files int           // that are followed
+	Lag   time.Duration // the longest
+	Lines event.Account
+	Open  int64 // lines of records that are not complete yet
+	// The lines that became events, parsed or not, are Stored + Quarantined + Pending.
+	Stored, Quarantined, Pending int64
+
+	Blind  int // files of which no line is understood
+	Broken int // files that cannot be read, or not wholly
 }
 
 // sum adds up the sources of a site.
 func sum(sources []Source, site string) balance {
 	var b balance
-	for _, s := range sources {
-		if s.Site != site {
-			continue
-		}
+	for _, s := range ofSite(sources, site) {
 		if s.State == Following {
 			b.Files++
 			b.Lag = max(b.Lag, s.Lag)
 		}
-		if s.State == Unreadable || s.State == Failing {
-			b.Refused++
-		}
-		if s.blind() {
+		if s.broken() {
+			b.Broken++
+		} else if s.blind() {
 			b.Blind++
 		}
 		b.Lines.Add(s.Lines)
-		b.Stored += s.Stored.Parsed + s.Stored.Unparsed
+		b.Stored += s.Stored
+		b.Quarantined += s.Refused
+		b.Pending += s.Pending
 	}
 	b.Open = b.Lines.Read - b.Lines.Parsed - b.Lines.Unparsed - b.Lines.Ignored
-	b.Pending = b.Lines.Parsed + b.Lines.Unparsed - b.Stored
 	return b
 }
 
-// Balanced reports whether no part of the account is negative, that is, nothing was counted twice.
-func (b balance) Balanced() bool { return b.Open >= 0 && b.Pending >= 0 }
+// Balanced reports whether both sums hold: what was read, and what became of the events.
+func (b balance) Balanced() bool {
+	return b.Open >= 0 && b.Pending >= 0 && b.Lines.Parsed+b.Lines.Unparsed == b.Stored+b.Quarantined+b.Pending
+}
 
 // blind reports whether lines were read and none of them was understood.
 func (s Source) blind() bool {
 	return s.Lines.Read > 0 && s.Lines.Parsed == 0 && s.Lines.Unparsed > 0
+}
+
+// broken reports whether it cannot be read, or not wholly.
+func (s Source) broken() bool {
+	return s.State == Unreadable || s.Problem != "" && s.State == Following
 }

@@ -20,13 +20,13 @@ func hidden(r rune) bool {
 	return r == 0x7f || r > 0x7f && (unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == 0x115f || r == 0x3164)
 }
 
-// spell writes a hidden character so that it is seen: ␛ for ESC, ⟨U+202E⟩ for a turn of direction.
+// c0 are the names of the control characters of ASCII.
+var c0 = strings.Fields("NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US")
+
+// spell writes a hidden character so that it is seen: ⟨ESC⟩, or ⟨U+202E⟩ for a turn of direction.
 func spell(r rune) string {
-	switch {
-	case r < ' ':
-		return string('␀' + r)
-	case r == 0x7f:
-		return "␡"
+	if r < ' ' {
+		return "⟨" + c0[r] + "⟩"
 	}
 	return fmt.Sprintf("⟨U+%04X⟩", r)
 }
@@ -63,7 +63,7 @@ func hasHidden(s string) bool {
 
 // oneLine returns s visibly and on one line, cut after n characters.
 func oneLine(s string, n int) string {
-	s = strings.ReplaceAll(visible(s), "\n", " ␊ ")
+	s = strings.ReplaceAll(visible(s), "\n", " ↵ ")
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}

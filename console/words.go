@@ -29,23 +29,24 @@ func count(n int64, one, many string) string {
 	return number(n) + " " + many
 }
 
-// percent writes a share of a whole with as many digits as it takes to tell it from 0 and 100.
+// percent writes a share of a whole: with one digit, or with three where one would not tell it from nothing or all.
 func percent(part, whole int64) string {
-	if whole <= 0 {
+	switch {
+	case whole <= 0:
 		return "–"
+	case part == 0:
+		return "0 %"
+	case part == whole:
+		return "100 %"
 	}
 	p := 100 * float64(part) / float64(whole)
-	for _, digits := range []int{0, 1, 2, 3} {
-		s := strconv.FormatFloat(p, 'f', digits, 64)
-		v, err := strconv.ParseFloat(s, 64)
-		if err == nil && (v == p || digits == 3 || digits > 0 && v != 0 && v != 100 && math.Abs(v-p) < p/1000) {
-			if v == 0 && p > 0 {
-				return "< 0.001 %"
-			}
-			return s + " %"
-		}
+	if p >= 0.1 && p <= 99.9 {
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
 	}
-	return ""
+	if p < 0.001 {
+		return "< 0.001 %"
+	}
+	return strconv.FormatFloat(min(p, 99.999), 'f', 3, 64) + " %"
 }
 
 func utc(us int64) time.Time { return time.UnixMicro(us).UTC() }

@@ -301,10 +301,13 @@ func (d *day) status() console.Status {
 	s := console.Status{At: now}
 	for _, g := range d.commit.Gens {
 		a := d.lines[g.ID]
-		s.Sources = append(s.Sources, console.Source{Path: g.Path, Site: g.Site, Dataset: g.Dataset, Format: g.Format, State: console.Following, Lag: 300 * time.Millisecond, Lines: a, Stored: a})
+		s.Sources = append(s.Sources, console.Source{Path: g.Path, Site: g.Site, Dataset: g.Dataset, Format: g.Format, State: console.Following, Lag: 300 * time.Millisecond, Lines: a, Stored: a.Parsed + a.Unparsed})
+	}
+	if len(s.Sources) == 0 {
+		return s
 	}
 	s.Sources = append(s.Sources,
-		console.Source{Path: "/var/log/custom.log", Dataset: "custom", State: console.Following, Lines: event.Account{Read: 927, Unparsed: 927}, Stored: event.Account{Unparsed: 900}, Nearest: "nginx.access", Column: 31},
+		console.Source{Path: "/var/log/custom.log", Dataset: "custom", State: console.Following, Lines: event.Account{Read: 927, Unparsed: 927}, Stored: 900, Pending: 27, Nearest: "nginx.access", Column: 31},
 		console.Source{Path: "/var/log/audit/" + hostile, Dataset: "audit", State: console.Unreadable, Problem: "permission denied: it belongs to root", Repair: "sudo setfacl -m u:veritail:r /var/log/audit/audit.log"},
 		console.Source{Path: "/var/log/mysql/error.log", Dataset: "mariadb", State: console.Waiting})
 	return s

@@ -30,7 +30,6 @@ function step(by) {
   row.scrollIntoView({block: "nearest"});
 }
 
-const pages = {o: "Overview", f: "Findings", s: "Search", w: "Sources"};
 let going = 0;
 document.addEventListener("keydown", e => {
   if (e.key === "Escape") {
@@ -39,10 +38,9 @@ document.addEventListener("keydown", e => {
     return;
   }
   if (e.ctrlKey || e.altKey || e.metaKey || e.target.matches("input, textarea, select")) return;
-  if (Date.now() - going < 1500 && pages[e.key]) {
-    const link = [...document.querySelectorAll(".nav a.t")].find(a => a.firstChild.nextSibling.data === pages[e.key]);
-    if (link) location.href = link.href;
-  } else if (e.key === "g") {
+  const page = Date.now() - going < 1500 && /^[a-z]$/.test(e.key) && document.querySelector(`.nav [data-go=${e.key}]`);
+  if (page) location.href = page.href;
+  else if (e.key === "g") {
     going = Date.now();
     return;
   } else if (e.key === "/") {
