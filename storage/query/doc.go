@@ -27,11 +27,11 @@
 //   - Address. Equal is Lo = Hi; In is Lo ≤ address ≤ Hi as 128-bit numbers, IPv4 mapped into IPv6: 0.0.0.0/0 is
 //     all of IPv4, ::/0 is everything.
 //   - A field that the schema does not know (Known false, Kind Keyword) is looked up by its whole dotted name
-//     among the keys of the event's JSON object, not inside nested objects; a null is missing. Exists holds for
-//     every other value. Equal compares a string byte for byte, a boolean with true or false, and a number by
-//     value as float64 where the operand is a number too (see Number: 5, 5.0 and 5e0 are equal; 05 is none).
-//     Order compares a number, or a string that is a number, with Float. Wildcards and regular expressions look
-//     at strings only. Lists and objects only exist.
+//     among the keys of the event's JSON object, not inside nested objects; of a key that stands twice the first
+//     counts, and a null is missing. Exists holds for every other value. Equal compares a string byte for byte, a
+//     boolean with true or false, and a number by value as float64 where the operand is a number too (see Number:
+//     5, 5.0 and 5e0 are equal; 05 is none). Order compares a number, or a string that is a number, with Float.
+//     Wildcards and regular expressions look at strings only. Lists and objects only exist.
 //
 // Strings are expected to be UTF-8; a store that keeps only UTF-8 replaces what is not, and no test but Equal on
 // such a value can tell.

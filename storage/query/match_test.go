@@ -160,6 +160,19 @@ func TestHostileObjectsAreNotFoundAndDoNoHarm(t *testing.T) {
 	}
 }
 
+func TestOfAKeyThatStandsTwiceTheFirstCounts(t *testing.T) {
+	p := event1("x", "k", "1", "k", "2")
+	m, err := query.Compile(parse(t, "k:1 and not k:2", p.Schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out event.Bits
+	m.Match(p, &out)
+	if !out.Has(0) {
+		t.Error("the second counts")
+	}
+}
+
 func TestCompileRefusesTestsThatMakeNoSense(t *testing.T) {
 	for name, test := range map[string]*query.Test{
 		"no operator":                      {Known: true, Kind: event.Int},

@@ -8,8 +8,8 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// String prints a tree so that Parse makes the same tree of it, in plain form and but for Pos. A nil tree prints
-// as And{}, which is *.
+// String prints a tree so that Parse makes the same tree of it, in plain form and but for Pos, as long as what it
+// prints is within Parse's bounds. A nil tree prints as And{}, which is *.
 func String(e Expr) string { return string(appendExpr(nil, e, 0)) }
 
 // The strength with which what stands around a condition binds it.
