@@ -39,3 +39,9 @@ type Decoder interface {
 type Stage interface {
 	Process(context.Context, *event.Commit) error
 }
+
+// A StageFunc is a function as a Stage.
+type StageFunc func(context.Context, *event.Commit) error
+
+// Process implements Stage.
+func (f StageFunc) Process(ctx context.Context, c *event.Commit) error { return f(ctx, c) }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/kpi"
+)
+
+func checkCommand() *cobra.Command {
+	var configDir string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Validate formats, rules and KPIs, and run the rules' own tests",
+		Example: `  veritail check
+  veritail check -configs /etc/veritail`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := loadSetup(configDir)
+			if err != nil {
+				return err
+			}
+			tests, failures, err := s.check()
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			for _, f := range failures {
+				fmt.Fprintf(out, "%s\n\n", f)
+			}
+			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
+				len(s.set.Formats()), len(s.rules), len(s.kpis), tests-len(failures), tests)
+			if len(failures) > 0 {
+				return errQuiet
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats, rules and KPIs in place of the shipped ones")
+	return c
+}
+
+// testHost is the host.name of events in the tests of rules.
+const testHost = "test"
+
+// check runs the tests of all rules.
+func (s *setup) check() (tests int, failures []rules.Failure, err error) {
+	if err := s.checkKPIs(); err != nil {
+		return 0, nil, err
+	}
+	return rules.Check(s.rules, s.schema, func(format string, gen event.GenID, lines []byte) (*event.Batch, error) {
+		d, err := s.set.NewDecoder(event.Generation{ID: gen, Path: "test", Format: format}, parsers.Options{Host: testHost})
+		if err != nil {
+			return nil, userError{err}
+		}
+		b := &event.Batch{}
+		d.Decode(b, lines, 0)
+		d.Flush(b, time.Now(), true)
+		b.From, b.To = []event.Mark{{Gen: gen, Low: math.MinInt64}}, []event.Mark{d.Mark()}
+		return b, nil
+	})
+}
+
+// checkKPIs reports KPIs that count rules which are not there.
+func (s *setup) checkKPIs() error {
+	var ids []string
+	for i := range s.rules {
+		ids = append(ids, s.rules[i].ID)
+	}
+	return kpi.CheckRules(s.fs, "kpis.toml", s.kpis, ids)
+}

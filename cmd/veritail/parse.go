@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+func parseCommand() *cobra.Command {
+	var format, configDir string
+	c := &cobra.Command{
+		Use:   "parse FILE...",
+		Short: "Print each event of a log as one JSON object a line",
+		Long: `Parse prints each event as one JSON object a line with flat ECS field names,
+log.file.path, log.offset (of its first line) and event.original. A line that no
+format takes has "veritail.unparsed": true.`,
+		Example: `  veritail parse /var/log/auth.log | jq 'select(."event.outcome" == "failure")'
+  veritail parse -format nginx.access access.log`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			s, err := loadSetup(configDir)
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
+			var gens []event.Generation
+			for _, p := range paths {
+				gens = append(gens, s.generation(p, format))
+			}
+			var line []byte
+			scan := pipeline.Scan{
+				Decoder: func(g event.Generation) (pipeline.Decoder, error) { return s.decoder(g) },
+				Stdin:   cmd.InOrStdin(),
+				Commit: func(_ context.Context, c *event.Commit) error {
+					for _, p := range c.Pages {
+						for i := range p.N {
+							line = append(p.Row(i).AppendJSON(line[:0]), '\n')
+							if _, err := out.Write(line); err != nil {
+								return fmt.Errorf("print an event: %w", err)
+							}
+						}
+					}
+					return nil
+				},
+			}
+			files, err := scan.Run(cmd.Context(), gens)
+			if err != nil {
+				return err
+			}
+			if err := out.Flush(); err != nil {
+				return fmt.Errorf("print the events: %w", err)
+			}
+			r := scanResult{files: files}
+			return r.status(cmd.ErrOrStderr())
+		},
+	}
+	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
+	c.Flags().Bool("json", true, "one JSON object a line, the only form")
+	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
+	return c
+}

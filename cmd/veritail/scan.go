@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/memory"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// allFindings is a bound that no scan's findings reach.
+const allFindings = math.MaxInt32
+
+func scanCommand() *cobra.Command {
+	var asJSON bool
+	var configDir, format, report string
+	c := &cobra.Command{
+		Use:   "scan FILE...",
+		Short: "Analyse finished logs: findings, counts and key figures",
+		Long: `Scan reads finished logs (plain, .gz, or - for standard input) as one stream by
+event time, and prints findings, counts and key figures. It needs no daemon and
+stores nothing.
+
+Exit status: 0 if anything was understood, with or without findings; 1 if a file
+could not be read or no line was understood; 2 for an error of Veritail itself.`,
+		Example: `  veritail scan /var/log/auth.log
+  veritail scan -report day.html nginx/access.log nginx/error.log
+  zcat old.gz | veritail scan -json -`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			s, err := loadSetup(configDir)
+			if err != nil {
+				return err
+			}
+			r, err := scanFiles(cmd.Context(), s, paths, format, cmd.InOrStdin(), cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if report != "" {
+				if err := r.writeReport(cmd.Context(), report); err != nil {
+					return err
+				}
+			}
+			if asJSON {
+				err = r.printJSON(cmd.OutOrStdout())
+			} else {
+				err = r.printText(cmd.OutOrStdout(), report)
+			}
+			if err != nil {
+				return fmt.Errorf("print the result: %w", err)
+			}
+			return r.status(cmd.ErrOrStderr())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line; the last is the summary")
+	c.Flags().StringVar(&report, "report", "", "also write the report to this HTML `file`")
+	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
+	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats, rules and KPIs in place of the shipped ones")
+	return c
+}
+
+// scanResult is what a scan found.
+type scanResult struct {
+	setup    *setup
+	files    []pipeline.ScannedFile
+	findings []event.Finding
+	figures  []kpi.Figure
+	counts   map[string]map[string]int64 // rule → group → occurrences
+	store    *memory.Store
+	period   query.Interval // of the events, to the minute
+	took     time.Duration
+}
+
+func scanFiles(ctx context.Context, s *setup, paths []string, format string, stdin io.Reader, stderr io.Writer) (*scanResult, error) {
+	begun := time.Now()
+	figures, engine, err := s.stages(rules.Config{Tally: true})
+	if err != nil {
+		return nil, err
+	}
+	r := &scanResult{setup: s, store: memory.New()}
+	var gens []event.Generation
+	for _, p := range paths {
+		gens = append(gens, s.generation(p, format))
+	}
+	bar := newProgress(stderr, totalSize(paths))
+	defer bar.end()
+	scan := pipeline.Scan{
+		Decoder: func(g event.Generation) (pipeline.Decoder, error) { return s.decoder(g) },
+		Stages:  []pipeline.Stage{figures, engine, pipeline.StageFunc(r.span)},
+		Commit:  r.store.Commit,
+		Read:    bar.add,
+		Stdin:   stdin,
+	}
+	if r.files, err = scan.Run(ctx, gens); err != nil {
+		return nil, err
+	}
+	r.counts = engine.Tally()
+	if r.findings, err = r.store.Findings(ctx, access.All(), storage.FindingQuery{Limit: allFindings}); err != nil {
+		return nil, err
+	}
+	if r.figures, err = r.evaluate(ctx); err != nil {
+		return nil, err
+	}
+	r.took = time.Since(begun)
+	return r, nil
+}
+
+// span widens the period of the scan to the events of a commit.
+func (r *scanResult) span(_ context.Context, c *event.Commit) error {
+	const minute = 60_000_000
+	for _, p := range c.Pages {
+		for i := range p.N {
+			t := p.Time(i)
+			if p.Unparsed.Has(i) {
+				continue
+			}
+			if r.period.From == 0 || t < r.period.From {
+				r.period.From = t - t%minute
+			}
+			if t >= r.period.To {
+				r.period.To = t - t%minute + minute
+			}
+		}
+	}
+	return nil
+}
+
+func (r *scanResult) evaluate(ctx context.Context) ([]kpi.Figure, error) {
+	cells, err := r.store.Rollups(ctx, access.All(), storage.RollupQuery{Series: kpi.Series(r.setup.kpis), During: r.period})
+	if err != nil {
+		return nil, err
+	}
+	return kpi.Evaluate(r.setup.kpis, cells, r.period, query.Interval{}), nil
+}
+
+// status returns the error that a scan ends with: of a file that could not be read, or when nothing was understood.
+func (r *scanResult) status(stderr io.Writer) error {
+	var err error
+	understood := int64(0)
+	for _, f := range r.files {
+		understood += f.Account.Parsed
+		if f.Err != nil {
+			fmt.Fprintf(stderr, "veritail: %v\n", f.Err)
+			err = errQuiet
+		}
+	}
+	if err == nil && understood == 0 {
+		for _, f := range r.files {
+			fmt.Fprintf(stderr, "veritail: %s: read %d, understood 0%s\n", f.Path, f.Account.Read, stoppedAt(f.Nearest, f.Column))
+		}
+		err = errQuiet
+	}
+	return err
+}
+
+// stoppedAt tells which format came nearest, as scan and status say it.
+func stoppedAt(nearest string, column int) string {
+	if column == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": nearest format %s, stops at column %d", nearest, column)
+}
+
+type jsonEvidence struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+	Length int32  `json:"length"`
+}
+
+type jsonFile struct {
+	Path     string `json:"path"`
+	Format   string `json:"format"`
+	Lines    int64  `json:"lines"`
+	Parsed   int64  `json:"parsed"`
+	Unparsed int64  `json:"unparsed"`
+	Ignored  int64  `json:"ignored"`
+	Error    string `json:"error,omitempty"`
+}
+
+// printJSON prints the findings, oldest first, and the summary last.
+func (r *scanResult) printJSON(w io.Writer) error {
+	buf := bufio.NewWriter(w)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	for i := len(r.findings) - 1; i >= 0; i-- {
+		if err := enc.Encode(findingJSON(&r.findings[i])); err != nil {
+			return err
+		}
+	}
+	files := []jsonFile{}
+	for _, f := range r.files {
+		jf := jsonFile{f.Path, f.Format, f.Account.Read, f.Account.Parsed, f.Account.Unparsed, f.Account.Ignored, ""}
+		if f.Err != nil {
+			jf.Error = f.Err.Error()
+		}
+		files = append(files, jf)
+	}
+	figures := map[string]kpi.Figure{}
+	for _, f := range r.figures {
+		figures[f.ID] = f
+	}
+	counts := map[string]int64{}
+	for rule, groups := range r.counts {
+		for _, n := range groups {
+			counts[rule] += n
+		}
+	}
+	err := enc.Encode(map[string]any{
+		"kind": "summary", "files": files, "counts": counts, "groups": r.counts, "kpis": figures,
+	})
+	if err != nil {
+		return err
+	}
+	return buf.Flush()
+}
+
+func findingJSON(f *event.Finding) map[string]any {
+	group := map[string]string{}
+	for _, g := range f.Group {
+		group[g.Field] = g.Value
+	}
+	evidence := []jsonEvidence{}
+	for _, e := range f.Evidence {
+		for _, s := range e.Spans {
+			evidence = append(evidence, jsonEvidence{e.Path, s.Off, s.Len})
+		}
+	}
+	return map[string]any{
+		"kind": "finding", "id": f.ID, "rule": f.Rule, "severity": f.Severity, "title": f.Title, "message": f.Message,
+		"group": group, "count": f.Count, "first": rfc3339(f.First), "last": rfc3339(f.Last), "evidence": evidence,
+	}
+}
+
+func rfc3339(t int64) string { return time.UnixMicro(t).UTC().Format("2006-01-02T15:04:05.000000Z") }
+
+func totalSize(paths []string) int64 {
+	var n int64
+	for _, p := range paths {
+		if st, err := os.Stat(p); err == nil {
+			n += st.Size()
+		}
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/kpi"
+)
+
+// setup is the configuration that most commands need: formats, rules, KPIs.
+type setup struct {
+	fs     fs.FS
+	schema *event.Schema
+	set    *parsers.Set
+	rules  []rules.Rule
+	kpis   []kpi.Definition
+	host   string
+}
+
+// loadSetup reads the configuration below dir, the shipped one if dir is empty.
+func loadSetup(dir string) (*setup, error) {
+	s := &setup{fs: configs.FS(dir), schema: event.NewSchema()}
+	var err error
+	if s.host, err = os.Hostname(); err != nil {
+		return nil, fmt.Errorf("ask for this machine's name: %w", err)
+	}
+	if s.set, err = parsers.Load(s.fs, s.schema); err != nil {
+		return nil, userError{err}
+	}
+	if s.rules, err = rules.Load(s.fs); err != nil {
+		return nil, err
+	}
+	if s.kpis, err = kpi.Load(s.fs, "kpis.toml", s.schema); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// stages returns the stages of the flow and the engine among them.
+func (s *setup) stages(cfg rules.Config) (*kpi.Stage, *rules.Engine, error) {
+	figures, err := kpi.NewStage(s.kpis)
+	if err != nil {
+		return nil, nil, userError{err}
+	}
+	cfg.Schema = s.schema
+	engine, err := rules.New(s.rules, cfg)
+	if err != nil {
+		return nil, nil, userError{err}
+	}
+	return figures, engine, nil
+}
+
+// generation returns the generation of a file that a command reads once.
+func (s *setup) generation(path, format string) event.Generation {
+	return event.Generation{
+		ID: event.GenID(xxhash.Sum64String(s.host + "\x00" + path)), Host: s.host, Path: path, Format: format,
+	}
+}
+
+// decoder returns a decoder for a file that a command reads once.
+func (s *setup) decoder(g event.Generation) (*parsers.Decoder, error) {
+	near := time.Now()
+	if st, err := os.Stat(g.Path); err == nil && st.Mode().IsRegular() {
+		near = st.ModTime()
+	}
+	d, err := s.set.NewDecoder(g, parsers.Options{Host: s.host, Near: near})
+	if err != nil {
+		return nil, userError{err}
+	}
+	return d, nil
+}

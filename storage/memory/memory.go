@@ -1,0 +1,116 @@
+// Package memory keeps what the stages make of events, findings and rollups, in memory, and no events: a scan of
+// finished files needs no more, and its report reads it as it would read a store.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+)
+
+// A Store takes commits and answers for findings and rollups; it is a storage.Results. Commits and reads do not run
+// at the same time.
+type Store struct {
+	findings []event.Finding
+	rollups  map[cell]amount
+}
+
+type cell struct {
+	site, series, dataset string
+	minute                int64
+	bucket                int32
+}
+
+type amount struct {
+	n   int64
+	sum float64
+}
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{rollups: map[cell]amount{}}
+}
+
+// Commit keeps the findings and rollups of c; nothing of its pages is used afterwards.
+func (s *Store) Commit(_ context.Context, c *event.Commit) error {
+	s.findings = append(s.findings, c.Findings...)
+	for _, d := range c.Rollups {
+		k := cell{d.Site, d.Series, d.Dataset, d.Minute, d.Bucket}
+		a := s.rollups[k]
+		s.rollups[k] = amount{a.n + d.N, a.sum + d.Sum}
+	}
+	return nil
+}
+
+// Findings implements storage.Results.
+func (s *Store) Findings(_ context.Context, v access.View, q storage.FindingQuery) ([]event.Finding, error) {
+	if v.None() {
+		return nil, nil
+	}
+	var out []event.Finding
+	for _, f := range s.findings {
+		if keep(&f, &q) {
+			out = append(out, f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b event.Finding) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), strings.Compare(b.ID, a.ID))
+	})
+	if q.Before != "" {
+		i := slices.IndexFunc(out, func(f event.Finding) bool { return f.ID == q.Before })
+		out = out[i+1:]
+	}
+	limit := q.Limit
+	if limit == 0 {
+		limit = 100
+	}
+	return out[:min(len(out), limit)], nil
+}
+
+func keep(f *event.Finding, q *storage.FindingQuery) bool {
+	return (q.ID == "" || f.ID == q.ID) &&
+		(len(q.Rules) == 0 || slices.Contains(q.Rules, f.Rule)) &&
+		(len(q.Severities) == 0 || slices.Contains(q.Severities, f.Severity)) &&
+		(q.Audience == "" || slices.Contains(f.Audience, q.Audience)) &&
+		(q.Site == nil || f.Site == *q.Site) &&
+		q.During.Contains(f.Time)
+}
+
+// Rollups implements storage.Results.
+func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery) ([]event.Delta, error) {
+	if v.None() {
+		return nil, nil
+	}
+	step := max(q.Every.Microseconds(), 60_000_000)
+	sums := map[cell]amount{}
+	for k, a := range s.rollups {
+		if k.site != q.Site || !q.During.Contains(k.minute) || !slices.ContainsFunc(q.Series, func(p string) bool { return named(k.series, p) }) {
+			continue
+		}
+		k.minute -= (k.minute%step + step) % step
+		sum := sums[k]
+		sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
+	}
+	out := make([]event.Delta, 0, len(sums))
+	for k, a := range sums {
+		out = append(out, event.Delta{Site: k.site, Series: k.series, Dataset: k.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+	}
+	slices.SortFunc(out, func(a, b event.Delta) int {
+		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Dataset, b.Dataset),
+			cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Bucket, b.Bucket))
+	})
+	return out, nil
+}
+
+// named reports whether series is what pattern asks for: the same, or with that beginning if it ends in *.
+func named(series, pattern string) bool {
+	if head, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(series, head)
+	}
+	return series == pattern
+}
