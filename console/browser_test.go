@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/tools/need"
 )
@@ -174,6 +175,89 @@ func TestPagesInABrowser(t *testing.T) {
 				}
 			}
 		}
+	}
+	if said := complaints(); len(said) > 0 {
+		t.Errorf("the browser complains:\n%s", strings.Join(said, "\n"))
+	}
+}
+
+func TestLivePartsAreRenewedAndKeysWork(t *testing.T) {
+	ctx, complaints := browser(t)
+	d := shop()
+	c := open(t, d)
+	var mu sync.Mutex
+	status := d.status()
+	c.Status = func() console.Status {
+		mu.Lock()
+		defer mu.Unlock()
+		return status
+	}
+	s := httptest.NewServer(handler(t, c))
+	t.Cleanup(s.Close)
+
+	// text runs a script and returns what it says.
+	text := func(script string) string {
+		t.Helper()
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		return got
+	}
+	press := func(keys string) {
+		t.Helper()
+		if err := chromedp.Do(ctx, chromedp.KeyEvent(keys)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	visit := func(path string) {
+		t.Helper()
+		if err := chromedp.Do(ctx, device(1440, 900, false, "light"), chromedp.Navigate(s.URL+path), chromedp.WaitReady("main")); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	visit("/")
+	mu.Lock()
+	status.Sources[0].Lines.Read += 1000
+	status.Sources[0].Lines.Ignored += 1000
+	mu.Unlock()
+	const strip = `document.getElementById("strip").innerText + document.getElementById("balance").innerText`
+	if got := text(strip); strings.Contains(got, "ignored 1,000") {
+		t.Fatalf("the page knows it before it asked: %s", got)
+	}
+	if got := text(`renew().then(() => ` + strip + `)`); !strings.Contains(got, "ignored 1,000") || !strings.Contains(got, "1,000") {
+		t.Errorf("the live parts were not renewed: %s", got)
+	}
+
+	press("?")
+	if got := text(`String(document.getElementById("keys").open)`); got != "true" {
+		t.Error("? does not show the keys")
+	}
+	text(`document.getElementById("keys").close(); ""`)
+	visit("/search?q=user.name:alice")
+	press("/")
+	if got := text(`document.activeElement.id`); got != "q" {
+		t.Errorf("/ leads to %q", got)
+	}
+	press("gf")
+	if got := text(`document.getElementById("q").value + location.pathname`); !strings.Contains(got, "gf") || !strings.HasSuffix(got, "/search") {
+		t.Errorf("keys fire while a query is typed: %s", got)
+	}
+	text(`document.activeElement.blur(); ""`)
+	press("j")
+	press("j")
+	press("\r")
+	if got := text(`[...document.querySelectorAll("details.ev")].map(d => d.open).join()`); !strings.HasPrefix(got, "false,true") {
+		t.Errorf("j, j, Enter unfold %s", got)
+	}
+	press("g")
+	press("f")
+	if err := chromedp.Do(ctx, chromedp.WaitReady("table.list")); err != nil {
+		t.Fatal(err)
+	}
+	if got := text(`location.pathname`); got != "/findings" {
+		t.Errorf("g f leads to %s", got)
 	}
 	if said := complaints(); len(said) > 0 {
 		t.Errorf("the browser complains:\n%s", strings.Join(said, "\n"))

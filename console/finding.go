@@ -163,38 +163,33 @@ type paragraph struct {
 // paragraphs splits a runbook at empty lines; lines that begin with a number and a full stop, or a dash, are steps.
 func paragraphs(s string) []paragraph {
 	var out []paragraph
-	text := func(line string) {
-		if n := len(out); n > 0 && out[n-1].Steps == nil && out[n-1].Text != "" {
-			out[n-1].Text += " " + line
-			return
-		}
-		out = append(out, paragraph{Text: line})
-	}
-	for _, line := range strings.Split(s, "\n") {
+	open := false // the last paragraph goes on
+	for line := range strings.SplitSeq(s, "\n") {
 		line = strings.TrimSpace(line)
-		switch step, ok := isStep(line); {
+		step, isStep := stepOf(line)
+		last := len(out) - 1
+		switch {
 		case line == "":
-			if n := len(out); n > 0 && (out[n-1].Text != "" || out[n-1].Steps != nil) {
-				out = append(out, paragraph{})
-			}
-		case ok:
-			if n := len(out); n > 0 && out[n-1].Steps != nil {
-				out[n-1].Steps = append(out[n-1].Steps, step)
-			} else {
-				out = append(out, paragraph{Steps: []string{step}})
-			}
+			open = false
+			continue
+		case isStep && last >= 0 && out[last].Steps != nil:
+			out[last].Steps = append(out[last].Steps, step)
+		case isStep:
+			out = append(out, paragraph{Steps: []string{step}})
+		case open && out[last].Steps != nil:
+			out[last].Steps[len(out[last].Steps)-1] += " " + line
+		case open:
+			out[last].Text += " " + line
 		default:
-			if n := len(out); n > 0 && out[n-1].Steps != nil {
-				out[n-1].Steps[len(out[n-1].Steps)-1] += " " + line
-				continue
-			}
-			text(line)
+			out = append(out, paragraph{Text: line})
 		}
+		open = true
 	}
 	return out
 }
 
-func isStep(line string) (string, bool) {
+// stepOf returns what follows the number or dash of a step.
+func stepOf(line string) (string, bool) {
 	if rest, ok := strings.CutPrefix(line, "- "); ok {
 		return rest, true
 	}

@@ -3,7 +3,17 @@ package console_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
 
+	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
@@ -25,4 +35,391 @@ func (brokenStore) Rollups(context.Context, access.View, storage.RollupQuery) ([
 
 func (brokenStore) Search(context.Context, access.View, query.Search) (storage.Rows, error) {
 	return storage.Rows{}, errGone
+}
+
+var (
+	hrefs = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
+	tags  = regexp.MustCompile(`<[^>]*>`)
+)
+
+// words is what a reader sees of a page: its text, white space folded.
+func words(page string) string {
+	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(page, " "))), " ")
+}
+
+func TestOnlyReadersWhoAskUnderTheConsolesOwnNameAreAnswered(t *testing.T) {
+	c := open(t, newDay())
+	c.Hosts = []string{"logs.shop.example"}
+	h := handler(t, c)
+	for _, tc := range []struct {
+		name, method, host string
+		code               int
+	}{
+		{"a loopback address is its own name", "GET", "127.0.0.1:8650", 200},
+		{"so is localhost", "GET", "localhost:8650", 200},
+		{"so is the IPv6 loopback address", "GET", "[::1]:8650", 200},
+		{"so is a configured name, in any case", "GET", "Logs.Shop.Example", 200},
+		{"a name bound to this address by somebody else is refused", "GET", "attacker.example:8650", 421},
+		{"so is one that begins like its own", "GET", "localhost.attacker.example", 421},
+		{"so is an empty one", "GET", "", 421},
+		{"so is another address", "GET", "192.0.2.1:8650", 421},
+		{"nothing but reading is answered", "POST", "127.0.0.1:8650", 405},
+		{"nor is deleting", "DELETE", "127.0.0.1:8650", 405},
+		{"a head without its page is reading", "HEAD", "127.0.0.1:8650", 200},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := httptest.NewRequest(tc.method, "/findings", nil)
+			r.Host = tc.host
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != tc.code {
+				t.Errorf("code %d, want %d", w.Code, tc.code)
+			}
+			if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+				t.Errorf("policy %q", csp)
+			}
+			if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Error("nosniff is missing")
+			}
+		})
+	}
+}
+
+func TestAThemeIsKeptAndLeadsBackToTheSamePage(t *testing.T) {
+	h := handler(t, open(t, newDay()))
+	for _, tc := range []struct{ url, to, cookie string }{
+		{"/findings?severity=high&theme=dark", "/findings?severity=high", "theme=dark"},
+		{"/?theme=system", "/", "theme="},
+		{"//attacker.example/?theme=light", "/attacker.example/", "theme=light"},
+		{"/x?theme=%22%3E%3Cscript%3E", "/x", "theme="},
+	} {
+		r := httptest.NewRequest("GET", "http://127.0.0.1"+tc.url, nil)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if got := w.Header().Get("Location"); w.Code != http.StatusSeeOther || got != tc.to {
+			t.Errorf("%s: code %d to %q, want %q", tc.url, w.Code, got, tc.to)
+		}
+		if got, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";"); got != tc.cookie {
+			t.Errorf("%s: cookie %q, want %q", tc.url, got, tc.cookie)
+		}
+	}
+	r := httptest.NewRequest("GET", "http://127.0.0.1/keys", nil)
+	r.AddCookie(&http.Cookie{Name: "theme", Value: "dark"})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if !strings.Contains(w.Body.String(), `<html lang="en" data-theme="dark">`) {
+		t.Error("the page does not carry the theme that was chosen")
+	}
+}
+
+func TestEveryLinkOfThePagesLeadsSomewhere(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	seen := map[string]bool{"/": true, "/search?q=user.name%3Aalice": true, "/?site=demo": true}
+	next := []string{"/", "/search?q=user.name%3Aalice", "/?site=demo"}
+	kinds := map[string]int{}
+	for len(next) > 0 {
+		at := next[0]
+		next = next[1:]
+		code, page := get(t, h, at)
+		if code != 200 {
+			t.Errorf("%s answers %d", at, code)
+		}
+		base, err := url.Parse(at)
+		if err != nil {
+			t.Fatalf("%s: %v", at, err)
+		}
+		for _, m := range hrefs.FindAllStringSubmatch(page, -1) {
+			u, err := base.Parse(html.UnescapeString(m[1]))
+			if err != nil {
+				t.Errorf("%s links to %q: %v", at, m[1], err)
+				continue
+			}
+			if u.Host != "" || u.Scheme != "" {
+				t.Errorf("%s links to another host: %s", at, u)
+			}
+			u.Fragment = ""
+			// A handful of each kind of page is enough: the rest differs in its parameters only.
+			kind := u.Path + strings.Join(keysOf(u.Query()), "&")
+			if strings.HasPrefix(u.Path, "/findings/") {
+				kind = "/findings/"
+			}
+			if u.Query().Has("theme") || seen[u.String()] || kinds[kind] >= 6 {
+				continue
+			}
+			kinds[kind]++
+			seen[u.String()] = true
+			next = append(next, u.String())
+		}
+	}
+	for _, want := range []string{"/findings", "/search", "/sources", "/keys", "/static/style.css", "/static/console.js", "/chart.css"} {
+		if !slices.ContainsFunc(slices.Collect(mapKeys(seen)), func(u string) bool { return strings.HasPrefix(u, want) }) {
+			t.Errorf("nothing leads to %s", want)
+		}
+	}
+	t.Logf("%d addresses", len(seen))
+}
+
+func keysOf(v url.Values) []string { return slices.Sorted(mapKeys(v)) }
+
+func mapKeys[V any](m map[string]V) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+func TestWhatAnAttackerWroteIsTextOnEveryPage(t *testing.T) {
+	d := shop()
+	h := handler(t, open(t, d))
+	q := url.QueryEscape
+	for _, at := range []string{
+		"/", "/findings", "/findings/" + d.commit.Findings[4].ID, "/findings/" + d.commit.Findings[5].ID, "/sources", "/live/overview",
+		"/search?q=" + q("source.ip:127.0.3.66"), "/search?q=" + q("event.dataset:app"), "/search?q=" + q(hostile), "/search?q=" + q(`"`+hostile),
+		"/search?q=a:&ok=" + q(`user.name:"`+strings.ReplaceAll(hostile, `"`, `\"`)+`"`),
+		"/findings?rule=" + q(hostile), "/findings?severity=" + q(hostile), "/?site=" + q(hostile), "/search?site=" + q(hostile) + "&last=" + q(hostile) + "&from=" + q(hostile),
+		"/" + url.PathEscape(hostile), "/findings/" + url.PathEscape(hostile), "/search?after=" + q(hostile),
+	} {
+		code, page := get(t, h, at)
+		if code != 200 && code != 404 {
+			t.Errorf("%s answers %d", at, code)
+		}
+		for _, raw := range []string{"<script>alert", "<img", "\x1b", "\u202e", "\x00", "onerror=alert(2)>\"", "'><"} {
+			if strings.Contains(page, raw) {
+				t.Errorf("%s holds %q as it is", at, raw)
+			}
+		}
+	}
+	_, page := get(t, h, "/findings/"+d.commit.Findings[4].ID)
+	if want := "⟨ESC⟩[31m⟨U+202E⟩gnp.exe"; !strings.Contains(words(strings.ReplaceAll(strings.ReplaceAll(page, `<span class="cc">`, ""), "</span>", "")), want) {
+		t.Errorf("the evidence does not spell out what is hidden in it: want %q", want)
+	}
+}
+
+func TestSitesAreCountedApart(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, here := get(t, h, "/")
+	_, demo := get(t, h, "/?site=demo")
+	for _, tc := range []struct {
+		page, name, text string
+		has              bool
+	}{
+		{here, "this machine", "nginx.access", true}, {here, "this machine", "demo.nginx", false}, {here, "this machine", "Scan from 198.51.100.7", false},
+		{demo, "demo", "demo.nginx", true}, {demo, "demo", "Scan from 198.51.100.7", true}, {demo, "demo", "Brute force", false},
+		{demo, "demo", "read 31 = parsed 31 + unparsed 0 + ignored 0", true},
+	} {
+		if strings.Contains(tc.page, tc.text) != tc.has {
+			t.Errorf("the overview of %s: %q is there %v, want %v", tc.name, tc.text, !tc.has, tc.has)
+		}
+	}
+	_, page := get(t, h, "/search?site=demo&q="+url.QueryEscape("event.dataset:nginx.access"))
+	if !strings.Contains(words(page), "0 events") {
+		t.Error("a search of the demo finds events of this machine")
+	}
+}
+
+func TestAnEmptySiteSaysWhereTheEventsAre(t *testing.T) {
+	d := newDay()
+	d.add("demo", "demo.nginx", "/srv/demo/access.log", now, "GET /", nil)
+	h := handler(t, open(t, d))
+	_, page := get(t, h, "/")
+	if w := words(page); !strings.Contains(w, "No event of this site today. The site demo has 1 event today. Show demo") || !strings.Contains(page, `href="/?site=demo"`) {
+		t.Errorf("the overview does not lead to the demo:\n%s", w)
+	}
+}
+
+func TestNothingCollectedYetIsAnsweredWithSteps(t *testing.T) {
+	h := handler(t, open(t, newDay()))
+	_, page := get(t, h, "/")
+	w := words(page)
+	for _, want := range []string{"Nothing collected yet", "veritail scan /var/log/auth.log", "Following no file"} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the empty overview does not say %q", want)
+		}
+	}
+	if strings.Contains(page, `class="kpis"`) {
+		t.Error("figures stand on the empty overview")
+	}
+}
+
+func TestTheOverviewAnswersFirst(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, page := get(t, h, "/")
+	w := words(page)
+	for _, want := range []string{
+		"3 of 4 key figures with a target are Red. Start with: Corrupt page in base/16384/16416.",
+		"Failed logins Red 69", "Failed backups Not measured – target 0", "Deadlocks Red 3",
+		"read 4,322 = parsed 3,394 + unparsed 928 + ignored 0", "stored 4,295 + quarantined 0 + pending 27",
+		"Every line accounted for Balanced", "2 files need you",
+	} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the overview does not say %q", want)
+		}
+	}
+	if a, b := strings.Index(w, "Deadlocks Red"), strings.Index(w, "Requests No target"); a > b {
+		t.Error("a figure without a target stands before a Red one")
+	}
+}
+
+func TestALineThatIsCountedTwiceIsSeen(t *testing.T) {
+	c := open(t, shop())
+	status := c.Status()
+	status.Sources[0].Stored += 5
+	c.Status = func() console.Status { return status }
+	_, page := get(t, handler(t, c), "/")
+	if !strings.Contains(words(page), "Every line accounted for Does not add up") {
+		t.Error("an account that does not balance is called balanced")
+	}
+}
+
+func TestFindingsAreListedOnceOverAllPages(t *testing.T) {
+	d := shop()
+	h := handler(t, open(t, d))
+	var ids []string
+	id := regexp.MustCompile(`href="/findings/([^"?]+)"`)
+	at := "/findings"
+	for pages := 0; at != ""; pages++ {
+		if pages > 5 {
+			t.Fatal("the list does not end")
+		}
+		_, page := get(t, h, at)
+		for _, m := range id.FindAllStringSubmatch(page, -1) {
+			ids = append(ids, m[1])
+		}
+		at = linkCalled(page, "Older ›")
+	}
+	var want []string
+	for _, f := range d.commit.Findings {
+		if f.Site == "" {
+			want = append(want, f.ID)
+		}
+	}
+	slices.Sort(ids)
+	slices.Sort(want)
+	if !slices.Equal(ids, want) {
+		t.Errorf("the pages list %d findings, the store has %d", len(ids), len(want))
+	}
+}
+
+// linkCalled returns the address of the first link with that text, "" where there is none.
+func linkCalled(page, text string) string {
+	m := regexp.MustCompile(`href="([^"]*)"[^>]*>` + regexp.QuoteMeta(text) + "<").FindStringSubmatch(page)
+	if m == nil {
+		return ""
+	}
+	return html.UnescapeString(m[1])
+}
+
+func TestFiltersOfFindings(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	for _, tc := range []struct {
+		url      string
+		has, not string
+	}{
+		{"/findings?severity=critical", "Corrupt page", "Brute force"},
+		{"/findings?severity=high%2B", "Corrupt page", "bob is not in sudoers"},
+		{"/findings?severity=medium%2B", "bob is not in sudoers", "Path traversal"},
+		{"/findings?audience=dba", "Deadlock in shop", "Brute force"},
+		{"/findings?rule=auth.bruteforce", "Brute force", "Deadlock in shop"},
+		{"/findings?rule=db.deadlock,db.corruption", "Corrupt page", "Path traversal"},
+		{"/findings?last=15m", "Brute force", "Deadlock in shop"},
+		{"/findings?site=demo", "Scan from 198.51.100.7", "Brute force"},
+		{"/findings?rule=nothing", "No finding matches these filters", "Brute force"},
+	} {
+		_, page := get(t, h, tc.url)
+		if w := words(page); !strings.Contains(w, tc.has) || strings.Contains(w, tc.not) {
+			t.Errorf("%s: want %q and not %q", tc.url, tc.has, tc.not)
+		}
+	}
+}
+
+func TestAFindingShowsWhatItRestsOn(t *testing.T) {
+	d := shop()
+	h := handler(t, open(t, d))
+	f := d.commit.Findings[0]
+	_, page := get(t, h, "/findings/"+f.ID)
+	w := words(strings.NewReplacer("<mark", " <mark", "</mark>", "").Replace(page))
+	for _, want := range []string{
+		"Brute force from 127.0.3.10", "source.ip 127.0.3.10", "6 in 15 s", "5 in 12 s", "6 lines were not counted again",
+		"/var/log/auth.log", f.Evidence[0].Gen.String(), "Did this address log in afterwards?", "12 records kept, 6 count",
+	} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the finding does not say %q", want)
+		}
+	}
+	for _, e := range f.Evidence {
+		text := strings.Fields(e.Text)
+		if !strings.Contains(w, strings.Join(text[:len(text)-4], " ")) {
+			t.Errorf("the evidence %q is not shown", e.Text)
+		}
+	}
+	s := f.Evidence[2].Spans[0]
+	if want := fmt.Sprintf("%s–%s", commas(s.Off), commas(s.End())); !strings.Contains(w, want) {
+		t.Errorf("the bytes %s are not shown", want)
+	}
+	if code, page := get(t, h, "/findings/no-such"); code != 404 || !strings.Contains(page, "There is no such page") {
+		t.Errorf("an unknown finding answers %d", code)
+	}
+}
+
+func commas(n int64) string {
+	s := fmt.Sprint(n)
+	if len(s) > 3 {
+		s = s[:len(s)-3] + "," + s[len(s)-3:]
+	}
+	return s
+}
+
+func TestAStoreThatDoesNotAnswerIsSaidPlainly(t *testing.T) {
+	c := open(t, shop())
+	c.Reader = brokenStore{c.Reader}
+	h := handler(t, c)
+	for _, at := range []string{"/", "/findings", "/findings/x", "/search"} {
+		code, page := get(t, h, at)
+		w := words(page)
+		if code != 503 || !strings.Contains(w, "The store did not answer") || !strings.Contains(w, "could not read block 42: <b>no such device</b>") || strings.Contains(page, "<b>no such") {
+			t.Errorf("%s answers %d: %s", at, code, w)
+		}
+		if !strings.Contains(w, "Following 5 files") {
+			t.Errorf("%s: the strip is gone", at)
+		}
+	}
+	if code, _ := get(t, h, "/sources"); code != 200 {
+		t.Errorf("the sources need no store, and answer %d", code)
+	}
+}
+
+func TestSourcesSayWhatIsNotUnderstood(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, page := get(t, h, "/sources")
+	w := words(page)
+	for _, want := range []string{
+		"1 file cannot be read, of 1 file no line is understood.",
+		"/var/log/custom.log : read 927, understood 0: nearest format nginx.access, stops at column 31",
+		"permission denied: it belongs to root", "sudo setfacl -m u:veritail:r /var/log/audit/audit.log", "Waiting for it",
+	} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the sources do not say %q", want)
+		}
+	}
+}
+
+func TestLivePartsAreThoseOfThePage(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, whole := get(t, h, "/")
+	_, live := get(t, h, "/live/overview")
+	ids := regexp.MustCompile(`(?m)^(?:<div|<section)[^>]* id="([a-z]+)"`).FindAllStringSubmatch(live, -1)
+	if len(ids) != 5 {
+		t.Fatalf("live parts %q", ids)
+	}
+	for _, m := range ids {
+		if strings.Count(whole, fmt.Sprintf(` id="%s"`, m[1])) != 1 {
+			t.Errorf("the part %q has no place on the page", m[1])
+		}
+	}
+	if strings.Contains(live, "<html") {
+		t.Error("the live parts are a whole page")
+	}
 }

@@ -272,7 +272,7 @@ func (d *day) database() {
 		d.add("", "postgresql", path, now.Add(-time.Duration(i*6)*time.Minute), "2026-11-23 LOG:  checkpoint complete: wrote 42 buffers", map[string]any{"message": "checkpoint complete: wrote 42 buffers", "log.level": "log", "host.name": "db01"})
 	}
 	for i := range 3 {
-		at := now.Add(-time.Duration(15+i) * time.Minute)
+		at := now.Add(-time.Duration(16+i) * time.Minute)
 		text := at.Format("2006-01-02 15:04:05.000") + " UTC [18956] app@shop ERROR:  deadlock detected\n" + at.Format("2006-01-02 15:04:05.000") + " UTC [18956] app@shop DETAIL:  Process 18956 waits for ShareLock on transaction 767; blocked by process 18958."
 		e := d.add("", "postgresql", path, at, text, map[string]any{"message": "deadlock detected", "db.response.status_code": "40P01", "db.namespace": "shop", "event.outcome": "failure", "user.name": "app", "host.name": "db01"})
 		d.find(event.Finding{Rule: "db.deadlock", Title: "Deadlock in shop", Message: "Victim 18956 rolled back", Severity: "high", Audience: []string{"dba"}, Count: 1,
