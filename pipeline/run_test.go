@@ -149,6 +149,7 @@ func lines(from, to int) (all []string) {
 func text(l []string) string { return strings.Join(l, "\n") + "\n" }
 
 func TestAFileThatIsThereIsReadFromItsBeginningAndFollowed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 3)))
 	s.start()
@@ -158,6 +159,7 @@ func TestAFileThatIsThereIsReadFromItsBeginningAndFollowed(t *testing.T) {
 }
 
 func TestAFileThatIsNotThereIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.start()
 	s.wait("waiting", s.log, func(st SourceStatus) bool { return st.State == Waiting && st.Err == nil })
@@ -167,6 +169,7 @@ func TestAFileThatIsNotThereIsWaitedFor(t *testing.T) {
 }
 
 func TestALineIsReadWhenItsEndingComes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, "whole\nhal")
 	s.start()
@@ -180,6 +183,7 @@ func TestALineIsReadWhenItsEndingComes(t *testing.T) {
 }
 
 func TestAfterAStopReadingGoesOnWhereItStood(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 3))+"line 00")
 	s.start()
@@ -194,6 +198,7 @@ func TestAfterAStopReadingGoesOnWhereItStood(t *testing.T) {
 }
 
 func TestRenamingRotation(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 3)))
 	s.start()
@@ -209,6 +214,7 @@ func TestRenamingRotation(t *testing.T) {
 }
 
 func TestRotationsWhileNobodyLooked(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 100)))
 	s.start()
@@ -224,6 +230,7 @@ func TestRotationsWhileNobodyLooked(t *testing.T) {
 }
 
 func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 500)))
 	s.start()
@@ -242,6 +249,7 @@ func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
 }
 
 func TestACompressedGenerationThatNobodySawIsRead(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 10)))
 	s.start()
@@ -258,6 +266,7 @@ func TestACompressedGenerationThatNobodySawIsRead(t *testing.T) {
 }
 
 func TestRotatedFilesFromBeforeTheFirstStartAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log+".1", text(lines(0, 100)))
 	time.Sleep(50 * time.Millisecond)
@@ -271,6 +280,7 @@ func TestRotatedFilesFromBeforeTheFirstStartAreLeftAlone(t *testing.T) {
 }
 
 func TestAPatternThatMatchesRotatedFilesReadsEachLineOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.cfg.Sources[0].Glob = filepath.Join(s.dir, "*")
 	writeGzip(t, s.log+".2.gz", text(lines(0, 100)))
@@ -291,6 +301,7 @@ func TestAPatternThatMatchesRotatedFilesReadsEachLineOnce(t *testing.T) {
 }
 
 func TestTruncationInPlace(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 200)))
 	s.start()
@@ -304,6 +315,7 @@ func TestTruncationInPlace(t *testing.T) {
 }
 
 func TestTruncationThatGrewPastTheOldOffsetIsToldByTheHead(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 20)))
 	s.start()
@@ -316,6 +328,7 @@ func TestTruncationThatGrewPastTheOldOffsetIsToldByTheHead(t *testing.T) {
 }
 
 func TestWhatACopyHoldsIsReadAfterTruncation(t *testing.T) {
+	t.Parallel()
 	for _, down := range []bool{false, true} {
 		t.Run(fmt.Sprintf("while the daemon was down %v", down), func(t *testing.T) {
 			s := newSite(t)
@@ -345,6 +358,7 @@ func TestWhatACopyHoldsIsReadAfterTruncation(t *testing.T) {
 }
 
 func TestBytesThatRotationDestroyedAreCounted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 200))+"half a li")
 	s.start()
@@ -361,6 +375,7 @@ func TestBytesThatRotationDestroyedAreCounted(t *testing.T) {
 }
 
 func TestRemovedAndMadeAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 5)))
 	s.start()
@@ -374,6 +389,7 @@ func TestRemovedAndMadeAgain(t *testing.T) {
 }
 
 func TestAFileReplacedByALongerCopyOfItselfIsTheSameGeneration(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 200)))
 	s.start()
@@ -389,6 +405,7 @@ func TestAFileReplacedByALongerCopyOfItselfIsTheSameGeneration(t *testing.T) {
 }
 
 func TestACopyApartIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 200)))
 	s.start()
@@ -402,6 +419,7 @@ func TestACopyApartIsLeftAlone(t *testing.T) {
 }
 
 func TestAnUnreadableFileIsReportedAndTriedAgain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.must(os.Mkdir(s.log, 0o755)) // as good as a permission, and root cannot read it either
 	s.start()
@@ -415,6 +433,7 @@ func TestAnUnreadableFileIsReportedAndTriedAgain(t *testing.T) {
 }
 
 func TestAPermissionThatIsMissingIsReportedExactly(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() == 0 {
 		t.Skip("root may read everything")
 	}
@@ -431,6 +450,7 @@ func TestAPermissionThatIsMissingIsReportedExactly(t *testing.T) {
 }
 
 func TestADamagedCompressedFileGivesWhatCanBeReadAndItsError(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.cfg.Sources[0].Glob = filepath.Join(s.dir, "*.gz")
 	name := filepath.Join(s.dir, "old.gz")
@@ -454,6 +474,7 @@ func TestADamagedCompressedFileGivesWhatCanBeReadAndItsError(t *testing.T) {
 }
 
 func TestALineLongerThanTheBoundIsOneCutEvent(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.cfg.MaxLine = 1 << 10
 	long := strings.Repeat("x", 100_000)
@@ -467,6 +488,7 @@ func TestALineLongerThanTheBoundIsOneCutEvent(t *testing.T) {
 }
 
 func TestOpenRecordsOutliveARestart(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.cfg.Decoder = func(g event.Generation) Decoder { return newLineDecoder(g, true) }
 	s.append(s.log, "A one\nB un\na two\nC x\nc .\n???\nb deux\n")
@@ -489,6 +511,7 @@ func TestOpenRecordsOutliveARestart(t *testing.T) {
 }
 
 func TestRecordsEndWhenTheirTimeIsOver(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.cfg.Decoder = func(g event.Generation) Decoder {
 		d := newLineDecoder(g, true)
