@@ -108,7 +108,7 @@ func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, days []int32) 
 		return fmt.Sprintf("%s ORDER BY n DESC, %s LIMIT %s", grouped, ks, a.add(limit)), keys, nil
 	}
 	return fmt.Sprintf(`SELECT * EXCLUDE (total) FROM (SELECT *, sum(n) OVER (PARTITION BY %s) AS total FROM (%s))
-		QUALIFY dense_rank() OVER (ORDER BY total DESC, %[1]s) <= %s ORDER BY step, n DESC, %[1]s`, ks, grouped, a.add(limit)), keys, nil
+		QUALIFY dense_rank() OVER (ORDER BY total DESC, %[1]s) <= %[3]s ORDER BY step, n DESC, %[1]s`, ks, grouped, a.add(limit)), keys, nil
 }
 
 // unionOf is the events of some days.

@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/query"
+)
+
+var aggregateCases = []testCase{
+	{"a count without groups has one row, without events too", func(f *fixture) {
+		q := query.Agg{Values: []query.Measure{{Fn: "p95", Field: "event.duration"}}}
+		f.wantTable(q, "0: 0 NaN")
+		f.commit(f.file(1, "sshd").read(minutes(0, 3)...))
+		f.wantTable(q, "0: 3 NaN")
+		q.Where = f.parse("user.name:nobody")
+		f.wantTable(q, "0: 0 NaN")
+	}},
+	{"groups come with the largest count first, those alike by key; a missing value is an empty key", func(f *fixture) {
+		f.commit(f.file(1, "sshd").read(users("bob", "alice", "root", "root", "", "alice", "root")...))
+		f.commit(f.file(2, "nginx").read(users("root", "zoe", "-")...))
+		f.wantTable(query.Agg{By: []string{"user.name"}}, "0: root 4", "0: alice 2", "0:  1", "0: - 1", "0: bob 1", "0: zoe 1")
+		f.wantTable(query.Agg{By: []string{"user.name"}, Limit: 2}, "0: root 4", "0: alice 2")
+		f.wantTable(query.Agg{By: []string{"event.dataset", "user.name"}, Limit: 3}, "0: sshd root 3", "0: sshd alice 2", "0: nginx - 1")
+	}},
+	{"a missing value and an empty one are one group", func(f *fixture) {
+		f.commit(f.file(1, "sshd").read(row{}, row{fields: map[string]any{"user.name": ""}}))
+		f.wantTable(query.Agg{By: []string{"user.name"}}, "0:  2")
+	}},
+	{"keys are texts, whatever the field's kind", func(f *fixture) {
+		at := start.Add(time.Second)
+		fields := map[string]any{
+			"source.ip": netip.MustParseAddr("10.1.2.3"), "client.ip": netip.MustParseAddr("2001:db8::1"),
+			"http.response.status_code": 404, "http.response.bytes": 1 << 40, "event.duration": 1500 * time.Millisecond,
+			"db.wait": time.Second, "system.load": 0.5, "event.end": at, "tls.established": true, "url.original": "/a"}
+		f.commit(f.file(1, "sshd").read(row{fields: fields, extra: `{"labels.team":"dba"}`, unparsed: true}))
+		for field, want := range map[string]string{
+			"source.ip": "10.1.2.3", "client.ip": "2001:db8::1", "http.response.status_code": "404",
+			"http.response.bytes": "1099511627776", "event.duration": "1.5s", "db.wait": "1s", "system.load": "0.5",
+			"event.end": "2026-11-24T10:00:01.000000Z", "tls.established": "true", "url.original": "/a", "labels.team": "dba",
+			"veritail.unparsed": "true", "log.offset": "0", "log.file.path": "/var/log/sshd.log", "nowhere": "",
+		} {
+			f.wantTable(query.Agg{By: []string{field}}, "0: "+want+" 1")
+		}
+	}},
+	{"time steps are aligned to the epoch and empty ones are left out", func(f *fixture) {
+		l := f.file(1, "sshd")
+		f.commit(l.read(row{at: -time.Second}, row{}, row{at: 59 * time.Second}, row{at: 61 * time.Second}, row{at: 15 * time.Hour}))
+		f.wantTable(query.Agg{Every: time.Minute}, "-1m0s: 1", "0: 2", "1m0s: 1", "15h0m0s: 1")
+		f.wantTable(query.Agg{Every: time.Hour}, "-1h0m0s: 1", "0: 3", "15h0m0s: 1")
+		f.wantTable(query.Agg{Every: 24 * time.Hour}, "-10h0m0s: 4", "14h0m0s: 1")
+		f.wantTable(query.Agg{Every: 7 * time.Minute}, "-2m0s: 4", "14h54m0s: 1") // 10:00 is no multiple of 7 minutes
+		f.commit(l.read(row{at: -60 * 365 * 24 * time.Hour}))
+		f.wantTable(query.Agg{Every: 24 * time.Hour, During: query.Interval{To: start.Add(-24 * time.Hour).UnixMicro()}},
+			(-60*365*24*time.Hour-10*time.Hour).String()+": 1") // before 1970
+	}},
+	{"with time steps the limit holds for the groups of the whole interval", func(f *fixture) {
+		rows := users("a", "b", "b", "c", "a", "a")
+		for i := range rows {
+			rows[i].at = time.Duration(i/3) * time.Hour
+		}
+		f.commit(f.file(1, "sshd").read(rows...))
+		f.wantTable(query.Agg{Every: time.Hour, By: []string{"user.name"}, Limit: 2},
+			"0: b 2", "0: a 1", "1h0m0s: a 2")
+	}},
+	{"measures leave out what is missing", func(f *fixture) {
+		var rows []row
+		for i := range 100 {
+			rows = append(rows, row{fields: map[string]any{"event.duration": time.Duration(100 - i), "http.response.bytes": i % 10,
+				"system.load": 0.5, "user.name": fmt.Sprint("u", i%7), "source.ip": netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 5)})}})
+		}
+		f.commit(f.file(1, "sshd").read(append(rows, row{}, row{extra: `{"x.n":2}`}, row{extra: `{"x.n":"4"}`})...))
+		for m, want := range map[query.Measure]string{
+			{Fn: "sum", Field: "event.duration"}:            "5050",
+			{Fn: "avg", Field: "event.duration"}:            "50.5",
+			{Fn: "min", Field: "event.duration"}:            "1",
+			{Fn: "max", Field: "event.duration"}:            "100",
+			{Fn: "p50", Field: "event.duration"}:            "50",
+			{Fn: "p95", Field: "event.duration"}:            "95",
+			{Fn: "p99", Field: "event.duration"}:            "99",
+			{Fn: "distinct", Field: "event.duration"}:       "100",
+			{Fn: "sum", Field: "http.response.bytes"}:       "450",
+			{Fn: "p95", Field: "http.response.bytes"}:       "9",
+			{Fn: "distinct", Field: "http.response.bytes"}:  "10",
+			{Fn: "avg", Field: "system.load"}:               "0.5",
+			{Fn: "distinct", Field: "user.name"}:            "7",
+			{Fn: "distinct", Field: "source.ip"}:            "5",
+			{Fn: "sum", Field: "x.n"}:                       "6",
+			{Fn: "max", Field: "http.response.status_code"}: "NaN",
+			{Fn: "distinct", Field: "url.original"}:         "NaN",
+		} {
+			f.wantTable(query.Agg{Values: []query.Measure{m}}, "0: 103 "+want)
+		}
+		f.wantTable(query.Agg{By: []string{"event.dataset"}, Values: []query.Measure{{Fn: "min", Field: "event.duration"}, {Fn: "max", Field: "x.n"}}},
+			"0: sshd 103 1 4")
+	}},
+	{"a measure that is none is an error", func(f *fixture) {
+		f.commit(f.file(1, "sshd").read(row{}))
+		for _, m := range []query.Measure{{Fn: "median", Field: "event.duration"}, {Fn: "sum", Field: "message"}, {Fn: "avg", Field: "source.ip"}} {
+			if _, err := f.store.Aggregate(f.ctx, access.All(), query.Agg{Values: []query.Measure{m}}); err == nil {
+				f.Errorf("%s of %s is taken", m.Fn, m.Field)
+			}
+		}
+	}},
+}
+
+// users returns an event for each name, without a user where it is empty.
+func users(names ...string) []row {
+	rows := make([]row, len(names))
+	for i, n := range names {
+		if n != "" {
+			rows[i].fields = map[string]any{"user.name": n}
+		}
+	}
+	return rows
+}
+
+// wantTable fails unless the table has exactly these rows: the step from start, a colon, then key, count and
+// measures with spaces between.
+func (f *fixture) wantTable(q query.Agg, want ...string) {
+	f.Helper()
+	t, err := f.store.Aggregate(f.ctx, access.All(), q)
+	if err != nil {
+		f.Errorf("aggregate %+v: %v", q, err)
+		return
+	}
+	var got []string
+	for _, r := range t.Rows {
+		got = append(got, rowText(r))
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		f.Errorf("aggregate %+v gives\n%s\nwant\n%s", q, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func rowText(r storage.TableRow) string {
+	step := "0"
+	if d := time.Duration(r.Time-start.UnixMicro()) * time.Microsecond; r.Time != 0 && d != 0 {
+		step = d.String()
+	}
+	parts := append([]string{step + ":"}, r.Key...)
+	parts = append(parts, fmt.Sprint(r.Count))
+	for _, v := range r.Values {
+		if math.IsNaN(v) {
+			parts = append(parts, "NaN")
+		} else {
+			parts = append(parts, fmt.Sprint(v))
+		}
+	}
+	return strings.Join(parts, " ")
+}
