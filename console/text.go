@@ -53,12 +53,7 @@ func visible(s string) string {
 }
 
 func hasHidden(s string) bool {
-	for i, r := range s {
-		if hidden(r) || r == utf8.RuneError && s[i] != 0xef {
-			return true
-		}
-	}
-	return false
+	return !utf8.ValidString(s) || strings.ContainsFunc(s, hidden)
 }
 
 // oneLine returns s visibly and on one line, cut after n characters.

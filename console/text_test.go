@@ -19,6 +19,7 @@ func TestHiddenCharactersAreSpelledOut(t *testing.T) {
 		{"a turn of direction", "a\u202eb", "a⟨U+202E⟩b"},
 		{"no width", "pass\u200bword", "pass⟨U+200B⟩word"},
 		{"a byte that is not UTF-8", "a\xffb", "a⟨xFF⟩b"},
+		{"nor is this one, with which U+FFFD begins", "\xef", "⟨xEF⟩"},
 		{"NUL, carriage return, delete", "\x00\r\x7f", "⟨NUL⟩⟨CR⟩⟨U+007F⟩"},
 		{"the character that stands for bad bytes is no bad byte", "a\ufffdb", "a\ufffdb"},
 		{"a C1 control", "\u009b31m", "⟨U+009B⟩31m"},
@@ -58,6 +59,7 @@ func FuzzMarkedTextIsTheLineAndNothingElse(f *testing.F) {
 	f.Add("Failed password for bob from 127.0.3.1", "bob")
 	f.Add("<script>\x1b\u202e\xff", "<script>")
 	f.Add("a\x00b&amp;<", "b")
+	f.Add("\xef", "b")
 	f.Fuzz(func(t *testing.T, line, value string) {
 		got := string(markText(line, []capture{{value, "a", `x"<y`}}))
 		plain := html.UnescapeString(markup.ReplaceAllString(got, ""))
@@ -95,6 +97,7 @@ func FuzzAQueryIsPaintedWhole(f *testing.F) {
 	f.Add(`a:"b" and (c or not d)`, 5)
 	f.Add(`"open`, 0)
 	f.Add("=\xff", 1)
+	f.Add("\xee \xef0", 3)
 	f.Fuzz(func(t *testing.T, q string, bad int) {
 		got := string(paint(q, min(max(bad, -1), len(q)-1)))
 		span := regexp.MustCompile(`</?span( class="[a-z ]+")?>`)
