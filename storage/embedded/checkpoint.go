@@ -20,7 +20,7 @@ const (
 // been made; only one that leaves the handle dead is returned.
 func (w *writer) checkpointIfDue() error {
 	wal := fileSize(w.path + ".wal")
-	if wal < max(walDue, w.notBefore) {
+	if wal < max(w.walDue, w.notBefore) {
 		return nil
 	}
 	err := w.checkpoint(wal)

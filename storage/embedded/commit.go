@@ -29,13 +29,20 @@ func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, e
 		}
 		refused = p.refused
 		if err := w.commit(c, p); err != nil {
-			return fmt.Errorf("commit %d events (outcome unknown: read the marks again): %w", c.Rows(), err)
+			rows := 0
+			if c.Batch != nil {
+				rows = c.Rows()
+			}
+			return fmt.Errorf("commit %d events (outcome unknown: read the marks again): %w", rows, err)
 		}
-		return w.checkpointIfDue()
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	// The commit stands, whatever becomes of a checkpoint after it: Check tells of one that failed, and a handle that
+	// it left dead has been opened again, or the next call says why not.
+	_ = s.write(ctx, (*writer).checkpointIfDue)
 	return refused, nil
 }
 

@@ -31,6 +31,8 @@ type Config struct {
 	Schema      *event.Schema // the schema of the pages that are committed and scanned
 	MemoryLimit int64         // bytes DuckDB may use, besides the pages; 0: 1 GiB
 	Threads     int           // threads DuckDB may use; 0: one for each core
+
+	walDue int64 // bytes of WAL that are checkpointed; 0: the constant of this name. Tests set it
 }
 
 // Store is an open embedded store. It is safe for concurrent use: reads run beside each other and beside the
@@ -78,6 +80,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.MemoryLimit == 0 {
 		cfg.MemoryLimit = 1 << 30
 	}
+	if cfg.walDue == 0 {
+		cfg.walDue = walDue
+	}
 	if _, taken := inUse.LoadOrStore(path, true); taken {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)
 	}
@@ -108,7 +113,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := newWriter(ctx, db, s.cfg.Path)
+	w, err := newWriter(ctx, db, s.cfg)
 	if err != nil {
 		db.close()
 		return err

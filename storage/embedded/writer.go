@@ -18,16 +18,17 @@ type writer struct {
 	days  map[int32]bool             // that have an event table
 	small *stage
 
+	walDue        int64 // bytes of WAL that are checkpointed
 	notBefore     int64 // bytes of WAL, after a checkpoint that failed
 	checkpointErr error // of the last checkpoint
 }
 
-func newWriter(ctx context.Context, db *database, path string) (*writer, error) {
+func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	c, err := db.connect()
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: path}
+	w := &writer{c: c, path: cfg.Path, walDue: cfg.walDue}
 	err = c.interruptible(ctx, func() error {
 		// By itself neither a commit nor the end of the process checkpoints.
 		if err := c.exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
