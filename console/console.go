@@ -9,6 +9,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -39,12 +40,16 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 }
 
+// keep is how long static files may be kept: a year, for their addresses change with them.
+const keep = "max-age=31536000, immutable"
+
 // answerIn bounds the time that a page may take to read the store.
 const answerIn = 15 * time.Second
 
 type server struct {
 	Config
-	pages pages
+	pages  pages
+	assets string // as assetsID returns it
 }
 
 // New returns the console's handler. It is safe for concurrent use and keeps no state between requests.
@@ -62,7 +67,11 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{c, p}
+	id, err := assetsID()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{c, p, id}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		return nil, fmt.Errorf("console: static files: %w", err)
@@ -82,7 +91,10 @@ func New(c Config) (http.Handler, error) {
 	r.Handle("/static/*", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	r.Get("/chart.css", chartCSS)
 	if c.Report != nil {
-		r.Handle("/reports/daily", c.Report)
+		r.Handle("/reports/daily", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", reportPolicy)
+			c.Report.ServeHTTP(w, r)
+		}))
 	}
 	return r, nil
 }
@@ -90,16 +102,35 @@ func New(c Config) (http.Handler, error) {
 // view is the one place that says what the reader of a page may see. Roles come here.
 func (s *server) view(*http.Request) access.View { return access.All() }
 
-// cached lets the browser keep static files for an hour; a new version is another process with other pages.
+// assetsID names what static files and the charts' style sheet hold: it stands in their addresses, so that a browser
+// may keep them and a new version is fetched at once.
+func assetsID() (string, error) {
+	h := fnv.New64a()
+	io.WriteString(h, chart.CSS) //nolint:errcheck // a hash takes everything
+	err := fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := files.ReadFile(path)
+		h.Write(b)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("console: read static files: %w", err)
+	}
+	return fmt.Sprintf("%x", h.Sum64()), nil
+}
+
+// cached lets the browser keep static files.
 func cached(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "max-age=3600")
+		w.Header().Set("Cache-Control", keep)
 		h.ServeHTTP(w, r)
 	})
 }
 
 func chartCSS(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "max-age=3600")
+	w.Header().Set("Cache-Control", keep)
 	io.WriteString(w, chart.CSS) //nolint:errcheck // the reader has gone
 }

@@ -13,6 +13,11 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// reportPolicy is for reports, which are one page with its styles inside: styles may be inline, nothing may run or
+// be fetched.
+const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; " +
+	"form-action 'none'; frame-ancestors 'none'"
+
 // guard sets the security headers, lets only reading methods pass, and answers only when it is asked by one of its
 // own names: a page of another site that has bound its name to this address (DNS rebinding) gets nothing.
 func guard(names []string) func(http.Handler) http.Handler {

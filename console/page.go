@@ -110,6 +110,7 @@ func (s *server) send(ctx context.Context, w http.ResponseWriter, r *request, pa
 // A frame is what the layout shows around a page.
 type frame struct {
 	Title, Theme, Live string
+	Assets             string // stands in the addresses of static files
 	Machine, Version   string
 	Nav                []navItem
 	Sites              []navItem
@@ -139,7 +140,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	b := sum(r.status.Sources, r.site)
 	f := frame{
 		Title: a.Title, Theme: theme(r.Request), Live: a.Live, Body: a.Body,
-		Machine: s.Site, Version: s.Version,
+		Machine: s.Site, Version: s.Version, Assets: s.assets,
 		Home: r.to("/"), Keys: r.to("/keys"),
 		Strip: strip{b, r.status.At.UTC().Format("15:04:05"), r.site, r.to("/sources"), r.to("/keys"), r.status.Problem},
 	}
