@@ -45,6 +45,7 @@ func first(row event.Row, names []string) (string, bool) {
 type matchers struct {
 	schema *event.Schema
 	list   []*query.Matcher
+	exprs  []query.Expr
 	byText map[string]int
 }
 
@@ -60,7 +61,7 @@ func (m *matchers) add(text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	m.list = append(m.list, c)
+	m.list, m.exprs = append(m.list, c), append(m.exprs, e)
 	m.byText[text] = len(m.list) - 1
 	return len(m.list) - 1, nil
 }

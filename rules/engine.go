@@ -206,7 +206,7 @@ func (e *Engine) occurrence(h *hit) {
 	if r.Rearm > 0 {
 		last, known := r.quiet[h.group]
 		r.quiet[h.group] = h.time
-		if known && h.time-last < r.Rearm.micros() {
+		if known && h.time-last < micros(r.Rearm) {
 			return
 		}
 	}

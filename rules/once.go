@@ -55,7 +55,7 @@ func (p *once) takeUp(lead *occurrence) {
 
 // matches reports whether h may tell of the same occurrence: near in time, and equal in every key that both have.
 func (o *occurrence) matches(h *hit) bool {
-	within := h.once.Within.micros()
+	within := micros(h.once.Within)
 	if d := h.time - o.hit.time; d > within || d < -within || o.hit.site != h.site {
 		return false
 	}
@@ -87,7 +87,7 @@ func (o *occurrence) takeEvidence(h *hit) {
 func (p *once) settle(t int64, count func(*hit)) {
 	kept := p.list[:0]
 	for _, o := range p.list {
-		if t-o.hit.time > p.Within.micros() {
+		if t-o.hit.time > micros(p.Within) {
 			p.end(o, count)
 		} else {
 			kept = append(kept, o)

@@ -23,16 +23,16 @@ var audiences = []string{"security", "dba", "operator"}
 
 // A Rule is one [[rule]] of a rule file.
 type Rule struct {
-	ID       string   `toml:"id"`    // area.what-happened; never changes
-	Title    string   `toml:"title"` // of its findings; {{field}} is replaced
-	Message  string   `toml:"message"`
-	Severity string   `toml:"severity"`
-	Audience []string `toml:"audience"`
-	Runbook  string   `toml:"runbook"` // what to do, in a few sentences
-	When     string   `toml:"when"`    // which events: a query
-	Group    string   `toml:"group"`   // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
-	Weight   string   `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
-	Rearm    Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
+	ID       string           `toml:"id"`    // area.what-happened; never changes
+	Title    string           `toml:"title"` // of its findings; {{field}} is replaced
+	Message  string           `toml:"message"`
+	Severity string           `toml:"severity"`
+	Audience []string         `toml:"audience"`
+	Runbook  string           `toml:"runbook"` // what to do, in a few sentences
+	When     string           `toml:"when"`    // which events: a query
+	Group    string           `toml:"group"`   // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
+	Weight   string           `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
+	Rearm    configs.Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
 
 	Once      []Once     `toml:"once"` // an event belongs to the first whose tellers it is one of
 	Threshold *Threshold `toml:"threshold"`
@@ -45,9 +45,9 @@ type Rule struct {
 // if they lie within Within of each other and agree in the fields of By that both have. Each teller tells of an
 // occurrence at most once: two real ones in the same second stay two.
 type Once struct {
-	By     []string `toml:"by"`
-	Within Duration `toml:"within"`
-	From   []string `toml:"from"` // the tellers: queries; an event belongs to the first it matches
+	By     []string         `toml:"by"`
+	Within configs.Duration `toml:"within"`
+	From   []string         `toml:"from"` // the tellers: queries; an event belongs to the first it matches
 	// Lead makes the first teller the only one that others merge with: two others that tell of no event of the
 	// lead stay two occurrences.
 	Lead bool `toml:"lead"`
@@ -56,9 +56,9 @@ type Once struct {
 // Threshold makes a finding of many occurrences of one group: Count of them, or Distinct different values, in a
 // window of Within that slides over event time.
 type Threshold struct {
-	Count    int      `toml:"count"`
-	Distinct string   `toml:"distinct"` // a field; "a|b": the first that is there
-	Within   Duration `toml:"within"`
+	Count    int              `toml:"count"`
+	Distinct string           `toml:"distinct"` // a field; "a|b": the first that is there
+	Within   configs.Duration `toml:"within"`
 }
 
 // A Test is an example in a rule's file: lines of a format, and what the rule makes of them.
@@ -86,23 +86,7 @@ type Expect struct {
 // maxTellers bounds the tellers of a once: an occurrence notes them in a word.
 const maxTellers = 64
 
-// A Duration is a time.Duration as TOML text: "10m".
-type Duration time.Duration
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (d *Duration) UnmarshalText(text []byte) error {
-	v, err := time.ParseDuration(string(text))
-	if err != nil {
-		return fmt.Errorf("%q is no duration; write 90s, 10m or 24h", text)
-	}
-	if v < 0 {
-		return fmt.Errorf("%q is negative", text)
-	}
-	*d = Duration(v)
-	return nil
-}
-
-func (d Duration) micros() int64 { return time.Duration(d).Microseconds() }
+func micros(d configs.Duration) int64 { return time.Duration(d).Microseconds() }
 
 // Load reads the rule files below the folder rules of fsys. Every mistake is reported, each with its file.
 func Load(fsys fs.FS) ([]Rule, error) {

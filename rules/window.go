@@ -12,7 +12,7 @@ type window struct {
 // add takes an occurrence. If the threshold is met by it, add returns the occurrences that meet it.
 func (w *window) add(r *compiled, h *hit) []*hit {
 	if w.fired {
-		if h.time-w.last < max(r.Rearm.micros(), 1) {
+		if h.time-w.last < max(micros(r.Rearm), 1) {
 			w.last = max(w.last, h.time)
 			return nil
 		}
@@ -26,7 +26,7 @@ func (w *window) add(r *compiled, h *hit) []*hit {
 	w.members = append(w.members, nil)
 	copy(w.members[at+1:], w.members[at:])
 	w.members[at] = h
-	w.dropBefore(w.last - 2*r.Threshold.Within.micros())
+	w.dropBefore(w.last - 2*micros(r.Threshold.Within))
 	return w.check(r)
 }
 
@@ -35,7 +35,7 @@ func (w *window) check(r *compiled) []*hit {
 	from, sum := 0, int64(0)
 	for to, m := range w.members {
 		sum += w.amount(r, m)
-		for w.members[from].time <= m.time-r.Threshold.Within.micros() {
+		for w.members[from].time <= m.time-micros(r.Threshold.Within) {
 			sum -= w.amount(r, w.members[from])
 			from++
 		}
@@ -80,7 +80,7 @@ func (e *Engine) forget(r *compiled, now int64) {
 	if len(r.windows) < maxGroups || len(r.windows)%1024 != 0 {
 		return
 	}
-	keep := 2*r.Threshold.Within.micros() + r.Rearm.micros()
+	keep := 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	for g, w := range r.windows {
 		if now-w.last > keep {
 			delete(r.windows, g)
