@@ -31,7 +31,8 @@ func Compile(e Expr) (*Matcher, error) {
 	return &Matcher{root: root}, nil
 }
 
-// Match sets in out the rows of p that match and clears all others. It allocates nothing.
+// Match sets in out the rows of p that match and clears all others. It allocates nothing once its scratch memory has
+// grown, but for what package regexp's pools may.
 func (m *Matcher) Match(p *event.Page, out *event.Bits) {
 	n := min(p.N, event.PageRows)
 	m.all = event.Bits{}
