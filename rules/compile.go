@@ -21,6 +21,8 @@ type compiled struct {
 	values  []string // threshold.distinct
 	counts  bool     // severity info: no findings
 	windows map[string]*window
+	named   map[string]bool // group values that have a series of their own in namedAt
+	namedAt int64
 	quiet   map[string]int64 // group → time of its last occurrence, for rearm of rules without threshold
 }
 
@@ -69,7 +71,7 @@ func (m *matchers) add(text string) (int, error) {
 func (m *matchers) rule(r *Rule, index int) (*compiled, error) {
 	c := &compiled{
 		Rule: r, index: index, group: fields(r.Group), counts: r.Severity == "info",
-		windows: map[string]*window{}, quiet: map[string]int64{},
+		windows: map[string]*window{}, quiet: map[string]int64{}, named: map[string]bool{},
 	}
 	var err error
 	if c.when, err = m.add(r.When); err != nil {
@@ -103,4 +105,25 @@ func asFaults(err error, file string) configs.Errors {
 		return configs.Errors{one}
 	}
 	return configs.Errors{{File: file, Msg: err.Error()}}
+}
+
+const (
+	maxNamed = 1000 // group values of a rule and hour that have a series of their own
+	// Others is the group value under which all further ones of an hour are counted.
+	Others = "(others)"
+)
+
+// bounded returns group, or Others where the hour has named enough.
+func (c *compiled) bounded(group string, hour int64) string {
+	if hour != c.namedAt {
+		c.namedAt = hour
+		clear(c.named)
+	}
+	if !c.named[group] {
+		if len(c.named) >= maxNamed || len(group) > maxValue {
+			return Others
+		}
+		c.named[group] = true
+	}
+	return group
 }

@@ -45,9 +45,8 @@ type lowMark struct {
 }
 
 type rollupKey struct {
-	rule          int
-	site, dataset string
-	minute        int64
+	series, site, dataset string
+	minute                int64
 }
 
 // New returns an engine for rules that Load has read. Mistakes in their queries are reported together.
@@ -213,19 +212,11 @@ func (e *Engine) occurrence(h *hit) {
 	e.raise(h, []*hit{h})
 }
 
-// count adds n occurrences to the rollups and the tally.
+// count adds n occurrences to the rollups: of the rule by minute, and of the rule's group by hour.
 func (e *Engine) count(h *hit, n int64) {
-	const minute = int64(time.Minute / time.Microsecond)
-	key := rollupKey{h.rule.index, h.site, h.dataset, h.time - mod(h.time, minute)}
-	i, ok := e.rollups[key]
-	if !ok {
-		i = len(e.out.Rollups)
-		e.rollups[key] = i
-		e.out.Rollups = append(e.out.Rollups, event.Delta{
-			Site: h.site, Series: "rule/" + h.rule.ID, Dataset: h.dataset, Minute: key.minute,
-		})
-	}
-	e.out.Rollups[i].N += n
+	e.rollup(rollupKey{RuleSeries(h.rule.ID), h.site, h.dataset, h.time - mod(h.time, minute)}, n)
+	hour := h.time - mod(h.time, 60*minute)
+	e.rollup(rollupKey{GroupSeries(h.rule.ID) + h.rule.bounded(h.group, hour), h.site, h.dataset, hour}, n)
 	if !e.cfg.Tally {
 		return
 	}
@@ -237,4 +228,22 @@ func (e *Engine) count(h *hit, n int64) {
 	groups[h.group] += n
 }
 
+const minute = int64(time.Minute / time.Microsecond)
+
+func (e *Engine) rollup(key rollupKey, n int64) {
+	i, ok := e.rollups[key]
+	if !ok {
+		i = len(e.out.Rollups)
+		e.rollups[key] = i
+		e.out.Rollups = append(e.out.Rollups, event.Delta{Site: key.site, Series: key.series, Dataset: key.dataset, Minute: key.minute})
+	}
+	e.out.Rollups[i].N += n
+}
+
 func mod(a, b int64) int64 { return ((a % b) + b) % b }
+
+// RuleSeries is the series of a rule's occurrences by minute.
+func RuleSeries(id string) string { return "rule/" + id }
+
+// GroupSeries is the beginning of the series of a rule's occurrences by group value and hour; the value follows.
+func GroupSeries(id string) string { return "group/" + id + "/" }

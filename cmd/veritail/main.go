@@ -106,16 +106,21 @@ Exit status: 0 fine, 1 an error you can mend, 2 an error of Veritail or its mach
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(scanCommand(), parseCommand(), grokCommand(), checkCommand())
+	root.AddCommand(scanCommand(), parseCommand(), grokCommand(), checkCommand(), runCommand(), statusCommand(), searchCommand(), reportCommand())
 	return root
 }
 
 // longFlags lets long flags be given with one dash too (-json), as Go programs have them.
 func longFlags(root *cobra.Command, args []string) []string {
 	known := map[string]bool{"help": true, "version": true}
-	for _, c := range root.Commands() {
+	var collect func(*cobra.Command)
+	collect = func(c *cobra.Command) {
 		c.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+		for _, sub := range c.Commands() {
+			collect(sub)
+		}
 	}
+	collect(root)
 	out := make([]string, 0, len(args))
 	for i, a := range args {
 		if a == "--" {

@@ -18,7 +18,8 @@ import (
 
 // A Pattern names files to follow and says what they are.
 type Pattern struct {
-	Glob    string // a path, or a pattern as path/filepath.Glob takes it
+	Glob    string   // a path, or a pattern as path/filepath.Glob takes it
+	Exclude []string // patterns of paths that Glob matches and that are not meant
 	Dataset string
 	Format  string // empty: to be detected
 	Site    string // empty: this machine
@@ -89,6 +90,9 @@ func NewFinder(host string, patterns []Pattern, gens []event.Generation, marks [
 			return nil, fmt.Errorf("source %q: %w", p.Glob, err)
 		}
 		patterns[i].Glob = abs
+		if patterns[i].Exclude, err = absolute(p.Exclude); err != nil {
+			return nil, err
+		}
 	}
 	at := make(map[event.GenID]event.Mark, len(marks))
 	for _, m := range marks {
@@ -170,7 +174,7 @@ func (x *Finder) glob(now time.Time) {
 			known[path] = true
 		}
 		for _, path := range paths {
-			if x.places[path] != nil || rotatedOf(path, func(s string) bool { return known[s] || x.places[s] != nil }) {
+			if x.places[path] != nil || pat.excludes(path) || rotatedOf(path, func(s string) bool { return known[s] || x.places[s] != nil }) {
 				continue
 			}
 			if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
@@ -179,6 +183,27 @@ func (x *Finder) glob(now time.Time) {
 			x.place(path, pat, floor.UnixMicro())
 		}
 	}
+}
+
+// excludes reports whether path is one that the pattern does not mean.
+func (p *Pattern) excludes(path string) bool {
+	return slices.ContainsFunc(p.Exclude, func(glob string) bool { ok, _ := filepath.Match(glob, path); return ok })
+}
+
+// absolute returns the patterns as absolute ones.
+func absolute(globs []string) ([]string, error) {
+	var out []string
+	for _, g := range globs {
+		abs, err := filepath.Abs(g)
+		if err == nil {
+			_, err = filepath.Match(abs, "")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("excluded %q: %w", g, err)
+		}
+		out = append(out, abs)
+	}
+	return out, nil
 }
 
 func isGlob(s string) bool { return strings.ContainsAny(s, `*?[\`) }

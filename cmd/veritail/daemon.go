@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+// ruleIdle is how long a silent file holds up the judgement of the others' events.
+const ruleIdle = 2 * time.Second
+
+// A daemon is the wired flow: runner, stages, store, and what reads the store.
+type daemon struct {
+	cfg      *configs.Daemon
+	setup    *setup
+	store    *embedded.Store
+	patterns []source.Pattern
+	runner   *pipeline.Runner
+	engine   *rules.Engine
+	console  http.Handler
+	begun    time.Time
+	out      io.Writer
+}
+
+// openDaemon wires the daemon; nothing runs yet.
+func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *daemon, err error) {
+	s, err := loadSetup(cfg.Configs)
+	if err != nil {
+		return nil, err
+	}
+	s.host = cfg.Host
+	if err := s.mustPass(); err != nil {
+		return nil, err
+	}
+	if err := makeState(cfg); err != nil {
+		return nil, err
+	}
+	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
+	if d.store, err = openStore(ctx, cfg, s.schema); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.store.Close())
+		}
+	}()
+	if d.patterns, err = followed(cfg, s.set); err != nil {
+		return nil, err
+	}
+	figures, engine, err := s.stages(rules.Config{Idle: ruleIdle})
+	if err != nil {
+		return nil, err
+	}
+	d.engine = engine
+	d.runner = pipeline.New(pipeline.Config{
+		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
+		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, out: out, console: cfg.Console.Listen},
+	})
+	if err := d.reseed(ctx); err != nil {
+		return nil, err
+	}
+	d.console, err = d.newConsole()
+	return d, err
+}
+
+// openStore opens the embedded store of the configuration.
+func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
+	st, err := embedded.Open(ctx, embedded.Config{
+		Path: filepath.Join(cfg.Store.Path, "events.duckdb"), Schema: schema,
+		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
+	}
+	return st, nil
+}
+
+// mustPass refuses rules whose own tests fail.
+func (s *setup) mustPass() error {
+	_, failures, err := s.check()
+	if err != nil {
+		return err
+	}
+	if len(failures) > 0 {
+		return userErrorf("%d tests of rules fail, the first:\n%s\nRun veritail check for all of them.", len(failures), failures[0])
+	}
+	return nil
+}
+
+// followed returns what the runner follows: the configured sources, then the well-known ones.
+func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
+	sources := cfg.Sources
+	if cfg.WellKnown {
+		known, err := configs.WellKnown()
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources[:len(sources):len(sources)], known...)
+	}
+	var out []source.Pattern
+	for _, s := range sources {
+		if err := set.Known(s.Format); err != nil {
+			return nil, userErrorf("source %s: %w", s.Dataset, err)
+		}
+		format := s.Format
+		if format == configs.Auto {
+			format = ""
+		}
+		for _, p := range s.Paths {
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site})
+		}
+	}
+	return out, nil
+}
+
+// decoder returns a decoder for a generation. followed has checked its format.
+func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
+	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local}
+	dec, err := d.setup.set.NewDecoder(g, opts)
+	if err != nil { // the format of an earlier configuration is gone: tell it from the content again
+		g.Format = ""
+		if dec, err = d.setup.set.NewDecoder(g, opts); err != nil {
+			panic(err) // detection needs nothing that could be missing
+		}
+	}
+	return dec
+}
+
+// follow runs the pipeline until ctx ends, then judges what the rules still held back.
+func (d *daemon) follow(ctx context.Context) error {
+	if err := d.runner.Run(ctx); err != nil {
+		return err
+	}
+	last := &event.Commit{Batch: &event.Batch{}}
+	d.engine.Flush(last)
+	if len(last.Findings)+len(last.Rollups) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if _, err := d.store.Commit(ctx, last); err != nil {
+		return fmt.Errorf("store the last findings: %w", err)
+	}
+	return nil
+}
+
+// serveConsole serves the console until ctx ends.
+func (d *daemon) serveConsole(ctx context.Context) error {
+	l, err := net.Listen("tcp", d.cfg.Console.Listen)
+	if err != nil {
+		return userErrorf("open the console: %w (another veritail may be running; see console.listen in the configuration)", err)
+	}
+	return serve(ctx, l, d.console)
+}
+
+// serve answers requests on l until ctx ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close()
+	}
+	<-done
+	return err
+}
+
+// expire drops what is kept no longer, at the start and then every hour.
+func (d *daemon) expire(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		p := storage.Policy{
+			Events: time.Duration(d.cfg.Retention.Events), Findings: time.Duration(d.cfg.Retention.Findings),
+			Rollups: time.Duration(d.cfg.Retention.Rollups), Now: time.Now(),
+		}
+		r, err := d.store.Expire(ctx, p)
+		if err != nil && ctx.Err() == nil {
+			slog.Error("retention failed", "error", err)
+		}
+		for _, dropped := range r.Dropped {
+			slog.Info("retention", "dropped", dropped)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *daemon) close() error {
+	err := d.store.Close()
+	if rm := os.Remove(d.cfg.Socket); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return err
+}

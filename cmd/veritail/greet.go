@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+// greet prints what the daemon will follow, what it may not read and the command that would let it, and where its
+// console is.
+func (d *daemon) greet() {
+	w := d.out
+	p := palette(w)
+	fmt.Fprintf(w, "%s %s, pid %d, store %s\n\n", p.bold("veritail"), version, os.Getpid(), d.cfg.Store.Path)
+	found, refused, missing := d.look()
+	if len(found) > 0 {
+		fmt.Fprintln(w, p.bold("Following"))
+		for _, f := range found {
+			fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), f.path, f.what)
+		}
+	}
+	if len(refused) > 0 {
+		fmt.Fprintln(w, p.bold("Cannot read"))
+		for _, f := range refused {
+			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), f.path, f.what, p.blue(repair(f.path)))
+		}
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(w, "%s %s\n", p.bold("Waiting for"), strings.Join(missing, ", "))
+	}
+	fmt.Fprintf(w, "\n%s  http://%s", p.bold("Console"), d.cfg.Console.Listen)
+	if d.sites() {
+		fmt.Fprintf(w, "   demonstration site: http://%s/?site=demo (DEMO=0 leaves it out)", d.cfg.Console.Listen)
+	}
+	fmt.Fprintf(w, "\n%s  veritail status, veritail search QUERY; Ctrl-C stops without loss\n\n%s\n", p.bold("Next   "), p.bold("Findings"))
+}
+
+type lookedAt struct{ path, what string }
+
+// look sorts the files that the patterns match now by whether they can be read. Data sets without any file are
+// named once.
+func (d *daemon) look() (found, refused []lookedAt, missing []string) {
+	seen, there := map[string]bool{}, map[string]bool{}
+	for _, src := range d.patterns {
+		there[src.Dataset] = there[src.Dataset] || src.Site != "" // what feeds a site of its own begins with the daemon
+		paths, err := filepath.Glob(src.Glob)
+		if err != nil {
+			continue // the runner has refused such a pattern
+		}
+		for _, path := range paths {
+			if seen[path] {
+				continue
+			}
+			seen[path], there[src.Dataset] = true, true
+			if why := unreadable(path); why != "" {
+				refused = append(refused, lookedAt{path, why})
+			} else {
+				found = append(found, lookedAt{path, src.Dataset})
+			}
+		}
+	}
+	for _, dataset := range slices.Sorted(maps.Keys(there)) {
+		if !there[dataset] {
+			missing = append(missing, dataset)
+		}
+	}
+	return found, refused, missing
+}
+
+// unreadable returns why the file at path cannot be read, "" if it can.
+func unreadable(path string) string {
+	f, err := os.Open(path)
+	if err == nil {
+		f.Close()
+		return ""
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// repair returns the command that lets this user read the file at path, rotated successors included where its
+// directory passes the right on.
+func repair(path string) string {
+	name := "veritail"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("sudo setfacl -m u:%s:rX %s %s", name, shellQuote(filepath.Dir(path)), shellQuote(path))
+}
+
+// shellQuote quotes s for a POSIX shell where it needs it.
+func shellQuote(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// sites reports whether some source is counted under a site of its own.
+func (d *daemon) sites() bool {
+	for _, s := range d.patterns {
+		if s.Site != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// An announcer is the store, and prints the findings of each commit once they are durable.
+type announcer struct {
+	*embedded.Store
+	out     io.Writer
+	console string
+}
+
+// Commit implements pipeline.Store.
+func (a *announcer) Commit(ctx context.Context, c *event.Commit) ([]event.GenID, error) {
+	refused, err := a.Store.Commit(ctx, c)
+	if err != nil || len(refused) > 0 {
+		return refused, err
+	}
+	p := palette(a.out)
+	for i := range c.Findings {
+		f := &c.Findings[i]
+		fmt.Fprintf(a.out, "  %s  %-8s  %s%s  %s\n", time.UnixMicro(f.Time).UTC().Format("15:04:05"), f.Severity,
+			p.bold(f.Title), siteNote(f.Site), p.blue("http://"+a.console+"/findings/"+f.ID))
+	}
+	return nil, nil
+}
+
+func siteNote(site string) string {
+	if site == "" {
+		return ""
+	}
+	return " (" + site + ")"
+}
+
+var _ storage.Keeper = (*announcer)(nil)

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/reports"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/query"
+)
+
+func reportCommand() *cobra.Command {
+	c := &cobra.Command{Use: "report", Short: "Write the site's reports"}
+	c.AddCommand(dailyCommand())
+	return c
+}
+
+func dailyCommand() *cobra.Command {
+	var output, date, site, configFile string
+	c := &cobra.Command{
+		Use:   "daily",
+		Short: "Write the daily report as one HTML page that prints well",
+		Long: `Daily asks the running daemon for the report of one day (UTC): key figures with
+targets and the day before, findings with their lines, and what was not counted.
+The page holds all it needs and prints on A4.`,
+		Example: `  veritail report daily -o report.html
+  veritail report daily -date 2026-11-23 -o - | less`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := dial(configFile)
+			if err != nil {
+				return err
+			}
+			body, err := c.get(cmd.Context(), "/report", url.Values{"date": {date}, "site": {site}})
+			if err != nil {
+				return err
+			}
+			defer body.Close()
+			if output == "-" {
+				_, err = io.Copy(cmd.OutOrStdout(), body)
+				return err
+			}
+			page, err := io.ReadAll(body)
+			if err != nil {
+				return fmt.Errorf("read the report: %w", err)
+			}
+			if err := writeFile(output, page); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s written, %s bytes.\n", output, n(int64(len(page))))
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "report.html", "the `file` to write, - for standard output")
+	c.Flags().StringVar(&date, "date", "today", "the `day`: today, yesterday or 2006-01-02")
+	c.Flags().StringVar(&site, "site", "", "the `site`; empty is this machine")
+	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
+	return c
+}
+
+// writeFile writes a file whole or not at all.
+func writeFile(path string, data []byte) error {
+	tmp := path + ".part"
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return userErrorf("write the report: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return userErrorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// day returns the day that text names, and the part of it that has passed.
+func day(text string, now time.Time) (query.Interval, error) {
+	now = now.UTC()
+	today := now.Truncate(24 * time.Hour)
+	from := today
+	switch text {
+	case "", "today":
+	case "yesterday":
+		from = today.AddDate(0, 0, -1)
+	default:
+		t, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			return query.Interval{}, userErrorf("date wants today, yesterday or a day as 2006-01-02, not %q", text)
+		}
+		if t.After(now) {
+			return query.Interval{}, userErrorf("the day %s has not begun", text)
+		}
+		from = t
+	}
+	to := from.AddDate(0, 0, 1)
+	if to.After(now) {
+		to = now.Truncate(time.Minute).Add(time.Minute)
+	}
+	return query.Interval{From: from.UnixMicro(), To: to.UnixMicro()}, nil
+}
+
+// answerReport writes the daily report of ?date= and ?site=.
+func (d *daemon) answerReport(w http.ResponseWriter, r *http.Request) {
+	page, err := d.daily(r.Context(), r.URL.Query().Get("date"), r.URL.Query().Get("site"))
+	if err != nil {
+		status := http.StatusInternalServerError
+		if _, ok := err.(userError); ok {
+			status = http.StatusBadRequest
+		}
+		refuse(w, status, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if _, err := w.Write(page); err != nil {
+		return // the client has gone
+	}
+}
+
+func (d *daemon) daily(ctx context.Context, date, site string) ([]byte, error) {
+	period, err := day(date, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	const dayLength = int64(24 * time.Hour / time.Microsecond)
+	subject := d.cfg.Host
+	if site != "" {
+		subject = "site " + site
+	}
+	req := reports.Request{
+		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Site: site,
+		Period:   period,
+		Previous: query.Interval{From: period.From - dayLength, To: period.To - dayLength},
+		Lines:    d.lines(site),
+	}
+	if req.Occurrences, err = d.occurrences(ctx, site, period); err != nil {
+		return nil, err
+	}
+	rep, err := reports.Build(ctx, d.store, access.All(), req)
+	if err != nil {
+		return nil, err
+	}
+	var page bytes.Buffer
+	if err := rep.WriteHTML(&page); err != nil {
+		return nil, fmt.Errorf("write the report: %w", err)
+	}
+	return page.Bytes(), nil
+}
+
+// lines is the account of what was read of a site since the store began.
+func (d *daemon) lines(site string) reports.Lines {
+	l := reports.Lines{Scope: "since the store began"}
+	for _, s := range d.runner.Status() {
+		if s.Site != site {
+			continue
+		}
+		l.Add(s.Account)
+		l.Stored += s.Stored
+		l.Pending += s.Pending
+	}
+	l.Open = l.Read - l.Parsed - l.Unparsed - l.Ignored
+	return l
+}
+
+// occurrences returns what the rules counted in the period, by group.
+func (d *daemon) occurrences(ctx context.Context, site string, period query.Interval) (map[string]map[string]int64, error) {
+	out := map[string]map[string]int64{}
+	for i := range d.setup.rules {
+		id := d.setup.rules[i].ID
+		prefix := rules.GroupSeries(id)
+		cells, err := d.store.Rollups(ctx, access.All(), storage.RollupQuery{
+			Site: site, Series: []string{prefix + "*"}, During: period, Every: 24 * time.Hour,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read what the rules counted: %w", err)
+		}
+		for _, c := range cells {
+			if out[id] == nil {
+				out[id] = map[string]int64{}
+			}
+			out[id][strings.TrimPrefix(c.Series, prefix)] += c.N
+		}
+	}
+	return out, nil
+}
+
+// writeReport writes the report of a scan.
+func (r *scanResult) writeReport(ctx context.Context, path string) error {
+	if r.period == (query.Interval{}) {
+		return userErrorf("there is nothing to report: no line was understood")
+	}
+	req := reports.Request{
+		Subject: "Scanned logs", PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: r.setup.kpis,
+		Period: r.period, Occurrences: r.counts, Lines: reports.Lines{Scope: fmt.Sprintf("in %d files", len(r.files))},
+	}
+	for _, f := range r.files {
+		req.Lines.Add(f.Account)
+		req.Files = append(req.Files, reports.File{Path: f.Path, Format: f.Format, Account: f.Account})
+	}
+	rep, err := reports.Build(ctx, r.store, access.All(), req)
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := rep.WriteHTML(&page); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return writeFile(path, page.Bytes())
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/cmd/veritail/demo"
+	"github.com/saypro/veritail/configs"
+)
+
+func runCommand() *cobra.Command {
+	var configFile string
+	var withDemo bool
+	var logs []string
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Follow the logs: the daemon",
+		Long: `Run follows the sources of its configuration until it is told to stop (SIGTERM or
+Ctrl-C): it stores every event, finds what the rules describe, and serves the
+console. A stop loses nothing: the next run goes on where this one ended.`,
+		Example: `  veritail run
+  veritail run -config /etc/veritail/veritail.toml
+  veritail run -demo -log '/srv/shop/log/*.log'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := configs.LoadDaemon(configFile)
+			if err != nil {
+				return err
+			}
+			if len(logs) > 0 {
+				cfg.Sources = append([]configs.Source{{Paths: logs, Dataset: "logs", Format: configs.Auto}}, cfg.Sources...)
+			}
+			feed := func(context.Context) error { return nil }
+			if withDemo {
+				dir := filepath.Join(cfg.State, "demo")
+				cfg.Sources = append(cfg.Sources, demo.Sources(dir)...)
+				feed = func(ctx context.Context) error { return demo.Feed(ctx, dir, time.Now) }
+			}
+			return runDaemon(cmd.Context(), cfg, feed, cmd.OutOrStdout())
+		},
+	}
+	c.Flags().StringVar(&configFile, "config", "", "configuration `file`; without it the shipped defaults hold")
+	c.Flags().BoolVar(&withDemo, "demo", false, "also follow a demonstration site of real logs, replayed")
+	c.Flags().StringArrayVar(&logs, "log", nil, "also follow this `file` or pattern; may be given again")
+	return c
+}
+
+// runDaemon runs the daemon and what feeds it until ctx ends or one of them fails.
+func runDaemon(ctx context.Context, cfg *configs.Daemon, feed func(context.Context) error, out io.Writer) (err error) {
+	d, err := openDaemon(ctx, cfg, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	d.greet()
+	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.expire, feed)
+}
+
+// together runs fs at once and returns their errors when all have ended. When one fails, the others are told to stop.
+func together(ctx context.Context, fs ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make(chan error, len(fs))
+	for _, f := range fs {
+		go func() {
+			err := f(ctx)
+			if err != nil {
+				cancel()
+			}
+			errs <- err
+		}()
+	}
+	var all []error
+	for range fs {
+		if err := <-errs; err != nil && !errors.Is(err, context.Canceled) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// makeState makes the directories the daemon keeps its things in.
+func makeState(cfg *configs.Daemon) error {
+	for _, dir := range []string{cfg.State, cfg.Store.Path, filepath.Dir(cfg.Socket)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the state directory: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// statusReport is what a daemon tells of itself over its socket.
+type statusReport struct {
+	Version string         `json:"version"`
+	PID     int            `json:"pid"`
+	Started time.Time      `json:"started"`
+	Console string         `json:"console"`
+	Totals  totalsReport   `json:"totals"`
+	Sources []sourceReport `json:"sources"`
+}
+
+type totalsReport struct {
+	Read       int64     `json:"read"`
+	Parsed     int64     `json:"parsed"`
+	Unparsed   int64     `json:"unparsed"`
+	Ignored    int64     `json:"ignored"`
+	Stored     int64     `json:"stored"`
+	Pending    int64     `json:"pending"`
+	LastCommit time.Time `json:"last_commit"`
+	StoreError string    `json:"store_error,omitempty"`
+}
+
+type sourceReport struct {
+	Path     string  `json:"path"`
+	Dataset  string  `json:"dataset"`
+	Site     string  `json:"site,omitempty"`
+	Format   string  `json:"format"`
+	State    string  `json:"state"`
+	Error    string  `json:"error,omitempty"`
+	Repair   string  `json:"repair,omitempty"`
+	Read     int64   `json:"read"`
+	Parsed   int64   `json:"parsed"`
+	Unparsed int64   `json:"unparsed"`
+	Ignored  int64   `json:"ignored"`
+	LagBytes int64   `json:"lag_bytes"`
+	LagS     float64 `json:"lag_seconds"`
+	Lost     int64   `json:"lost_bytes"`
+	Nearest  string  `json:"nearest,omitempty"`
+	Column   int     `json:"column,omitempty"`
+}
+
+// blind reports whether lines were read and none was understood.
+func (s *sourceReport) blind() bool { return s.Parsed == 0 && s.Unparsed > 0 }
+
+func (d *daemon) status() statusReport {
+	t := d.runner.Totals()
+	r := statusReport{
+		Version: version, PID: os.Getpid(), Started: d.begun, Console: d.cfg.Console.Listen,
+		Totals: totalsReport{
+			Read: t.Account.Read, Parsed: t.Account.Parsed, Unparsed: t.Account.Unparsed, Ignored: t.Account.Ignored,
+			Stored: t.Stored, Pending: t.Pending, LastCommit: t.LastCommit,
+		},
+	}
+	if t.StoreErr != nil {
+		r.Totals.StoreError = t.StoreErr.Error()
+	}
+	for _, s := range d.runner.Status() {
+		r.Sources = append(r.Sources, sourceOf(s))
+	}
+	return r
+}
+
+func sourceOf(s pipeline.SourceStatus) sourceReport {
+	r := sourceReport{
+		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Format, State: s.State,
+		Read: s.Account.Read, Parsed: s.Account.Parsed, Unparsed: s.Account.Unparsed, Ignored: s.Account.Ignored,
+		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Nearest: s.Nearest, Column: s.Column,
+	}
+	if s.Err != nil {
+		r.Error = s.Err.Error()
+		if errors.Is(s.Err, os.ErrPermission) {
+			r.Repair = repair(s.Path)
+		}
+	}
+	return r
+}
+
+// serveSocket answers the commands of this machine on the unix socket until ctx ends.
+func (d *daemon) serveSocket(ctx context.Context) error {
+	if err := removeStale(d.cfg.Socket); err != nil {
+		return err
+	}
+	l, err := net.Listen("unix", d.cfg.Socket)
+	if err != nil {
+		return fmt.Errorf("open the socket: %w", err)
+	}
+	if err := os.Chmod(d.cfg.Socket, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("protect the socket: %w", err), l.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.status()) })
+	mux.HandleFunc("GET /search", d.answerSearch)
+	mux.HandleFunc("GET /report", d.answerReport)
+	return serve(ctx, l, mux)
+}
+
+// removeStale removes a socket that no daemon listens on.
+func removeStale(path string) error {
+	conn, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
+		conn.Close()
+		return userErrorf("another veritail answers on %s; stop it first, or give this one a state directory of its own", path)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return os.Remove(path)
+	}
+	return nil
+}
+
+// answerError is the body of an answer that is no success.
+type answerError struct {
+	Error  string `json:"error"`
+	Column int    `json:"column,omitempty"`
+	Repair string `json:"repair,omitempty"`
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		return // the client has gone
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, err error) {
+	w.WriteHeader(status)
+	body := answerError{Error: err.Error()}
+	var qe *query.Error
+	if errors.As(err, &qe) {
+		body = answerError{qe.Msg, qe.Pos, qe.Repair}
+	}
+	answer(w, body)
+}
+
+// foundRows is the answer to a search.
+type foundRows struct {
+	Events []map[string]any `json:"events"`
+	More   bool             `json:"more"`
+	Note   string           `json:"note,omitempty"`
+}
+
+func (d *daemon) answerSearch(w http.ResponseWriter, r *http.Request) {
+	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || limit < 1 || limit > maxSearch {
+		refuse(w, http.StatusBadRequest, fmt.Errorf("limit wants a number from 1 to %d", maxSearch))
+		return
+	}
+	where, err := query.Parse(r.URL.Query().Get("q"), d.setup.schema, time.Now())
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	rows, err := d.store.Search(r.Context(), access.All(), query.Search{Where: where, Limit: limit})
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	found := foundRows{Events: make([]map[string]any, 0, len(rows.Events)), More: rows.More != nil, Note: rows.Note}
+	for i := range rows.Events {
+		e := &rows.Events[i]
+		fields := e.Fields
+		fields["event.id"] = fmt.Sprintf("%s-%d", e.Gen, e.Off)
+		found.Events = append(found.Events, fields)
+	}
+	answer(w, found)
+}
+
+// A client asks a running daemon over its socket.
+type client struct {
+	socket string
+	http   *http.Client
+}
+
+// dial returns a client of the daemon that the configuration describes.
+func dial(configFile string) (*client, error) {
+	cfg, err := configs.LoadDaemon(configFile)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	return &client{cfg.Socket, &http.Client{
+		Timeout: 5 * time.Minute,
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", cfg.Socket)
+		}},
+	}}, nil
+}
+
+// get asks for path and returns the body, which the caller closes.
+func (c *client) get(ctx context.Context, path string, q url.Values) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon"+path+"?"+q.Encode(), nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, userErrorf("no daemon answers on %s; start it with veritail run", c.socket)
+		}
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if res.StatusCode == http.StatusOK {
+		return res.Body, nil
+	}
+	defer res.Body.Close()
+	var body answerError
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
+		return nil, fmt.Errorf("ask the daemon: status %d", res.StatusCode)
+	}
+	if body.Column > 0 {
+		return nil, userError{queryFault(q.Get("q"), body)}
+	}
+	if res.StatusCode == http.StatusBadRequest {
+		return nil, userError{errors.New(body.Error)}
+	}
+	return nil, errors.New(body.Error)
+}
+
+// queryFault shows where in the query the fault is.
+func queryFault(text string, f answerError) error {
+	e := query.Error{Pos: f.Column, Msg: f.Error, Repair: f.Repair}
+	return errors.New("the query is not understood\n" + e.Show(text))
+}
+
+// ask decodes the JSON answer to path into v.
+func (c *client) ask(ctx context.Context, path string, q url.Values, v any) error {
+	body, err := c.get(ctx, path, q)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(v); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/rules/kpi"
+)
+
+func statusCommand() *cobra.Command {
+	var asJSON bool
+	var configFile string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the daemon follows and how far it has come",
+		Long: `Status shows per source how many lines were read and understood, and how far
+reading is behind.
+
+Exit status: 0 if all is well; 1 if no daemon answers, a file cannot be read, or
+no line of a source is understood.`,
+		Example: `  veritail status
+  veritail status -json | jq '.sources[] | select(.unparsed > 0)'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := dial(configFile)
+			if err != nil {
+				return err
+			}
+			var r statusReport
+			if err := c.ask(cmd.Context(), "/status", nil, &r); err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(r)
+			} else {
+				err = r.print(cmd.OutOrStdout(), time.Now())
+			}
+			if err != nil {
+				return fmt.Errorf("print the status: %w", err)
+			}
+			if !r.well() {
+				return errQuiet
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
+	return c
+}
+
+// well reports whether nothing needs a person.
+func (r *statusReport) well() bool {
+	ok := r.Totals.StoreError == ""
+	for i := range r.Sources {
+		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
+	}
+	return ok
+}
+
+func (r *statusReport) print(out io.Writer, now time.Time) error {
+	p := palette(out)
+	w := &sink{w: out}
+	mark := p.green("● green")
+	if !r.well() {
+		mark = p.red("◆ red")
+	}
+	w.f("%s %s  running %s, pid %d, console http://%s  %s\n\n", p.bold("veritail"), r.Version, span(now.Sub(r.Started)), r.PID, r.Console, mark)
+	t := r.Totals
+	w.f("%s  read %s = parsed %s + unparsed %s + ignored %s", p.bold("Lines"), n(t.Read), n(t.Parsed), n(t.Unparsed), n(t.Ignored))
+	if open := t.Read - t.Parsed - t.Unparsed - t.Ignored; open > 0 {
+		w.f(" + open %s", n(open))
+	}
+	w.f("\n       stored %s + pending %s\n", n(t.Stored), n(t.Pending))
+	if t.StoreError != "" {
+		w.f("       %s\n", p.red("◆ the store takes nothing now: "+t.StoreError))
+	}
+	w.f("\n%s  %s\n", p.bold(pad("Source", 42)), p.dim("      read    parsed  unparsed      lag  format"))
+	var waiting []string
+	for i := range r.Sources {
+		s := &r.Sources[i]
+		if s.State == "waiting for the file" && s.Read == 0 {
+			waiting = append(waiting, s.Path)
+			continue
+		}
+		s.print(w, p)
+	}
+	if len(waiting) > 0 {
+		w.f("\n%s  %d paths: ", p.bold("Waiting for"), len(waiting))
+		for i, path := range waiting[:min(len(waiting), 3)] {
+			if i > 0 {
+				w.f(", ")
+			}
+			w.f("%s", path)
+		}
+		if len(waiting) > 3 {
+			w.f(" and %d more (-json lists them)", len(waiting)-3)
+		}
+		w.f("\n")
+	}
+	return w.err
+}
+
+func (s *sourceReport) print(w *sink, p colours) {
+	mark, note := p.green("●"), ""
+	switch {
+	case s.Error != "":
+		mark, note = p.red("◆"), p.red(s.Error)
+		if s.Repair != "" {
+			note += "\n      " + p.blue(s.Repair)
+		}
+	case s.blind():
+		mark = p.red("◆")
+		note = p.red(fmt.Sprintf("read %s, understood 0%s", n(s.Read), stoppedAt(s.Nearest, s.Column)))
+	case s.Unparsed > 0:
+		mark = p.yellow("▲")
+	}
+	w.f("%s %s  %9s %9s %9s %8s  %s\n", mark, pad(s.Path, 40), n(s.Read), n(s.Parsed), n(s.Unparsed),
+		fmt.Sprintf("%.1f s", s.LagS), s.Format)
+	if note != "" {
+		w.f("      %s\n", note)
+	}
+	if s.Lost > 0 {
+		w.f("      %s\n", p.yellow(fmt.Sprintf("▲ %s bytes were destroyed by rotation before they could be read", n(s.Lost))))
+	}
+}
+
+// sink keeps the first error of what is printed.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) f(format string, args ...any) {
+	if s.err == nil {
+		_, s.err = fmt.Fprintf(s.w, format, args...)
+	}
+}
+
+// n writes a count with commas.
+func n(v int64) string { return kpi.Text(float64(v), 0, "") }
+
+// pad fills s with blanks to width runes; longer text keeps its end, which tells paths apart.
+func pad(s string, width int) string {
+	r := []rune(s)
+	if len(r) > width {
+		return "…" + string(r[len(r)-width+1:])
+	}
+	return fmt.Sprintf("%-*s", width, s)
+}
+
+// span writes a duration in its two largest units.
+func span(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d/time.Hour%24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d/time.Minute%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d/time.Second%60)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}
