@@ -31,7 +31,7 @@ deps: prerequisites ## install the Debian packages that tests run for real (with
 
 build: prerequisites ## build bin/veritail (the first time takes some minutes)
 	@mkdir -p bin
-	$(GO) build -o bin/veritail ./cmd/veritail
+	$(GO) build -ldflags "-X main.version=$$(git describe --tags --always --dirty 2>/dev/null || echo dev)" -o bin/veritail ./cmd/veritail
 
 run: build ## run the daemon on this machine's logs and a demonstration site
 	@exec bin/veritail run $(if $(CONFIG),--config '$(CONFIG)') $(if $(filter 0,$(DEMO)),,--demo) $(foreach log,$(LOGS),--log '$(log)')
