@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // The writer moves the WAL into the main file once it has walDue bytes, if that much space is free that it is sure to
-// succeed: it was seen to need five times the WAL. A failed attempt costs no data and is made again walAgain later.
+// succeed: it was seen to need five times the WAL. That many bytes are about a row group of events; with fewer, the
+// last row group would be compressed several times. A failed attempt costs no data and is made again walAgain later.
 const (
-	walDue   = 32 << 20
+	walDue   = 64 << 20
 	walAgain = 16 << 20
 	minFree  = 256 << 20
 )
@@ -24,15 +27,35 @@ func (w *writer) checkpointIfDue() error {
 		return nil
 	}
 	err := w.checkpoint(wal)
-	w.checkpointErr = err
-	w.notBefore = 0
+	for range readersWait / readersPoll {
+		if !heldByReader(err) {
+			break
+		}
+		time.Sleep(readersPoll)
+		err = w.checkpoint(wal)
+	}
+	w.checkpointErr, w.notBefore = nil, 0
 	if err != nil {
 		w.notBefore = wal + walAgain
+	}
+	if err != nil && !heldByReader(err) {
+		w.checkpointErr = err
 	}
 	if errors.Is(err, errFatal) {
 		return err
 	}
 	return nil
+}
+
+// A read that began before the last commit needs rows as they were before it changed them, and no checkpoint is
+// possible until it ends. Most end at once, and the writer waits for them; a long scan lets the WAL grow.
+const (
+	readersWait = 250 * time.Millisecond
+	readersPoll = 25 * time.Millisecond
+)
+
+func heldByReader(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Cannot CHECKPOINT: there are other")
 }
 
 func (w *writer) checkpoint(wal int64) error {

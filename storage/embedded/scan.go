@@ -15,8 +15,8 @@ import (
 )
 
 // Scan calls f with the matching events, oldest first, in pages of one generation each; where generations alternate
-// the pages are short. It sorts some hours at a time, so its memory does not grow with the interval. f must not call the
-// store.
+// the pages are short. It sorts some hours at a time, so its memory does not grow with the interval. A call of the
+// store from within f would wait for ever if Close is called meanwhile.
 func (s *Store) Scan(ctx context.Context, v access.View, e query.Expr, during query.Interval, f func(*event.Page) error) error {
 	if v.None() {
 		return nil

@@ -102,7 +102,7 @@ func (s *Store) start(ctx context.Context) error {
 		{"storage_compatibility_version", "latest"}, // otherwise the columns' zstd is silently left out
 		{"checkpoint_threshold", "1TB"},             // the writer checkpoints, never a commit
 		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
-		{"enable_external_access", "true"},
+		{"enable_external_access", "false"}, // no statement reads or writes other files
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 	}
