@@ -49,11 +49,17 @@ type Lines struct {
 	Scope       string // what was read: "since 3 November", "in 4 files"; "" says nothing
 }
 
+// Kept returns the lines that the store has or is to have; 0 where no event is stored.
+func (l Lines) Kept() int64 { return l.Stored + l.Quarantined + l.Pending }
+
+// ReadBalanced reports whether something became of each line read.
+func (l Lines) ReadBalanced() bool { return l.Read == l.Parsed+l.Unparsed+l.Ignored+l.Open }
+
+// KeptBalanced reports whether each line of an event is kept, where events are stored.
+func (l Lines) KeptBalanced() bool { return l.Kept() == 0 || l.Kept() == l.Parsed+l.Unparsed }
+
 // Balanced reports whether each line read is accounted for.
-func (l Lines) Balanced() bool {
-	kept := l.Stored + l.Quarantined + l.Pending
-	return l.Read == l.Parsed+l.Unparsed+l.Ignored+l.Open && (kept == 0 || kept == l.Parsed+l.Unparsed)
-}
+func (l Lines) Balanced() bool { return l.ReadBalanced() && l.KeptBalanced() }
 
 // A File is one file that was read.
 type File struct {

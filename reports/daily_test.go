@@ -45,7 +45,9 @@ func (r results) Findings(_ context.Context, v access.View, q storage.FindingQue
 		return nil, r.err
 	}
 	all := slices.Clone(r.findings)
-	slices.SortFunc(all, func(a, b event.Finding) int { return int(b.Time-a.Time) + 2*strings.Compare(b.ID, a.ID)*btoi(a.Time == b.Time) })
+	slices.SortFunc(all, func(a, b event.Finding) int {
+		return int(b.Time-a.Time) + 2*strings.Compare(b.ID, a.ID)*btoi(a.Time == b.Time)
+	})
 	var out []event.Finding
 	for i := range all {
 		if q.Before != "" && slices.IndexFunc(all, func(f event.Finding) bool { return f.ID == q.Before }) >= i {
@@ -212,7 +214,7 @@ func TestTheReportOfADay(t *testing.T) {
 		"bytes 120,455–120,537, 120,700–121,110 · sha256 9f3c710000000000…",
 		"6,016,242 = 6,014,684 parsed + 1,248 unparsed + 310 ignored Balanced",
 		"Failed logins by source.ip 127.0.3.11 40",
-		"19 of 71 are in no finding of this period",
+		"The findings of this period tell this of 52 of 71.",
 		"and 2 more records of evidence.",
 		"Companion lines 1",
 	} {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/rules/kpi"
@@ -38,6 +39,7 @@ var dailyTemplate = template.Must(template.New("daily").Funcs(template.FuncMap{
 	"mark":    mark,
 	"bars":    bars,
 	"period":  periodText,
+	"balance": balance,
 }).Parse(dailyHTML))
 
 // WriteHTML writes the report as one page. The error is of w alone; nothing is written before the page is complete.
@@ -86,7 +88,7 @@ type breakdown struct {
 	Most    int64
 	Others  int64 // occurrences of the values that are not shown
 	Values  int   // how many those are
-	Untold  int64 // occurrences that no finding tells the group of
+	Told    int64 // occurrences whose value is known
 }
 
 func (d *Daily) page() page {
@@ -153,16 +155,24 @@ func seriesOf(f kpi.Figure) chart.Series {
 	return s
 }
 
-// note says what a chart's unit is, and its dotted line.
+// note says what a chart's steps are, and its dotted line.
 func note(f kpi.Figure) string {
-	every := strings.TrimSuffix(strings.TrimSuffix(f.StepSize.String(), "0s"), "0m")
-	if f.Kind == kpi.Count {
-		return "per " + every
+	every := "by " + strings.TrimSuffix(strings.TrimSuffix(f.StepSize.String(), "0s"), "0m")
+	switch f.StepSize {
+	case time.Minute:
+		every = "by minute"
+	case time.Hour:
+		every = "by hour"
+	case 24 * time.Hour:
+		every = "by day"
 	}
-	if math.IsNaN(f.Bound) {
-		return f.Unit + ", per " + every
+	switch {
+	case f.Kind == kpi.Count:
+		return every
+	case math.IsNaN(f.Bound):
+		return f.Unit + " " + every
 	}
-	return f.Unit + ", per " + every + "; dotted: target " + f.Target
+	return every + ", dotted: " + f.Target
 }
 
 // how writes what a figure is counted of, so that a reader can ask for the same events.
@@ -171,7 +181,7 @@ func how(d *kpi.Definition) string {
 	case len(d.Rules) > 0:
 		return "occurrences of " + strings.Join(d.Rules, ", ")
 	case d.Kind == kpi.Ratio:
-		return "(" + d.From + ") and " + d.Where + "  of  " + d.From
+		return d.Where + ", as a share of " + d.From
 	case d.Kind == kpi.Average || d.Kind == kpi.P95:
 		return d.Field + " of " + d.From
 	case d.Where != "":
@@ -184,38 +194,49 @@ func how(d *kpi.Definition) string {
 const maxGroups = 20
 
 func shown(g Breakdown) breakdown {
-	b := breakdown{Breakdown: g, Untold: g.Total}
+	b := breakdown{Breakdown: g}
 	for i, r := range g.Rows {
-		b.Untold -= r.N
+		b.Told += r.N
 		b.Most = max(b.Most, r.N)
 		if i >= maxGroups {
 			b.Others += r.N
 			b.Values++
 		}
 	}
-	b.Untold = max(b.Untold, 0)
 	rows := g.Rows[:min(len(g.Rows), maxGroups)]
 	half := (len(rows) + 1) / 2
+	if len(rows) <= 4 {
+		half = len(rows)
+	}
 	b.Columns = [][]Share{rows[:half], rows[half:]}
 	return b
 }
 
 // mark draws the shape of a status with its word; the shape alone tells it in grey.
 func mark(s kpi.Status) template.HTML {
-	shape, class := "", ""
 	switch s {
-	case kpi.Green:
-		shape, class = `<circle cx="5" cy="5" r="4.5"/>`, "G"
-	case kpi.Yellow:
-		shape, class = `<path d="M5 .3 10 9.5H0z"/>`, "Y"
-	case kpi.Red:
-		shape, class = `<path d="M5 0 10 5 5 10 0 5z"/>`, "R"
+	case kpi.Green, kpi.Yellow, kpi.Red:
+		return shape(s, string(s))
 	case kpi.NoTarget:
 		return `<span class="q">–</span>`
-	default:
-		return `<span class="q nw">not measured</span>`
 	}
-	return template.HTML(`<span class="st ` + class + `"><svg viewBox="0 0 10 10" aria-hidden="true">` + shape + `</svg>` + string(s) + `</span>`)
+	return `<span class="q nw">not measured</span>`
+}
+
+func balance(holds bool) template.HTML {
+	if holds {
+		return shape(kpi.Green, "Balanced")
+	}
+	return shape(kpi.Red, "Not balanced")
+}
+
+func shape(s kpi.Status, word string) template.HTML {
+	drawn := map[kpi.Status]string{
+		kpi.Green:  `<circle cx="5" cy="5" r="4.5"/>`,
+		kpi.Yellow: `<path d="M5 .3 10 9.5H0z"/>`,
+		kpi.Red:    `<path d="M5 0 10 5 5 10 0 5z"/>`,
+	}[s]
+	return template.HTML(`<span class="st ` + string(s[:1]) + `"><svg viewBox="0 0 10 10" aria-hidden="true">` + drawn + `</svg>` + word + `</span>`) //nolint:gosec // words of the program
 }
 
 // bars draws a severity: four bars, as many filled as it ranks, and its word.

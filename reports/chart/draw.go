@@ -30,8 +30,11 @@ func Wide(s Series) template.HTML { return drawn(s, 680, 150) }
 
 func drawn(s Series, w, h float64) template.HTML {
 	b := open("", w, h, s.sentence())
-	f := frame{left: 44, top: 10, w: w - 50, h: h - 32, n: len(s.Points)}
+	f := frame{top: 10, h: h - 32, n: len(s.Points)}
 	step := f.scale(s)
+	widest := max(len(axis(f.min, step)), len(axis(f.max, step)))
+	f.left = math.Max(30, float64(widest)*6.2+8)
+	f.w = w - 6 - f.left
 	for i := 0; f.min+float64(i)*step <= f.max*(1+1e-12); i++ {
 		v := f.min + float64(i)*step
 		class := "gr"

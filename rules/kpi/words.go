@@ -108,7 +108,9 @@ func (d *Definition) change(f *Figure) string {
 	if !f.Measured() {
 		return "–"
 	}
-	diff := f.Value - f.Before
+	// Of the numbers as they are shown, so that a reader can check it.
+	p := math.Pow(10, float64(d.Decimals))
+	diff := (math.Round(f.Value*p) - math.Round(f.Before*p)) / p
 	unit := d.Unit
 	if unit == "%" {
 		unit = "pt" // percentage points: a change of a share is no share of it
