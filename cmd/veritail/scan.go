@@ -81,7 +81,8 @@ type scanResult struct {
 	figures  []kpi.Figure
 	counts   map[string]map[string]int64 // rule → group → occurrences
 	store    *memory.Store
-	period   query.Interval // of the events, to the minute
+	period   query.Interval // of the events, to the minute; where no line was understood, of when the files were written
+	unparsed query.Interval // of what was not understood
 	took     time.Duration
 }
 
@@ -108,6 +109,9 @@ func scanFiles(ctx context.Context, s *setup, paths []string, format string, std
 	if r.files, err = scan.Run(ctx, gens); err != nil {
 		return nil, err
 	}
+	if r.period == (query.Interval{}) {
+		r.period = r.unparsed
+	}
 	r.counts = engine.Tally()
 	if r.findings, err = r.store.Findings(ctx, access.All(), storage.FindingQuery{Limit: allFindings}); err != nil {
 		return nil, err
@@ -121,22 +125,28 @@ func scanFiles(ctx context.Context, s *setup, paths []string, format string, std
 
 // span widens the period of the scan to the events of a commit.
 func (r *scanResult) span(_ context.Context, c *event.Commit) error {
-	const minute = 60_000_000
 	for _, p := range c.Pages {
 		for i := range p.N {
-			t := p.Time(i)
 			if p.Unparsed.Has(i) {
-				continue
-			}
-			if r.period.From == 0 || t < r.period.From {
-				r.period.From = t - t%minute
-			}
-			if t >= r.period.To {
-				r.period.To = t - t%minute + minute
+				r.unparsed = widen(r.unparsed, p.Time(i))
+			} else {
+				r.period = widen(r.period, p.Time(i))
 			}
 		}
 	}
 	return nil
+}
+
+// widen returns i, widened to hold the minute of t.
+func widen(i query.Interval, t int64) query.Interval {
+	const minute = 60_000_000
+	if i.From == 0 || t < i.From {
+		i.From = t - t%minute
+	}
+	if t >= i.To {
+		i.To = t - t%minute + minute
+	}
+	return i
 }
 
 func (r *scanResult) evaluate(ctx context.Context) ([]kpi.Figure, error) {
