@@ -102,7 +102,7 @@ func multiples(rows []multiple, width float64) template.HTML {
 		}
 		step := plot / 48
 		s.f(`<a href="%s"><rect class="hit" x="0" y="%.1f" width="%.0f" height="%.1f"/>`, template.HTMLEscapeString(r.URL), base-26, width, rowH-2)
-		s.text(0, base-2, "start", "tm", oneLine(r.Name, int(left/7)))
+		s.text(0, base-2, "start", "tm", oneLine(r.Name, int(left/7)-2))
 		s.bars("br", left, step, step*.8, base, heights)
 		s.f(`<path class="ax" d="M%.1f %.1fH%.1f"/>`, left, base+.5, left+plot)
 		s.text(width, base-2, "end", "tb", number(r.Total))

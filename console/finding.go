@@ -66,7 +66,7 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 		findingRow: rows(r, []group{{f, 1}})[0], Group: f.Group, Audience: strings.Join(f.Audience, ", "),
 		First: clock(f.First, r.now), Crossed: clock(f.Time, r.now), Last: clock(f.Last, r.now),
 		Runbook:  paragraphs(f.Runbook),
-		Around:   r.search(of(f.Group), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
+		Around:   r.search(s.around(f, r.now), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
 	}
 	if f.Last > f.First {
@@ -100,6 +100,15 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	}
 	p.Earlier = rows(r, single(earlier))
 	return answer{Title: oneLine(p.Title, 80), Body: p}, nil
+}
+
+// around is the query for what happened around a finding: its group, or else the file it was found in.
+func (s *server) around(f event.Finding, now time.Time) string {
+	q := s.groupQuery(f.Group, now)
+	if q == "" && len(f.Evidence) > 0 {
+		q = is("log.file.path", f.Evidence[0].Path)
+	}
+	return q
 }
 
 // evidence puts the evidence of a finding in the order it was read, by file.

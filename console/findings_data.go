@@ -111,13 +111,13 @@ type trace struct {
 
 // traces counts the events of the last day before the finding that share its group, by data set and outcome.
 func (s *server) traces(ctx context.Context, r *request, f event.Finding) ([]trace, string, error) {
-	text := of(f.Group)
+	text := s.groupQuery(f.Group, r.now)
 	if text == "" {
 		return nil, "", nil
 	}
 	where, err := query.Parse(text, s.Schema, r.now)
 	if err != nil {
-		return nil, "", nil // a group that the language cannot ask for has no traces to show
+		return nil, "", fmt.Errorf("parse the query of the group: %w", err)
 	}
 	from, to := f.Last-(24*time.Hour).Microseconds(), f.Last+time.Hour.Microseconds()
 	t, err := s.Reader.Aggregate(ctx, s.view(r.Request), query.Agg{

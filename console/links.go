@@ -2,11 +2,12 @@ package console
 
 import (
 	"net/url"
-	"strconv"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/query"
 )
 
 // links makes the addresses of pages within one site. The address is the state of a page: nothing else is kept.
@@ -67,34 +68,51 @@ func quote(v string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
 }
 
+// orWord finds an or that may need parentheses; one too many does no harm.
+var orWord = regexp.MustCompile(`(?i)(^|[^\w.])or([^\w.]|$)`)
+
 // both joins two queries so that both must hold.
 func both(a, b string) string {
 	switch {
 	case strings.TrimSpace(a) == "":
 		return b
-	case strings.Contains(strings.ToLower(a), " or "):
+	case orWord.MatchString(a):
 		return "(" + a + ") and " + b
 	}
 	return a + " and " + b
 }
 
-// of writes the query for a group of a finding; a value that the records did not give is left out.
-func of(group []event.GroupValue) string {
-	q := ""
+// groupQuery writes the query for the events of a finding's group, "" where there is none to ask for. A group may
+// name alternatives (source.ip|source.address): those that can have the value are asked for. A group made of
+// several fields has no query of its own.
+func (s *server) groupQuery(group []event.GroupValue, now time.Time) string {
+	all := ""
 	for _, g := range group {
-		if g.Value != "-" && g.Value != "" {
-			q = both(q, is(g.Field, g.Value))
+		if g.Value == "-" || g.Value == "" {
+			continue
 		}
+		var any []string
+		for name := range strings.SplitSeq(g.Field, "|") {
+			q := is(name, g.Value)
+			if _, err := query.Parse(q, s.Schema, now); err == nil && fieldName(name) {
+				any = append(any, q)
+			}
+		}
+		if len(any) == 0 {
+			continue
+		}
+		one := strings.Join(any, " or ")
+		if len(any) > 1 {
+			one = "(" + one + ")"
+		}
+		all = both(all, one)
 	}
-	return q
+	return all
 }
 
-// number parameters
-
-func atoi(s string, otherwise int) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return otherwise
-	}
-	return n
+// fieldName reports whether s looks like the name of a field.
+func fieldName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r == '.' || r == '_' || r == '@' && s[0] == '@' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	})
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -39,16 +40,23 @@ func occurrences(f event.Finding, width float64) template.HTML {
 	}
 	if left > 50 {
 		s.text(0, 54, "start", "", "counted")
-		s.text(0, 78, "start", "t3", "telling")
+		if slices.ContainsFunc(f.Evidence, func(e event.Evidence) bool { return e.Teller }) {
+			s.text(0, 78, "start", "t3", "telling")
+		}
 	}
 	from, to := x(f.First), x(min(max(f.Time, first), last))
 	if to > from {
 		s.f(`<rect class="win" x="%.1f" y="30" width="%.1f" height="54"/><path class="wl" d="M%.1f 26v-6H%.1fv6"/>`, from, to-from, from, to)
 	}
 	if counted := countedUpTo(f); counted > 1 && to-from > 60 {
-		s.text((from+to)/2, 14, "middle", "ta", fmt.Sprintf("%d in %s", counted, duration(time.Duration(f.Time-f.First)*time.Microsecond)))
+		s.text((from+to)/2, 14, "middle", "ta", fmt.Sprintf("%d lines in %s", counted, duration(time.Duration(f.Time-f.First)*time.Microsecond)))
 	}
-	s.text(min(to+6, width-right+30), 32, fit(to, width), "tr", "fires "+utc(f.Time).Format("15:04:05"))
+	fires := "fires " + utc(f.Time).Format("15:04:05")
+	if to > width-right-60 { // no room to the right of the bracket
+		s.text(width-2, 14, "end", "tr", fires)
+	} else {
+		s.text(to+6, 30, "start", "tr", fires)
+	}
 	n, lastX := 0, -100.0
 	for _, e := range f.Evidence {
 		at := x(e.Time)
@@ -84,14 +92,6 @@ func countedUpTo(f event.Finding) int {
 		}
 	}
 	return n
-}
-
-// fit says on which side of x a label has room.
-func fit(x, width float64) string {
-	if x > width-110 {
-		return "end"
-	}
-	return "start"
 }
 
 func axisTime(us, span int64) string {

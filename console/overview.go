@@ -18,6 +18,8 @@ type overviewPage struct {
 	Range      string
 	Tiles      []tile
 	Fill       []struct{} // empty cells that complete the last row of tiles
+	Unmeasured []tile     // figures whose sources said nothing today
+	Beside     int        // cells of the last row that they take, 0: a row of their own
 	Greens     string     // what phones say in place of the Green tiles
 	Urgent     []findingRow
 	UrgentSum  string
@@ -91,8 +93,12 @@ func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 	}
 	p.Tiles = s.tiles(r, d.figures)
 	p.Greens = greens(p.Tiles)
-	for n := len(p.Tiles); n%4 != 0; n++ {
-		p.Fill = append(p.Fill, struct{}{})
+	p.Tiles, p.Unmeasured = measured(p.Tiles)
+	free := (4 - len(p.Tiles)%4) % 4
+	if len(p.Unmeasured) > 0 && free > 1 {
+		p.Beside = free
+	} else {
+		p.Fill = make([]struct{}, free)
 	}
 	urgent := collapse(d.severe)
 	p.UrgentSum = fmt.Sprintf("%s in 24 h, most urgent first", number(int64(len(d.severe))))
@@ -176,25 +182,34 @@ func areIs(n int) string {
 	return "are"
 }
 
-// greens names the Green figures and those without a measure, for the phone's one row.
+// greens names the Green figures and those without a target, for the phone's one row.
 func greens(tiles []tile) string {
 	var green, quiet []string
 	for _, t := range tiles {
-		switch t.Class {
-		case "G":
+		switch t.Status {
+		case kpi.Green:
 			green = append(green, t.Title)
-		case "N":
-			quiet = append(quiet, t.Title)
+		case kpi.NoTarget:
+			quiet = append(quiet, t.Title+" "+t.Actual)
 		}
 	}
 	var parts []string
 	if len(green) > 0 {
 		parts = append(parts, fmt.Sprintf("%d Green: %s", len(green), strings.Join(green, ", ")))
 	}
-	if len(quiet) > 0 {
-		parts = append(parts, "no target or not measured: "+strings.Join(quiet, ", "))
+	return strings.Join(append(parts, quiet...), "; ")
+}
+
+// measured parts the figures that have a value from those that have none.
+func measured(tiles []tile) (yes, no []tile) {
+	for _, t := range tiles {
+		if t.Measured() {
+			yes = append(yes, t)
+		} else {
+			no = append(no, t)
+		}
 	}
-	return strings.Join(parts, "; ")
+	return yes, no
 }
 
 // A group is findings of one rule about one thing.
@@ -208,7 +223,10 @@ func collapse(findings []event.Finding) []group {
 	at := map[string]int{}
 	var groups []group
 	for _, f := range findings {
-		key := f.Rule + "\x00" + of(f.Group)
+		key := f.Rule
+		for _, g := range f.Group {
+			key += "\x00" + g.Value
+		}
 		i, ok := at[key]
 		if !ok {
 			i = len(groups)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,7 +24,8 @@ func parsePages() (pages, error) {
 	base, err := template.New("").Funcs(template.FuncMap{
 		"n": number, "count": count, "count64": func(n int, one, many string) string { return count(int64(n), one, many) },
 		"add": func(a, b int) int { return a + b }, "percent": percent, "size": size, "lag": lag, "duration": duration, "title": title,
-		"line": func(s string) string { return oneLine(s, 300) }, "text": visible,
+		"alternatives": func(field string) string { return strings.ReplaceAll(field, "|", " or ") },
+		"line":         func(s string) string { return oneLine(s, 300) }, "text": visible,
 	}).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/overview-parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("console: parse templates: %w", err)

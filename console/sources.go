@@ -21,7 +21,7 @@ type sourcesPage struct {
 // A sourceRow is one file.
 type sourceRow struct {
 	Source
-	Name      string // the end of the path, where the whole does not fit
+	Name      string // the path, without its beginning where it is long
 	Class     string
 	Word      string
 	Undecided bool
@@ -84,7 +84,7 @@ func (s Source) says() string {
 
 func sourceRowOf(r *request, s Source) sourceRow {
 	row := sourceRow{
-		Source: s, Undecided: s.Format == "",
+		Source: s, Name: tail(s.Path, 36), Undecided: s.Format == "",
 		Events: r.search(is("log.file.path", s.Path), 0, 0),
 	}
 	if s.Lines.Unparsed > 0 {
@@ -137,4 +137,13 @@ func size(n int64) string {
 		return number(n>>10) + " kB"
 	}
 	return number(n) + " B"
+}
+
+// tail returns the last n characters of a path, marked where the beginning is missing.
+func tail(path string, n int) string {
+	r := []rune(visible(path))
+	if len(r) <= n {
+		return string(r)
+	}
+	return "…" + string(r[len(r)-n+1:])
 }

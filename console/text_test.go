@@ -129,7 +129,7 @@ func TestNumbersAndTimesAsTheyAreWritten(t *testing.T) {
 		{between(at("2026-11-22 23:59:59"), at("2026-11-23 00:00:01"), now), "22 Nov 23:59:59–00:00:01"},
 		{short(900), "900"}, {short(12000), "12k"}, {short(3400000), "3.4M"}, {size(100), "100 B"}, {size(20 << 10), "20 kB"}, {size(20 << 20), "20 MB"},
 		{spans([]event.Span{{Off: 8749, Len: 92}}), "8,749–8,841"},
-		{both("a or b", "c"), "(a or b) and c"}, {both("", "c"), "c"}, {both("a", "c"), "a and c"},
+		{both("a or b", "c"), "(a or b) and c"}, {both("a\nOR(b)", "c"), "(a\nOR(b)) and c"}, {both("order:1 and x.or:2", "c"), "order:1 and x.or:2 and c"}, {both("", "c"), "c"}, {both("a", "c"), "a and c"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%q, want %q", tc.got, tc.want)
@@ -141,6 +141,21 @@ func TestRunbooksAreParagraphsAndSteps(t *testing.T) {
 	got := paragraphs("Look at\nthe lines.\n\n1. First,\n   then more\n2. Second\n\nThe end.")
 	if len(got) != 3 || got[0].Text != "Look at the lines." || len(got[1].Steps) != 2 || got[1].Steps[0] != "First, then more" || got[2].Text != "The end." {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestAGroupIsAskedForByTheFieldsThatCanHaveItsValue(t *testing.T) {
+	s := &server{Config: Config{Schema: event.NewSchema()}}
+	for _, tc := range []struct{ name, field, value, want string }{
+		{"one field", "user.name", "al ice", `user.name:"al ice"`},
+		{"an address may be in either field", "source.ip|source.address", "10.0.0.1", "(source.ip:10.0.0.1 or source.address:10.0.0.1)"},
+		{"a name is no address", "source.ip|source.address", "db01.example", "source.address:db01.example"},
+		{"several fields in one value cannot be asked for", "user.name@source.ip", "alice@10.0.0.1", ""},
+		{"nor what the records did not tell", "source.ip", "-", ""},
+	} {
+		if got := s.groupQuery([]event.GroupValue{{Field: tc.field, Value: tc.value}}, time.Now()); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
 	}
 }
 

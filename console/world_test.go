@@ -259,7 +259,7 @@ func (d *day) ssh() {
 		}
 		d.find(event.Finding{Rule: "auth.bruteforce", Title: fmt.Sprintf("Brute force from 127.0.3.%d", r.last), Message: fmt.Sprintf("%d failed logins for %s", r.n, r.user),
 			Severity: "high", Audience: []string{"security"}, Count: int64(r.n), Time: ev[8].Time, Evidence: ev,
-			Group: []event.GroupValue{{Field: "source.ip", Value: fmt.Sprintf("127.0.3.%d", r.last)}}})
+			Group: []event.GroupValue{{Field: "source.ip|source.address", Value: fmt.Sprintf("127.0.3.%d", r.last)}}})
 	}
 	sudo := d.add("", "auth", "/var/log/auth.log", now.Add(-20*time.Second), "Nov 23 23:20:40 app01 sudo: bob : user NOT in sudoers ; COMMAND=/usr/bin/id", map[string]any{"message": "bob : user NOT in sudoers", "user.name": "bob", "host.name": "app01"})
 	d.find(event.Finding{Rule: "auth.sudo-refused", Title: "bob is not in sudoers", Message: "/usr/bin/id as root", Severity: "medium", Audience: []string{"security", "operator"}, Count: 1,
