@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/rules/kpi"
@@ -157,15 +156,7 @@ func seriesOf(f kpi.Figure) chart.Series {
 
 // note says what a chart's steps are, and its dotted line.
 func note(f kpi.Figure) string {
-	every := "by " + strings.TrimSuffix(strings.TrimSuffix(f.StepSize.String(), "0s"), "0m")
-	switch f.StepSize {
-	case time.Minute:
-		every = "by minute"
-	case time.Hour:
-		every = "by hour"
-	case 24 * time.Hour:
-		every = "by day"
-	}
+	every := "by " + stepName(f.StepSize)
 	switch {
 	case f.Kind == kpi.Count:
 		return every

@@ -183,6 +183,21 @@ func (d *Daily) moment(us int64) string {
 	return utc(us).Format("2 Jan 2006 15:04:05")
 }
 
+// stepName writes the length of a step: minute, 5 minutes, hour, 6 hours, day.
+func stepName(d time.Duration) string {
+	unit, name := time.Minute, "minute"
+	switch {
+	case d >= 24*time.Hour:
+		unit, name = 24*time.Hour, "day"
+	case d >= time.Hour:
+		unit, name = time.Hour, "hour"
+	}
+	if n := d / unit; n > 1 {
+		return fmt.Sprintf("%d %ss", n, name)
+	}
+	return name
+}
+
 // percent writes a share of lines with as many decimals as it takes to differ from none.
 func percent(n, of int64) string {
 	if of == 0 {
