@@ -120,7 +120,7 @@ func (f filter) query(r *request) storage.FindingQuery {
 	} else if f.severity != "" {
 		q.Severities = []string{f.severity}
 	}
-	if d, ok := lasts[f.last]; ok {
+	if d, ok := lasting(f.last); ok {
 		q.During = query.Since(r.now, d)
 	}
 	return q

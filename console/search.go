@@ -5,23 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/saypro/veritail/pipeline/event"
-	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/query"
 )
 
 // eventsPerPage is how many events a page of the search shows.
 const eventsPerPage = 50
 
-// lasts are the periods that can be asked for by name, lastNames their order and words.
-var lasts = map[string]time.Duration{}
-
+// lastNames are the periods that can be asked for by name.
 var lastNames = []struct {
 	key, name string
 	d         time.Duration
@@ -30,10 +25,14 @@ var lastNames = []struct {
 	{"24h", "last 24 hours", 24 * time.Hour}, {"7d", "last 7 days", 7 * 24 * time.Hour}, {"30d", "last 30 days", 30 * 24 * time.Hour},
 }
 
-func init() {
+// lasting returns how long the period named key is, and false where there is none.
+func lasting(key string) (time.Duration, bool) {
 	for _, l := range lastNames {
-		lasts[l.key] = l.d
+		if l.key == key {
+			return l.d, true
+		}
 	}
+	return 0, false
 }
 
 // longest is the longest period that is searched, so that it can be drawn.
@@ -42,7 +41,7 @@ const longest = 5 * 365 * 24 * time.Hour
 // An ask is what the address of the search says.
 type ask struct {
 	q, ok    string // the query, and the last one that ran
-	last     string // a key of lasts; "" where from and to say it
+	last     string // a key of lastNames; "" where from and to say it
 	from, to int64  // µs; 0: open
 	after    *query.Cursor
 }
@@ -50,7 +49,7 @@ type ask struct {
 func readAsk(r *request) ask {
 	v := r.URL.Query()
 	a := ask{q: strings.TrimSpace(v.Get("q")), ok: v.Get("ok"), last: v.Get("last"), from: parseMoment(v.Get("from")), to: parseMoment(v.Get("to"))}
-	if _, known := lasts[a.last]; !known {
+	if _, known := lasting(a.last); !known {
 		a.last = ""
 	}
 	if a.last == "" && a.from == 0 && a.to == 0 {
@@ -65,7 +64,7 @@ func readAsk(r *request) ask {
 
 // during is the interval that is asked for; it is closed on both sides, so that it can be drawn.
 func (a ask) during(now time.Time) query.Interval {
-	if d, ok := lasts[a.last]; ok {
+	if d, ok := lasting(a.last); ok {
 		return query.Since(now, d)
 	}
 	i := query.Interval{From: a.from, To: a.to}
@@ -225,74 +224,6 @@ func narrower(r *request, a ask, f found, during query.Interval) []bin {
 
 func mod(a, b int64) int64 { return (a%b + b) % b }
 
-// explain makes the message for an error of a query.
-func explain(q string, e *query.Error) *queryError {
-	at := min(max(e.Pos-1, 0), len(q))
-	col := utf8.RuneCountInString(q[:at])
-	out := &queryError{Column: col + 1, Msg: e.Msg, Repair: e.Repair}
-	if col <= 70 { // further right the message would not fit behind the caret
-		out.Caret = strings.Repeat(" ", col)
-	}
-	return out
-}
-
-// paint sets the words of a query apart as the search bar shows them, and the token at byte bad (-1: none).
-func paint(q string, bad int) template.HTML {
-	var b strings.Builder
-	for i := 0; i < len(q); {
-		n, class := token(q[i:])
-		text := template.HTMLEscapeString(visible(q[i : i+n]))
-		if bad >= i && bad < i+n {
-			class += " bad"
-		}
-		if class == "" {
-			b.WriteString(text)
-		} else {
-			fmt.Fprintf(&b, `<span class="%s">%s</span>`, strings.TrimSpace(class), text)
-		}
-		i += n
-	}
-	if bad >= len(q) {
-		b.WriteString(`<span class="bad">  </span>`)
-	}
-	return template.HTML(b.String())
-}
-
-// token returns the length of the first token of q and its class: k for a field, op for an operator, v for a value.
-func token(q string) (int, string) {
-	switch c := q[0]; {
-	case c == ' ' || c == '\t' || c == '\n':
-		return 1, ""
-	case c == '(' || c == ')':
-		return 1, "op"
-	case c == '"':
-		for i := 1; i < len(q); i++ {
-			if q[i] == '\\' {
-				i++
-			} else if q[i] == '"' {
-				return i + 1, "v"
-			}
-		}
-		return len(q), "v"
-	}
-	end := strings.IndexAny(q, " \t\n()\":<>=")
-	if end < 0 {
-		end = len(q)
-	}
-	if end < len(q) && strings.ContainsRune(":<>=", rune(q[end])) {
-		for end < len(q) && strings.ContainsRune(":<>=", rune(q[end])) {
-			end++
-		}
-		return end, "k"
-	}
-	end = max(end, 1)
-	switch strings.ToLower(q[:end]) {
-	case "and", "or", "not":
-		return end, "op"
-	}
-	return end, "v"
-}
-
 // cursor and parseCursor write a place in the results into addresses.
 func cursor(c query.Cursor) string {
 	return fmt.Sprintf("%d.%s.%d", c.Time, c.Gen, c.Off)
@@ -320,80 +251,4 @@ func parseMoment(s string) int64 {
 		}
 	}
 	return 0
-}
-
-// An eventRow is one event of the results.
-type eventRow struct {
-	Time, Dataset, Host string
-	Message             template.HTML
-	Unparsed            bool
-	Fields              []fieldRow
-	Original            template.HTML
-	Place               string // file and bytes
-	Around              string
-	Lines               int32
-}
-
-// A fieldRow is one field of an event; its value narrows the search.
-type fieldRow struct{ Name, Value, URL string }
-
-func (s *server) eventRow(r *request, a ask, e storage.Event) eventRow {
-	text := func(f string) string {
-		if v, ok := e.Fields[f]; ok {
-			return event.Format(v)
-		}
-		return ""
-	}
-	row := eventRow{
-		Time: stamp(e.Time, r.now, "15:04:05.000"), Dataset: text("event.dataset"), Host: text("host.name"), Lines: e.Lines,
-	}
-	row.Unparsed = e.Fields["veritail.unparsed"] == true
-	original, message := text("event.original"), text("message")
-	captures := capturesOf(e.Fields)
-	if message == "" {
-		message = original
-	}
-	const most = 400 // of a message in the list; the whole line unfolds
-	if len(message) > most {
-		message = message[:most] + "…"
-	}
-	row.Message = markText(message, captures)
-	row.Original = markText(original, captures)
-	path := text("log.file.path")
-	row.Place = path + ", " + "bytes " + spans(e.Spans)
-	minute := time.Minute.Microseconds()
-	row.Around = r.search(is("log.file.path", path), e.Time-minute, e.Time+minute)
-	for name, v := range e.Fields {
-		if name == "event.original" || name == "message" && event.Format(v) == original {
-			continue
-		}
-		value := event.Format(v)
-		f := fieldRow{Name: name, Value: value}
-		if filterable(name, value) {
-			f.URL = a.url(r, both(a.q, is(name, value)))
-		}
-		row.Fields = append(row.Fields, f)
-	}
-	slices.SortFunc(row.Fields, func(a, b fieldRow) int { return strings.Compare(a.Name, b.Name) })
-	return row
-}
-
-// filterable reports whether a value makes a query that somebody would ask.
-func filterable(name, value string) bool {
-	switch name {
-	case "@timestamp", "message", "log.offset":
-		return false
-	}
-	return value != "" && len(value) <= 200 && !strings.ContainsAny(value, "\n\r")
-}
-
-// capturesOf are the values worth pointing out in a line: who, from where, and what became of it.
-func capturesOf(fields map[string]any) []capture {
-	var out []capture
-	for _, f := range []string{"user.name", "source.ip", "source.address", "http.response.status_code", "db.response.status_code", "db.namespace"} {
-		if v, ok := fields[f]; ok {
-			out = append(out, captureOf(f, event.Format(v)))
-		}
-	}
-	return out
 }
