@@ -5,6 +5,7 @@
 #   REQUIRE_ALL=1     make test: a skipped test is a failure
 #   PKG='./parsers/…' make test, race, bench, fuzz: only these packages
 #   FUZZTIME=10s      make fuzz: how long for each target
+#   TORTURETIME=2m    make torture: how long each test writes
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,6 +18,7 @@ LOGS        ?=
 CONFIG      ?=
 PKG         ?= ./...
 FUZZTIME    ?= 10s
+TORTURETIME ?= 2m
 RACE_PKG    ?= ./pipeline/... ./rules/... ./parsers/... ./configs/... ./cmd/veritail/demo/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -62,7 +64,7 @@ fuzz: prerequisites ## run every fuzz target for FUZZTIME
 	done
 
 torture: prerequisites ## run the long tests: rotation, kill -9, full disk, against a verifier
-	@{ TORTURE=1 $(GO) test -json -count=1 -run Torture -timeout 60m $(PKG) || true; } | $(GO) run ./tools/testsummary
+	@{ VERITAIL_TORTURE=$(TORTURETIME) $(GO) test -json -count=1 -run Torture -timeout 60m $(PKG) || true; } | $(GO) run ./tools/testsummary
 
 clean: ## remove what was built and what make run kept
 	rm -rf bin var

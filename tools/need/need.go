@@ -15,25 +15,13 @@ type Need struct {
 	Program string   // as Program takes it
 	Package string   // the Debian package that has it
 	Why     string   // what the tests do with it
-	also    []string // globs of places beside the PATH; the last match counts
+	also    []string // globs of places beside the PATH, for what an ordinary user's PATH lacks; the last match counts
 }
 
 // All are the programs that tests may need, in the order in which `make deps` shows them.
 var All = []Need{
-	{"chromium", "chromium", "looks at the console and prints reports as a browser does", nil},
-	{"logrotate", "logrotate", "rotates logs while they are followed", sbin("logrotate")},
-	{"nginx", "nginx", "writes access and error logs", sbin("nginx")},
-	{"postgres", "postgresql", "makes deadlocks and failed transactions", postgres("postgres")},
-	{"initdb", "postgresql", "makes the database for that", postgres("initdb")},
-	{"pg_ctl", "postgresql", "starts and stops it", postgres("pg_ctl")},
-	{"psql", "postgresql", "talks to it", postgres("psql")},
+	{"chromium", "chromium", "looks at the console as a browser does", nil},
 }
-
-// sbin finds what an ordinary user's PATH lacks.
-func sbin(name string) []string { return []string{"/sbin/" + name, "/usr/sbin/" + name} }
-
-// postgres finds Debian's server programs, of the newest version: they are in no PATH.
-func postgres(name string) []string { return []string{"/usr/lib/postgresql/*/bin/" + name} }
 
 // Find returns the program's path, and false if it is not there.
 func (n Need) Find() (string, bool) {
