@@ -27,9 +27,9 @@ type File struct {
 	gz     *Finished // reads f if f is compressed
 	static bool      // f is a copy: its end is the generation's end
 	pos    int64
-	head   []byte                           // the bytes of the fingerprint
-	print  atomic.Pointer[event.Generation] // gen with the fingerprint as it stands
-	old    bool                             // f has been truncated, and what it holds now is not of this generation
+	head   []byte // the bytes of the fingerprint
+	print  atomic.Pointer[fingerprint]
+	old    bool // f has been truncated, and what it holds now is not of this generation
 	size   atomic.Int64
 	lost   atomic.Int64
 
@@ -42,6 +42,12 @@ type File struct {
 	ended  bool          // caught is closed
 }
 
+// A fingerprint is a generation as it stands with the bytes that its Head is of. Neither is changed once published.
+type fingerprint struct {
+	gen  event.Generation
+	head []byte
+}
+
 const (
 	hasName   = iota // a followed path names it
 	renamed          // no followed path names it, and no new file has taken its name
@@ -52,12 +58,12 @@ const (
 func newFile(g event.Generation, mark event.Mark, f *os.File, fs facts, gz bool) (*File, error) {
 	x := &File{gen: g, mark: mark, f: f, pos: mark.Off, static: gz, wake: make(chan struct{}, 1), caught: make(chan struct{})}
 	x.size.Store(fs.size)
-	x.print.Store(&g)
 	head, err := headOf(f, int(g.HeadLen))
 	if err != nil {
 		return nil, err
 	}
 	x.head = head
+	x.print.Store(&fingerprint{g, head})
 	if gz {
 		return x, x.openGzip()
 	}
@@ -117,6 +123,16 @@ func (x *File) Caught() {
 	if !x.ended {
 		close(x.caught)
 		x.ended, x.after = true, nil
+	}
+}
+
+// caughtUp is safe for concurrent use.
+func (x *File) caughtUp() bool {
+	select {
+	case <-x.caught:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -189,8 +205,7 @@ func (x *File) grow(got []byte) {
 	if want := min(HeadBytes, x.pos+int64(len(got))); want > int64(len(x.head)) {
 		x.head = append(x.head, got[int64(len(x.head))-x.pos:want-x.pos]...)
 		x.gen.Head, x.gen.HeadLen = xxhash.Sum64(x.head), int32(len(x.head))
-		g := x.gen
-		x.print.Store(&g)
+		x.print.Store(&fingerprint{x.gen, x.head})
 	}
 }
 

@@ -49,6 +49,7 @@ type Finder struct {
 type life struct {
 	gen  event.Generation
 	mark event.Mark
+	head []byte      // the bytes of the fingerprint, if they were seen in this run
 	file *File       // while it is read
 	over bool        // its file was truncated: the inode is another generation's now
 	redo *event.Mark // set while file is read: where to begin again when that has ended
@@ -342,11 +343,11 @@ func (l *life) same(fs facts, head []byte, gz bool) bool {
 }
 
 // described returns the generation with its fingerprint as it stands.
-func (l *life) described() event.Generation {
+func (l *life) described() fingerprint {
 	if l.file != nil {
 		return *l.file.print.Load()
 	}
-	return l.gen
+	return fingerprint{l.gen, l.head}
 }
 
 // replaced returns the generation of which the file at p's path is a whole copy that took its place, as when a file
@@ -357,7 +358,7 @@ func (x *Finder) replaced(p *place, fs facts, head []byte) *life {
 		return nil
 	}
 	for _, l := range slices.Backward(p.lives) {
-		if g := l.described(); l.over || g.HeadLen < HeadBytes || fs.size < l.mark.Off || !matches(g, head) {
+		if g := l.described().gen; l.over || g.HeadLen < HeadBytes || fs.size < l.mark.Off || !matches(g, head) {
 			continue
 		}
 		if l.file != nil && !l.file.unlinked() || l.file == nil && x.stillThere(p, l) {
@@ -401,7 +402,7 @@ func (x *Finder) Ended(f *File, g event.Generation, m event.Mark) {
 		return
 	}
 	g.Device, g.Inode = l.gen.Device, l.gen.Inode
-	l.gen, l.mark, l.file = g, m, nil
+	l.gen, l.mark, l.head, l.file = g, m, f.head, nil
 	if l.redo != nil {
 		l.mark, l.redo = *l.redo, nil
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"os"
@@ -198,8 +199,8 @@ func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, bool, er
 	if wanted, _ := filepath.Match(p.pattern.Glob, f.Name()); !wanted && p.older(fs) {
 		return nil, true, nil // it was there before anybody followed this path
 	}
-	if len(head) < HeadBytes && !resting {
-		return nil, false, nil // it may be the beginning of a copy
+	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() {
+		return nil, false, nil // it may be a copy, or the beginning of one
 	}
 	l = x.create(p, fs, now)
 	file, err := x.rotatedFile(l, f, fs, gz, now)
@@ -221,14 +222,31 @@ func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, gz bool, now time.Ti
 	return file, nil
 }
 
-// copyOf returns the newest generation whose fingerprint head begins with.
-func (p *place) copyOf(head []byte) *life {
+// copyOf returns the generation of which a file that begins with head is a copy: its fingerprint is the beginning of
+// head, or, for a copy that was made when the file was still short, head is the beginning of the fingerprint. Of
+// several it is the one of which most is the same. Of a generation that was truncated before this run only the
+// fingerprint's hash is left: a copy that is shorter than that fingerprint, which is less than HeadBytes, is not
+// known again then, and its lines are read a second time.
+func (p *place) copyOf(head []byte) (best *life) {
+	most := 0
 	for _, l := range slices.Backward(p.lives) {
-		if g := l.described(); g.HeadLen > 0 && matches(g, head) {
-			return l
+		d := l.described()
+		same := 0
+		if matches(d.gen, head) {
+			same = int(d.gen.HeadLen)
+		} else if bytes.HasPrefix(d.head, head) {
+			same = len(head)
+		}
+		if same > most {
+			best, most = l, same
 		}
 	}
-	return nil
+	return best
+}
+
+// unknowable reports whether a file of p has no fingerprint yet, so that a copy of it looks like a new generation.
+func (p *place) unknowable() bool {
+	return slices.ContainsFunc(p.lives, func(l *life) bool { return l.file != nil && l.described().gen.HeadLen == 0 })
 }
 
 // unread reports whether f, of l or a copy of it, holds more than has been read.
