@@ -80,7 +80,8 @@ func (p *page) evidence(e event.Evidence) evidence {
 func who(f event.Finding) string {
 	var terms []string
 	for _, g := range f.Group {
-		terms = append(terms, g.Field+" "+g.Value)
+		field, _, _ := strings.Cut(g.Field, "|") // "a|b" is a, or b where there is no a
+		terms = append(terms, field+" "+g.Value)
 	}
 	return strings.Join(terms, ", ")
 }

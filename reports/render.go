@@ -87,6 +87,7 @@ type breakdown struct {
 	Most    int64
 	Others  int64 // occurrences of the values that are not shown
 	Values  int   // how many those are
+	Several bool  // more than one rule counted
 	Told    int64 // occurrences whose value is known
 }
 
@@ -154,7 +155,7 @@ func seriesOf(f kpi.Figure) chart.Series {
 	return s
 }
 
-// note says what a chart's steps are, and its dotted line.
+// note says what a chart's steps are, and its target.
 func note(f kpi.Figure) string {
 	every := "by " + stepName(f.StepSize)
 	switch {
@@ -163,7 +164,7 @@ func note(f kpi.Figure) string {
 	case math.IsNaN(f.Bound):
 		return f.Unit + " " + every
 	}
-	return every + ", dotted: " + f.Target
+	return every + ", target " + f.Target
 }
 
 // how writes what a figure is counted of, so that a reader can ask for the same events.
@@ -194,6 +195,13 @@ func shown(g Breakdown) breakdown {
 			b.Values++
 		}
 	}
+	rules := map[string]bool{}
+	for _, r := range g.Rows {
+		for _, id := range r.Rules {
+			rules[id] = true
+		}
+	}
+	b.Several = len(rules) > 1
 	rows := g.Rows[:min(len(g.Rows), maxGroups)]
 	half := (len(rows) + 1) / 2
 	if len(rows) <= 4 {

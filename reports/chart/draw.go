@@ -21,7 +21,7 @@ func Sparkline(s Series) template.HTML {
 	return b.close()
 }
 
-// Chart draws a series with its axes, 330 × 150: bars by step, or a line. A page's column of half its width is what
+// Chart draws a series with its axes, 330 × 150: bars by step, or a line, and the target where the scale holds it. A page's column of half its width is what
 // it is made for.
 func Chart(s Series) template.HTML { return drawn(s, 330, 150) }
 
@@ -44,12 +44,8 @@ func drawn(s Series, w, h float64) template.HTML {
 		b.path(class, "M"+num(f.left)+" "+num(f.y(v))+"H"+num(w-6))
 		b.text("t3", f.left-5, f.y(v)+4, "end", axis(v, step))
 	}
-	switch {
-	case !(s.Target > 0):
-	case s.Target <= f.max:
+	if s.Target > 0 && s.Target >= f.min && s.Target <= f.max {
 		b.path("tg", "M"+num(f.left)+" "+num(f.y(s.Target))+"H"+num(w-6))
-	default:
-		b.text("t3", w-6, f.top+10, "end", "target "+s.value(s.Target)+", above the scale")
 	}
 	if lastPoint(s.Points) < 0 {
 		b.text("t3", f.left+f.w/2, f.top+f.h/2, "middle", "not measured")
@@ -76,9 +72,12 @@ func (f frame) times(b *svg, s Series, y float64) {
 		}
 		return
 	}
-	marks := 4
-	if f.w < 120 {
-		marks = 1
+	marks := 2
+	for _, m := range []int{4, 3, 5} { // evenly, where that is possible
+		if n%m == 0 {
+			marks = m
+			break
+		}
 	}
 	for k := 0; k <= marks; k++ {
 		at := k * n / marks
