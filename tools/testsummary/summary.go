@@ -11,12 +11,13 @@ import (
 
 // line is one line of test2json's output (go doc test2json) or of a build's (go help buildjson).
 type line struct {
-	Action     string
-	Package    string
-	ImportPath string // of a build's lines
-	Test       string
-	Elapsed    float64 // seconds
-	Output     string
+	Action      string
+	Package     string
+	ImportPath  string // of a build's lines
+	Test        string
+	Elapsed     float64 // seconds
+	Output      string
+	FailedBuild string // of a failed package: the import path that did not build, told by build-fail
 }
 
 type testID struct{ pkg, test string }
@@ -122,8 +123,8 @@ func (s *summary) packageEnded(id testID, l line) {
 	word := "ok  "
 	if l.Action == "fail" {
 		word = "FAIL"
-		if !slices.ContainsFunc(s.failed, func(f testID) bool { return f.pkg == l.Package }) {
-			s.failed = append(s.failed, id) // it did not build, panicked or timed out outside any test
+		if l.FailedBuild == "" && !slices.ContainsFunc(s.failed, func(f testID) bool { return f.pkg == l.Package }) {
+			s.failed = append(s.failed, id) // it panicked or timed out outside any test
 		}
 	}
 	fmt.Fprintf(s.out, "%s  %s  %.1fs\n", word, l.Package, l.Elapsed)

@@ -81,7 +81,7 @@ func TestTheSummaryTellsWhatHappened(t *testing.T) {
 			[]string{"m/fails TestTable\n"}},
 		{"a panic is shown", []string{"./panics"}, false, false, []string{"at the disco", "0 passed, 1 failed"}, nil},
 		{"a package that does not build is shown with the compiler's words", []string{"./unbuilt", "./good"}, false, false,
-			[]string{"--- does not build: ", "undefined: undefined", "ok    example.org/m/good"}, nil},
+			[]string{"--- does not build: ", "undefined: undefined", "ok    example.org/m/good", "4 passed, 1 failed"}, []string{"(the package)"}},
 		{"nothing tested is not success", []string{"./empty"}, false, false, []string{"nothing was tested"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
