@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -220,7 +221,11 @@ func (rd *reader) describe() {
 	}
 }
 
-// sameMark reports whether two marks of a generation say the same.
+// sameMark reports whether two marks of a generation say the same; the order of open spans says nothing.
 func sameMark(a, b event.Mark) bool {
-	return a.Off == b.Off && a.Lines == b.Lines && slices.Equal(a.Open, b.Open)
+	return a.Off == b.Off && a.Lines == b.Lines && slices.Equal(byOffset(a.Open), byOffset(b.Open))
+}
+
+func byOffset(s []event.Span) []event.Span {
+	return slices.SortedFunc(slices.Values(s), func(a, b event.Span) int { return cmp.Compare(a.Off, b.Off) })
 }
