@@ -71,9 +71,9 @@ type multiple struct {
 // multiples draws rows that share time, not height: each to its own peak.
 func multiples(rows []multiple, width float64) template.HTML {
 	const rowH, barH = 32.5, 24.0
-	left, right := 112.0, 76.0
+	left, right := 136.0, 64.0
 	if width < 400 {
-		left, right = 96, 70
+		left, right = 116, 60
 	}
 	plot := width - left - right
 	height := rowH*float64(len(rows)) + 20

@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ type overviewPage struct {
 	Range      string
 	Tiles      []tile
 	Fill       []struct{} // empty cells that complete the last row of tiles
-	Unmeasured []tile     // figures whose sources said nothing today
+	Unmeasured []quiet    // figures whose sources said nothing today
 	Beside     int        // cells of the last row that they take, 0: a row of their own
 	Greens     string     // what phones say in place of the Green tiles
 	Urgent     []findingRow
@@ -200,13 +202,22 @@ func greens(tiles []tile) string {
 	return strings.Join(append(parts, quiet...), "; ")
 }
 
+// quiet are figures without a measure that lack the same thing.
+type quiet struct{ Names, Why string }
+
 // measured parts the figures that have a value from those that have none.
-func measured(tiles []tile) (yes, no []tile) {
+func measured(tiles []tile) (yes []tile, no []quiet) {
 	for _, t := range tiles {
 		if t.Measured() {
 			yes = append(yes, t)
+			continue
+		}
+		why := cmp.Or(t.Comment, t.Detail)
+		i := slices.IndexFunc(no, func(q quiet) bool { return q.Why == why })
+		if i < 0 {
+			no = append(no, quiet{t.Title, why})
 		} else {
-			no = append(no, t)
+			no[i].Names += ", " + t.Title
 		}
 	}
 	return yes, no

@@ -157,7 +157,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
 		{Name: "Findings", Icon: "f", URL: r.to("/findings"), Count: s.waiting(ctx, r), Current: at("findings")},
 		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
-		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(len(ofSite(r.status.Sources, r.site)))), Current: at("sources")},
+		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(b.Files)), Current: at("sources")},
 	}
 	if s.Report != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports/daily")})

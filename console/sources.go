@@ -65,6 +65,8 @@ func urgency(s Source) int {
 		return 0
 	case s.blind():
 		return 1
+	case s.State == Waiting:
+		return 3
 	}
 	return 2
 }
