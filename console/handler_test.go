@@ -250,7 +250,7 @@ func TestTheOverviewAnswersFirst(t *testing.T) {
 	w := words(page)
 	for _, want := range []string{
 		"3 of 4 key figures with a target are Red. Start with: Corrupt page in base/16384/16416.",
-		"Failed logins Red 69", "Not measured Failed backups : No backup job writes a log that is followed.", "Deadlocks Red 3",
+		"Failed logins Red 69", "Not measured Failed backups: No backup job writes a log that is followed.", "Deadlocks Red 3",
 		"read 4,322 = parsed 3,394 + unparsed 928 + ignored 0", "stored 4,295 + quarantined 0 + pending 27",
 		"Every line accounted for Balanced", "2 files need you",
 	} {
