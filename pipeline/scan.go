@@ -116,6 +116,9 @@ func (s *Scan) step(ctx context.Context, f *scanned) error {
 		f.decode(b, blk)
 	} else {
 		if rest, ok := f.blocks.Rest(); ok {
+			if !errors.Is(err, io.EOF) && rest.Long == 0 {
+				rest.Long = int64(len(rest.Data)) // its tail is in what could not be read
+			}
 			f.decode(b, rest)
 			blk = rest
 		}

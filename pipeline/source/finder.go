@@ -3,7 +3,6 @@ package source
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -461,53 +460,4 @@ func (p *place) keepNotice(fs facts, now time.Time) {
 		p.quiet = now
 		p.notice = watchFile(p.path, p.here.file)
 	}
-}
-
-// A Place is the state of one followed path, or of a pattern that matches nothing.
-type Place struct {
-	Pattern Pattern
-	Path    string
-	Err     error         // why it cannot be read; fs.ErrNotExist while it is waited for
-	Here    event.GenID   // the generation that has the name, 0 if none
-	Gens    []event.GenID // all that are known of it, oldest first
-}
-
-// Places returns the state of every followed path, sorted by path.
-func (x *Finder) Places() []Place {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var all []Place
-	matched := map[string]bool{}
-	for _, p := range x.ordered() {
-		matched[p.pattern.Glob] = true
-		s := Place{Pattern: p.pattern, Path: p.path, Err: p.err}
-		if s.Err == nil {
-			s.Err = p.bad
-		}
-		if p.here != nil {
-			s.Here = p.here.gen.ID
-		}
-		for _, l := range p.lives {
-			s.Gens = append(s.Gens, l.gen.ID)
-		}
-		all = append(all, s)
-	}
-	for _, pat := range x.patterns {
-		if !matched[pat.Glob] {
-			all = append(all, Place{Pattern: pat, Path: pat.Glob, Err: whyEmpty(pat.Glob)})
-		}
-	}
-	return all
-}
-
-// whyEmpty says why a pattern matches nothing: a directory that cannot be read, or files that are not there yet.
-func whyEmpty(glob string) error {
-	dir := filepath.Dir(glob)
-	for isGlob(dir) {
-		dir = filepath.Dir(dir)
-	}
-	if _, err := os.ReadDir(dir); err != nil {
-		return err
-	}
-	return &os.PathError{Op: "find", Path: glob, Err: fs.ErrNotExist}
 }
