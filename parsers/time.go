@@ -51,6 +51,7 @@ func parseLayout(c *clock, layout, text string) (int64, bool) {
 		if err != nil {
 			return 0, false
 		}
+		t = inZone(t, c.zone)
 		if t.Year() == 0 {
 			t = withYear(t, c.near)
 		}
