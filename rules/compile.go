@@ -31,16 +31,16 @@ func fields(names string) []string {
 	return strings.FieldsFunc(names, func(r rune) bool { return r == '|' || r == ' ' })
 }
 
-// first returns the text of the first of the fields that the event has.
-func first(row event.Row, names []string) (string, bool) {
-	for _, name := range names {
+// first returns the text of the first of the fields that the event has, and the field's name.
+func first(row event.Row, names []string) (text, name string, ok bool) {
+	for _, name = range names {
 		if v, ok := row.Get(name); ok {
 			if s := event.Format(v); s != "" {
-				return s, true
+				return s, name, true
 			}
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 // matchers compiles each query once, however many rules use it.

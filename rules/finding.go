@@ -24,7 +24,7 @@ func (e *Engine) raise(h *hit, members []*hit) {
 	f := event.Finding{
 		ID: findingID(r.ID, h.site, h.group, cross), Rule: r.ID, Title: cross.title, Message: cross.text,
 		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.site,
-		Group: []event.GroupValue{{Field: strings.NewReplacer("{{", "", "}}", "").Replace(r.Group), Value: h.group}},
+		Group: []event.GroupValue{{Field: cross.groupField, Value: h.group}},
 		Time:  cross.time, First: members[0].time, Last: cross.time,
 	}
 	for _, m := range members {
@@ -62,7 +62,7 @@ func expand(text, group string, groupFields []string, row event.Row) string {
 		names := fields(name)
 		if len(names) > 0 && slices.Equal(names, groupFields) {
 			b.WriteString(plain(group))
-		} else if v, ok := first(row, names); ok {
+		} else if v, _, ok := first(row, names); ok {
 			b.WriteString(plain(v))
 		} else {
 			b.WriteByte('-')

@@ -18,6 +18,7 @@ type hit struct {
 	off           int64
 	site, dataset string
 	group         string
+	groupField    string // the field that group is the value of
 	weight        int64
 	value         string   // of threshold.distinct
 	keys          []string // of once.by, "" where the event has none
@@ -36,14 +37,16 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	h.once, h.teller = e.teller(r, row.I)
 	if h.once != nil {
 		for _, name := range h.once.By {
-			v, _ := first(row, fields(name))
+			v, _, _ := first(row, fields(name))
 			h.keys = append(h.keys, v)
 		}
 	}
 	if strings.Contains(r.Group, "{{") {
-		h.group = expand(r.Group, "", nil, row)
-	} else if v, ok := first(row, r.group); ok {
-		h.group = v
+		h.group, h.groupField = expand(r.Group, "", nil, row), groupNames.Replace(r.Group)
+	} else if v, name, ok := first(row, r.group); ok {
+		h.group, h.groupField = v, name
+	} else {
+		h.groupField = r.group[0]
 	}
 	if r.Weight != "" {
 		if n, ok := row.Get(r.Weight); ok {
@@ -53,7 +56,7 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 		}
 	}
 	if len(r.values) > 0 {
-		h.value, _ = first(row, r.values)
+		h.value, _, _ = first(row, r.values)
 	}
 	if !r.counts {
 		h.title, h.text = expand(r.Title, h.group, r.group, row), expand(r.Message, h.group, r.group, row)
@@ -73,6 +76,9 @@ func (e *Engine) teller(r *compiled, row int) (*once, int) {
 	}
 	return nil, 0
 }
+
+// groupNames makes the name of a group of several fields: {{user.name}}@{{source.ip}} is user.name@source.ip.
+var groupNames = strings.NewReplacer("{{", "", "}}", "")
 
 // evidence copies what is needed to show and verify the row's event later.
 func evidence(row event.Row) event.Evidence {

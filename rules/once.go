@@ -79,7 +79,7 @@ func (o *occurrence) takeEvidence(h *hit) {
 		}
 	}
 	if o.hit.group == "-" && !o.counted {
-		o.hit.group, o.hit.title, o.hit.text = h.group, h.title, h.text
+		o.hit.group, o.hit.groupField, o.hit.title, o.hit.text = h.group, h.groupField, h.title, h.text
 	}
 }
 

@@ -152,6 +152,9 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 	if r.When == "" {
 		fail("when", "missing")
 	}
+	if len(fields(r.Group)) == 0 {
+		fail("group", "missing: the field by which occurrences are told apart")
+	}
 	if r.Runbook == "" {
 		fail("runbook", "missing: what should its reader do?")
 	}

@@ -33,6 +33,7 @@ type daemon struct {
 	patterns []source.Pattern
 	runner   *pipeline.Runner
 	engine   *rules.Engine
+	web      net.Listener // of the console
 	console  http.Handler
 	begun    time.Time
 	out      io.Writer
@@ -51,15 +52,25 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if err := makeState(cfg); err != nil {
 		return nil, err
 	}
+	if err := removeStale(cfg.Socket); err != nil {
+		return nil, err
+	}
 	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
 	if d.store, err = openStore(ctx, cfg, s.schema); err != nil {
 		return nil, err
 	}
+	opened := d
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.store.Close())
+			if opened.web != nil {
+				err = errors.Join(err, opened.web.Close())
+			}
+			err = errors.Join(err, opened.store.Close())
 		}
 	}()
+	if d.web, err = net.Listen("tcp", cfg.Console.Listen); err != nil {
+		return nil, userErrorf("open the console: %w (another veritail may be running; see console.listen in the configuration)", err)
+	}
 	if d.patterns, err = followed(cfg, s.set); err != nil {
 		return nil, err
 	}
@@ -70,7 +81,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.engine = engine
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, out: out, console: cfg.Console.Listen},
+		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, out: out, console: d.address()},
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err
@@ -162,12 +173,11 @@ func (d *daemon) follow(ctx context.Context) error {
 
 // serveConsole serves the console until ctx ends.
 func (d *daemon) serveConsole(ctx context.Context) error {
-	l, err := net.Listen("tcp", d.cfg.Console.Listen)
-	if err != nil {
-		return userErrorf("open the console: %w (another veritail may be running; see console.listen in the configuration)", err)
-	}
-	return serve(ctx, l, d.console)
+	return serve(ctx, d.web, d.console)
 }
+
+// address is where the console answers.
+func (d *daemon) address() string { return d.web.Addr().String() }
 
 // serve answers requests on l until ctx ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

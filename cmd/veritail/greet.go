@@ -41,9 +41,9 @@ func (d *daemon) greet() {
 	if len(missing) > 0 {
 		fmt.Fprintf(w, "%s %s\n", p.bold("Waiting for"), strings.Join(missing, ", "))
 	}
-	fmt.Fprintf(w, "\n%s  http://%s", p.bold("Console"), d.cfg.Console.Listen)
+	fmt.Fprintf(w, "\n%s  http://%s", p.bold("Console"), d.address())
 	if d.sites() {
-		fmt.Fprintf(w, "   demonstration site: http://%s/?site=demo (DEMO=0 leaves it out)", d.cfg.Console.Listen)
+		fmt.Fprintf(w, "   demonstration site: http://%s/?site=demo (DEMO=0 leaves it out)", d.address())
 	}
 	fmt.Fprintf(w, "\n%s  veritail status, veritail search QUERY; Ctrl-C stops without loss\n\n%s\n", p.bold("Next   "), p.bold("Findings"))
 }

@@ -238,21 +238,35 @@ func (r *scanResult) printJSON(w io.Writer) error {
 	return buf.Flush()
 }
 
-func findingJSON(f *event.Finding) map[string]any {
-	group := map[string]string{}
-	for _, g := range f.Group {
-		group[g.Field] = g.Value
+// jsonFinding is a finding as scan prints it.
+type jsonFinding struct {
+	Kind     string            `json:"kind"`
+	ID       string            `json:"id"`
+	Rule     string            `json:"rule"`
+	Severity string            `json:"severity"`
+	Title    string            `json:"title"`
+	Message  string            `json:"message,omitempty"`
+	Group    map[string]string `json:"group"`
+	Count    int64             `json:"count"`
+	First    string            `json:"first"`
+	Last     string            `json:"last"`
+	Evidence []jsonEvidence    `json:"evidence"`
+}
+
+func findingJSON(f *event.Finding) jsonFinding {
+	out := jsonFinding{
+		Kind: "finding", ID: f.ID, Rule: f.Rule, Severity: f.Severity, Title: f.Title, Message: f.Message,
+		Group: map[string]string{}, Count: f.Count, First: rfc3339(f.First), Last: rfc3339(f.Last), Evidence: []jsonEvidence{},
 	}
-	evidence := []jsonEvidence{}
+	for _, g := range f.Group {
+		out.Group[g.Field] = g.Value
+	}
 	for _, e := range f.Evidence {
 		for _, s := range e.Spans {
-			evidence = append(evidence, jsonEvidence{e.Path, s.Off, s.Len})
+			out.Evidence = append(out.Evidence, jsonEvidence{e.Path, s.Off, s.Len})
 		}
 	}
-	return map[string]any{
-		"kind": "finding", "id": f.ID, "rule": f.Rule, "severity": f.Severity, "title": f.Title, "message": f.Message,
-		"group": group, "count": f.Count, "first": rfc3339(f.First), "last": rfc3339(f.Last), "evidence": evidence,
-	}
+	return out
 }
 
 func rfc3339(t int64) string { return time.UnixMicro(t).UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -220,11 +220,14 @@ func (t *scanText) listFindings() {
 }
 
 func (t *scanText) next(report string) {
-	t.f("\n%s  %.1f s", t.p.dim("Took"), t.r.took.Seconds())
+	t.f("\n")
+	if t.r.took > time.Second {
+		t.f("%s  %.1f s\n", t.p.dim("Took"), t.r.took.Seconds())
+	}
 	if report != "" {
-		t.f("; the report is in %s\n", report)
+		t.f("The report is in %s.\n", report)
 		return
 	}
-	t.f("\n%s  %s %s\n", t.p.bold("Next"), t.p.blue("veritail scan -report day.html …"), "the same as a page, with the lines")
+	t.f("%s  %s %s\n", t.p.bold("Next"), t.p.blue("veritail scan -report day.html …"), "the same as a page, with the lines")
 	t.f("      %s     %s\n", t.p.blue("veritail scan -json … | jq ."), "every finding with its evidence")
 }

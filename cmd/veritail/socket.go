@@ -66,7 +66,7 @@ func (s *sourceReport) blind() bool { return s.Parsed == 0 && s.Unparsed > 0 }
 func (d *daemon) status() statusReport {
 	t := d.runner.Totals()
 	r := statusReport{
-		Version: version, PID: os.Getpid(), Started: d.begun, Console: d.cfg.Console.Listen,
+		Version: version, PID: os.Getpid(), Started: d.begun, Console: d.address(),
 		Totals: totalsReport{
 			Read: t.Account.Read, Parsed: t.Account.Parsed, Unparsed: t.Account.Unparsed, Ignored: t.Account.Ignored,
 			Stored: t.Stored, Pending: t.Pending, LastCommit: t.LastCommit,
@@ -98,9 +98,6 @@ func sourceOf(s pipeline.SourceStatus) sourceReport {
 
 // serveSocket answers the commands of this machine on the unix socket until ctx ends.
 func (d *daemon) serveSocket(ctx context.Context) error {
-	if err := removeStale(d.cfg.Socket); err != nil {
-		return err
-	}
 	l, err := net.Listen("unix", d.cfg.Socket)
 	if err != nil {
 		return fmt.Errorf("open the socket: %w", err)
