@@ -89,7 +89,6 @@ type day struct {
 	commit event.Commit
 	pages  map[string]*event.Page
 	offs   map[event.GenID]int64
-	gens   int
 	lines  map[event.GenID]event.Account
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // a machine may have none
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage/query"
@@ -184,7 +185,7 @@ func TestNetworksAreRanges(t *testing.T) {
 func TestTimesWithoutAZoneAreInTheZoneOfNow(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skipf("the time zones are not installed: %v", err)
+		t.Fatal(err)
 	}
 	now := time.Date(2026, 10, 25, 12, 0, 0, 0, berlin) // this day has 25 hours
 	e, err := query.Parse("@timestamp:today or @timestamp>=2026-10-25T12:00", querytest.Schema(), now)

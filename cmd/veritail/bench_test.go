@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+// benchLines is the length of the log that the benchmarks of whole commands read.
+const benchLines = 300_000
+
+// accessLog writes an nginx access log of n lines and returns its path and size.
+func accessLog(b *testing.B, n int) (string, int64) {
+	b.Helper()
+	r := rand.New(rand.NewPCG(3, 3))
+	var buf bytes.Buffer
+	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for i := range n {
+		status := []int{200, 200, 200, 304, 404, 500}[r.IntN(6)]
+		fmt.Fprintf(&buf, `%d.%d.%d.%d - - [%s] "GET /shop/item/%d?ref=%d HTTP/1.1" %d %d "https://example.org/p/%d" "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"`+"\n",
+			11+r.IntN(190), r.IntN(256), r.IntN(256), 1+r.IntN(250), at.Add(time.Duration(i)*time.Second/20).Format("02/Jan/2006:15:04:05 -0700"),
+			1+r.IntN(5000), i%90, status, 100+r.IntN(40000), i%100)
+	}
+	path := filepath.Join(b.TempDir(), "access.log")
+	if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path, int64(buf.Len())
+}
+
+// usage returns the CPU time of this process so far and its peak of resident memory in bytes.
+func usage(b *testing.B) (time.Duration, int64) {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), u.Maxrss << 10
+}
+
+// report adds what a run over lines cost to the benchmark's line.
+func report(b *testing.B, lines int, cpu time.Duration) {
+	_, rss := usage(b)
+	b.ReportMetric(float64(lines)/cpu.Seconds(), "lines/cpu-s")
+	b.ReportMetric(float64(rss)/(1<<20), "peak-MiB")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkScan is `veritail scan` of an access log: parsing, KPIs, rules.
+func BenchmarkScan(b *testing.B) {
+	path, size := accessLog(b, benchLines)
+	s, err := loadSetup("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	before, _ := usage(b)
+	for b.Loop() {
+		if _, err := scanFiles(context.Background(), s, []string{path}, configs.Auto, nil, io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+	after, _ := usage(b)
+	report(b, b.N*benchLines, after-before)
+}
+
+// BenchmarkRun is `veritail run` over the same log, from the file into the embedded store, until all is durable.
+func BenchmarkRun(b *testing.B) {
+	path, size := accessLog(b, benchLines)
+	s, err := loadSetup("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(size)
+	before, _ := usage(b)
+	var onDisk int64
+	for b.Loop() {
+		onDisk = runOnce(b, s, path)
+	}
+	after, _ := usage(b)
+	report(b, b.N*benchLines, after-before)
+	b.ReportMetric(float64(onDisk)/benchLines, "B/event")
+}
+
+// runOnce follows path until all its lines are stored, and returns the size of the store.
+func runOnce(b *testing.B, s *setup, path string) int64 {
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer stop()
+	db := filepath.Join(b.TempDir(), fmt.Sprintf("events-%d.duckdb", time.Now().UnixNano()))
+	store, err := embedded.Open(ctx, embedded.Config{Path: db, Schema: s.schema})
+	if err != nil {
+		b.Fatal(err)
+	}
+	figures, engine, err := s.stages(rules.Config{Idle: ruleIdle})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := &daemon{cfg: &configs.Daemon{Host: "bench"}, setup: s}
+	runner := pipeline.New(pipeline.Config{
+		Host: "bench", Sources: []source.Pattern{{Glob: path, Dataset: "nginx.access"}},
+		Decoder: d.decoder, Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: store, out: io.Discard},
+	})
+	done := make(chan error, 1)
+	go func() { done <- runner.Run(ctx) }()
+	for runner.Totals().Stored < benchLines {
+		select {
+		case err := <-done:
+			b.Fatalf("the run ended early: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return sizeOf(b, db) + sizeOf(b, db+".wal")
+}
+
+func sizeOf(b *testing.B, path string) int64 {
+	st, err := os.Stat(path)
+	if os.IsNotExist(err) {
+		return 0
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return st.Size()
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A daemon that is killed at random moments, while its log grows and is rotated by renaming, stores each line once.
+func TestKilledDaemonStoresEachLineOnce(t *testing.T) {
+	rounds := 4
+	if os.Getenv("TORTURE") != "" {
+		rounds = 60
+	}
+	bin := filepath.Join(t.TempDir(), "veritail")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build veritail: %v\n%s", err, out)
+	}
+	dir := t.TempDir()
+	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n[console]\nlisten = \"127.0.0.1:0\"\n[[source]]\npaths = [\"a.log\"]\ndataset = \"a\"\nformat = \"auto\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	ctx, stop := context.WithCancel(t.Context())
+	written := make(chan int)
+	go func() { written <- writeLines(ctx, t, dir, rand.New(rand.NewPCG(seed, 2))) }()
+	for range rounds {
+		cmd := start(t, bin, dir)
+		time.Sleep(time.Duration(300+r.IntN(1200)) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the daemon ended by itself")
+		}
+	}
+	stop()
+	n := <-written
+	cmd := start(t, bin, dir)
+	awaitStored(t, bin, dir, n)
+	out, err := command(bin, dir, "search", "-json", "-limit", "10000", "-config", "v.toml", "*").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, string(out), n)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+func command(bin, dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(bin, args...)
+	cmd.Dir = dir
+	return cmd
+}
+
+func start(t *testing.T, bin, dir string) *exec.Cmd {
+	t.Helper()
+	cmd := command(bin, dir, "run", "-config", "v.toml")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// writeLines appends numbered lines and rotates the log now and then, until ctx ends. It returns how many it wrote.
+func writeLines(ctx context.Context, t *testing.T, dir string, r *rand.Rand) int {
+	path := filepath.Join(dir, "a.log")
+	rotated, n := 0, 0
+	for ctx.Err() == nil && n < 9000 {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Error(err)
+			return n
+		}
+		w := bufio.NewWriter(f)
+		for range 1 + r.IntN(20) {
+			fmt.Fprintf(w, "2026-11-23T23:19:07.%06d+00:00 app01 shop[77]: order %d was taken\n", n, n)
+			n++
+		}
+		if err := w.Flush(); err != nil {
+			t.Error(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if r.IntN(40) == 0 {
+			rotated++
+			for i := rotated; i > 0; i-- {
+				from := path
+				if i > 1 {
+					from = fmt.Sprintf("%s.%d", path, i-1)
+				}
+				if err := os.Rename(from, fmt.Sprintf("%s.%d", path, i)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		time.Sleep(time.Duration(r.IntN(15)) * time.Millisecond)
+	}
+	<-ctx.Done()
+	return n
+}
+
+func awaitStored(t *testing.T, bin, dir string, n int) {
+	t.Helper()
+	var last statusReport
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		out, err := command(bin, dir, "status", "-json", "-config", "v.toml").Output()
+		if err == nil && json.Unmarshal(out, &last) == nil && last.Totals.Stored >= int64(n) && last.Totals.Pending == 0 {
+			return
+		}
+	}
+	t.Fatalf("%d lines were written; the daemon says %+v", n, last.Totals)
+}
+
+// check compares the numbers of the stored lines with those that were written.
+func check(t *testing.T, out string, n int) {
+	t.Helper()
+	seen := make([]int, n)
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var e struct {
+			Message string `json:"message"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		var i int
+		if _, err := fmt.Sscanf(e.Message, "order %d", &i); err != nil || i < 0 || i >= n {
+			t.Fatalf("a line that was not written: %q", line)
+		}
+		seen[i]++
+	}
+	for i, times := range seen {
+		if times != 1 {
+			t.Errorf("line %d is stored %d times", i, times)
+		}
+	}
+	t.Logf("%d lines", n)
+}
