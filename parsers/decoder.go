@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"sort"
 	"time"
@@ -42,6 +41,8 @@ type Decoder struct {
 	values  []jsonValue
 	refused *format // the other format that took a refused line last
 	stopped stopped
+
+	resuming bool // the lines at hand are those of open records; they end none
 }
 
 // head is what a joiner remembers of a record's first line.
@@ -104,7 +105,13 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 			d.use(f)
 		}
 	}
-	now := time.Now()
+	d.lines(block, off, time.Now())
+	d.mark.Off = off + int64(len(block))
+	d.completePages()
+}
+
+// lines decodes the lines of block, which begins at off.
+func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 	for len(block) > 0 {
 		n := bytes.IndexByte(block, '\n') + 1
 		if n == 0 {
@@ -113,8 +120,6 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 		d.decodeLine(trimEOL(block[:n]), event.Span{Off: off, Len: int32(n)}, now)
 		block, off = block[n:], off+int64(n)
 	}
-	d.mark.Off = off
-	d.completePages()
 }
 
 // trimEOL takes the line ending off.
@@ -131,7 +136,7 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 		if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
 			return
 		}
-		d.mark.Lines.Ignored++
+		d.ignored()
 		return
 	}
 	if f := d.own; f != nil {
@@ -140,9 +145,7 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 		}
 	}
 	if d.auto && d.tryOthers(line, span) {
-		if d.joiner != nil {
-			d.joiner.Forget()
-		}
+		d.forget()
 		return
 	}
 	if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
@@ -152,6 +155,19 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 	d.stopped.sample(line)
 }
 
+// ignored counts a line that is no event.
+func (d *Decoder) ignored() {
+	d.forget()
+	d.mark.Lines.Ignored++
+}
+
+// forget makes the next line continue no record: the line at hand belongs to none.
+func (d *Decoder) forget() {
+	if d.joiner != nil {
+		d.joiner.Forget()
+	}
+}
+
 // tryFormat decodes the line as one of the file's own format.
 func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Time) bool {
 	if j := f.join; j != nil && len(j.continued) > 0 && bytes.HasPrefix(line, j.continued) && d.joiner.Continue(line, span, now) {
@@ -159,7 +175,7 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	}
 	for _, m := range f.ignore {
 		if m.Match(line, d.line.slots) {
-			d.mark.Lines.Ignored++
+			d.ignored()
 			return true
 		}
 	}
@@ -215,6 +231,7 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 
 // unparsed keeps a line that no format takes.
 func (d *Decoder) unparsed(line []byte, span event.Span, cut bool) {
+	d.forget()
 	op := d.pageFor(nil)
 	pg := op.page
 	i := pg.AddRow(pg.Arena.Put(line), 1, []event.Span{span})
@@ -241,9 +258,6 @@ func (d *Decoder) timeOr(t int64) int64 {
 // Long implements pipeline.Decoder.
 func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 	d.attach(b)
-	if d.joiner != nil {
-		d.joiner.Forget()
-	}
 	d.mark.Lines.Read++
 	d.mark.Lines.Bytes += length
 	d.unparsed(trimEOL(head), event.Span{Off: off, Len: int32(min(length, math.MaxInt32))}, true)
@@ -288,28 +302,4 @@ func (d *Decoder) Mark() event.Mark {
 		d.mark.Low = m.Low
 	}
 	return m
-}
-
-// Resume implements pipeline.Decoder: the lines of the open spans are read again.
-func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
-	d.mark = event.Mark{Gen: d.gen.ID, Off: m.Off, Lines: m.Lines}
-	now := time.Now()
-	for _, s := range m.Open {
-		text, err := read(s)
-		if err != nil {
-			return fmt.Errorf("read the open record at %d again: %w", s.Off, err)
-		}
-		if d.joiner == nil {
-			return fmt.Errorf("the mark of %s holds open records, but format %q has none", d.gen.Path, d.gen.Format)
-		}
-		for off := s.Off; len(text) > 0; {
-			n := bytes.IndexByte(text, '\n') + 1
-			if n == 0 {
-				n = len(text)
-			}
-			d.decodeLine(trimEOL(text[:n]), event.Span{Off: off, Len: int32(n)}, now)
-			text, off = text[n:], off+int64(n)
-		}
-	}
-	return nil
 }

@@ -152,7 +152,8 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 	if f.time != nil {
 		t, _ = f.time.parse(&d.clock, c.temps[f.time.temp])
 	}
-	if t != 0 {
+	d.latest = max(d.latest, t)
+	if t != 0 && !d.resuming {
 		d.joiner.Expire(t - f.join.wait.Microseconds())
 	}
 	var key []byte

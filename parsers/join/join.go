@@ -129,10 +129,17 @@ func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now
 // Forget makes the next continuation line belong to no record: a line that is none of this joiner's came between.
 func (j *Joiner[T]) Forget() { j.last = nil }
 
-// Expire ends the records whose last line is older than before, by the log's time. It looks again only when before
-// has grown by a quarter of a second, so that it may be called for every line.
+// Abandon drops all open records as if their lines had never come.
+func (j *Joiner[T]) Abandon() {
+	clear(j.open)
+	j.order, j.ended, j.last = nil, nil, nil
+}
+
+// Expire ends the records whose last line is older than before, by the log's time. It looks once in every quarter of a
+// second of that time, so that it may be called for every line.
 func (j *Joiner[T]) Expire(before int64) {
-	if before < j.expired+250_000 {
+	before -= before % 250_000
+	if before <= j.expired {
 		return
 	}
 	j.expired = before

@@ -1,0 +1,72 @@
+package parsers_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+var update = flag.Bool("update", false, "write the expected events of testdata/formats anew")
+
+// One line, one expectation: each format's sample has its expected events beside it.
+func TestSamplesGiveTheExpectedEvents(t *testing.T) {
+	for _, format := range shipped(t).Formats() {
+		t.Run(format, func(t *testing.T) {
+			text := sample(t, format)
+			d := decoder(t, shipped(t), format, format+".log")
+			var b event.Batch
+			d.Decode(&b, text, 0)
+			d.Flush(&b, near, true)
+			defer b.Release()
+			var got bytes.Buffer
+			for _, p := range b.Pages {
+				for i := range p.N {
+					got.Write(append(p.Row(i).AppendJSON(nil), '\n'))
+				}
+			}
+			balanced(t, d, text)
+			golden := "../testdata/formats/" + format + ".json"
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameLines(t, got.String(), string(want))
+		})
+	}
+}
+
+func sameLines(t *testing.T, got, want string) {
+	t.Helper()
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Errorf("event %d:\n got %s\nwant %s", i+1, g[i], w[i])
+		}
+	}
+	if len(g) != len(w) {
+		t.Errorf("%d events, want %d", len(g)-1, len(w)-1)
+	}
+}
+
+func TestSamplesAreOfTheShippedFormatsOnly(t *testing.T) {
+	files, err := os.ReadDir("../testdata/formats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if name, ok := strings.CutSuffix(f.Name(), ".log"); ok && !slices.Contains(shipped(t).Formats(), name) {
+			t.Errorf("%s is the sample of no format", f.Name())
+		}
+	}
+}

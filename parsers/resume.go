@@ -1,0 +1,74 @@
+package parsers
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// How much of what was decoded before a mark is read again, without making events of it: what is remembered from
+// line to line is not in the mark. A session whose address was told further back than carriedBytes loses it.
+const (
+	rememberedBytes = 64 << 10
+	carriedBytes    = 1 << 20
+)
+
+// Resume implements pipeline.Decoder: the lines before the mark are read again for what they leave behind, then those
+// of the open records, which become open again.
+func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
+	if err := d.remember(m, read); err != nil {
+		return err
+	}
+	d.mark = event.Mark{Gen: d.gen.ID, Off: m.Off, Lines: m.Lines}
+	d.resuming = true
+	defer func() { d.resuming = false }()
+	now, end := time.Now(), int64(0)
+	for _, s := range m.Open {
+		text, err := read(s)
+		if err != nil {
+			return fmt.Errorf("read the open record at %d again: %w", s.Off, err)
+		}
+		if d.joiner == nil {
+			return fmt.Errorf("the mark of %s holds open records, but format %q has none", d.gen.Path, d.gen.Format)
+		}
+		d.lines(text, s.Off, now)
+		end = s.End()
+	}
+	if d.joiner != nil && end != m.Off {
+		d.joiner.Forget()
+	}
+	return nil
+}
+
+// remember decodes the lines before the mark into a batch that is thrown away, for the times, the carried fields and
+// the format that took refused lines.
+func (d *Decoder) remember(m event.Mark, read func(event.Span) ([]byte, error)) error {
+	if d.own == nil || m.Off == 0 {
+		return nil
+	}
+	size := int64(rememberedBytes)
+	if d.carry != nil {
+		size = carriedBytes
+	}
+	from := max(0, m.Off-size)
+	text, err := read(event.Span{Off: from, Len: int32(m.Off - from)})
+	if err != nil {
+		return fmt.Errorf("read what came before offset %d again: %w", m.Off, err)
+	}
+	if from > 0 {
+		n := bytes.IndexByte(text, '\n') + 1
+		from, text = from+int64(n), text[n:]
+	}
+	var b event.Batch
+	d.attach(&b)
+	d.lines(text, from, time.Now())
+	if d.joiner != nil {
+		d.joiner.Abandon()
+	}
+	b.Release()
+	d.seq, d.batch = 0, nil
+	d.stopped = stopped{}
+	return nil
+}
