@@ -178,8 +178,8 @@ func TestFailuresComeWithinTenSeconds(t *testing.T) {
 	}{
 		{"auth.log", `Failed password for \S+ from 127\.0\.3\.10 `, 5},
 		{"postgresql.log", `ERROR:  deadlock detected`, 1},
-		{"nginx/access.log", `^127\.0\.2\.10 .* 404 `, 10},
-		{"apache/access.log", `^127\.0\.2\.10 .* 404 `, 10},
+		{"nginx/access.log", `127\.0\.2\.10 - .* 404 `, 10},
+		{"apache/access.log", `127\.0\.2\.10 - .* 404 `, 10},
 		{"backup.log", `FAILED`, 1},
 		{"app.log", `"log.level":"error"`, 1},
 	} {

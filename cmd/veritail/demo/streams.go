@@ -39,7 +39,7 @@ const (
 const clf = "02/Jan/2006:15:04:05 -0700"
 
 var (
-	clfStamp  = regexp.MustCompile(`^[^\[]*\[([^\]]*)\]`)
+	clfStamp  = regexp.MustCompile(`^[^"]* \[(\d\d/[^\]]*)\] "`)
 	clfClient = regexp.MustCompile(`^(\S+) `)
 )
 
@@ -50,8 +50,8 @@ var groups = []group{
 		pids: regexp.MustCompile(`\w\[(\d+)\]`), ports: regexp.MustCompile(`port (\d{4,5})\b`), rotateAt: seldom,
 	}}},
 	{until: "127.0.2.10", streams: []*stream{{
-		name: "nginx/access.log", dataset: "demo.nginx.access", bundled: []string{"nginx/access.log.1", "nginx/access.log"},
-		stamp: clfStamp, layout: clf, client: clfClient, rotateAt: often,
+		name: "nginx/access.log", dataset: "demo.nginx.access", bundled: []string{"nginx/access-timed.log"},
+		stamp: clfStamp, layout: clf, client: regexp.MustCompile(`^\S+ (\S+) `), rotateAt: often,
 	}, {
 		name: "nginx/error.log", dataset: "demo.nginx.error", bundled: []string{"nginx/error.log"},
 		stamp: regexp.MustCompile(`^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) `), layout: "2006/01/02 15:04:05",
