@@ -53,14 +53,12 @@ func (s *Store) Findings(_ context.Context, v access.View, q storage.FindingQuer
 		return nil, nil
 	}
 	var out []event.Finding
-	for _, f := range s.findings {
-		if keep(&f, &q) {
-			out = append(out, f)
+	for i := len(s.findings) - 1; i >= 0; i-- { // of one time, the one that was found last comes first
+		if keep(&s.findings[i], &q) {
+			out = append(out, s.findings[i])
 		}
 	}
-	slices.SortStableFunc(out, func(a, b event.Finding) int {
-		return cmp.Or(cmp.Compare(b.Time, a.Time), strings.Compare(b.ID, a.ID))
-	})
+	slices.SortStableFunc(out, func(a, b event.Finding) int { return cmp.Compare(b.Time, a.Time) })
 	if q.Before != "" {
 		i := slices.IndexFunc(out, func(f event.Finding) bool { return f.ID == q.Before })
 		out = out[i+1:]
