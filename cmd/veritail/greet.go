@@ -60,6 +60,10 @@ func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 		if err != nil {
 			continue // the runner has refused such a pattern
 		}
+		if dir := filepath.Dir(src.Glob); len(paths) == 0 && !seen[dir] && closed(dir) {
+			seen[dir], there[src.Dataset] = true, true
+			refused = append(refused, lookedAt{dir, "permission denied"})
+		}
 		for _, path := range paths {
 			if seen[path] {
 				continue
@@ -78,6 +82,12 @@ func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 		}
 	}
 	return found, refused, missing
+}
+
+// closed reports whether the directory is there and may not be listed, so that what is in it cannot be known.
+func closed(dir string) bool {
+	_, err := os.ReadDir(dir)
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // unreadable returns why the file at path cannot be read, "" if it can.
@@ -100,6 +110,9 @@ func repair(path string) string {
 	name := "veritail"
 	if u, err := user.Current(); err == nil {
 		name = u.Username
+	}
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return fmt.Sprintf("sudo setfacl -R -m u:%s:rX %s", name, shellQuote(path))
 	}
 	return fmt.Sprintf("sudo setfacl -m u:%s:rX %s %s", name, shellQuote(filepath.Dir(path)), shellQuote(path))
 }
