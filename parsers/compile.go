@@ -51,8 +51,10 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 		}
 	}
 	var err error
-	f.when, err = s.conditions(ff.When)
-	return f, err
+	if f.when, err = s.conditions(ff.When); err != nil {
+		return nil, fmt.Errorf("when: %w", err)
+	}
+	return f, nil
 }
 
 func (s *Set) compilePatterns(f *format, ff *formatFile) error {
@@ -87,7 +89,12 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		}
 		f.ignore = append(f.ignore, m)
 	}
-	if len(f.patterns) == 0 && ff.Kind != "json" {
+	switch {
+	case ff.Kind != "" && ff.Kind != "grok" && ff.Kind != "json":
+		return fmt.Errorf("kind: %q is neither grok nor json", ff.Kind)
+	case (ff.Kind == "json") != (ff.JSON != nil):
+		return errors.New("kind: json goes with tables [json] and [json.map], and no other kind does")
+	case len(f.patterns) == 0 && ff.Kind != "json":
 		return errors.New("a format needs at least one [[pattern]]")
 	}
 	return nil
@@ -246,6 +253,9 @@ func (s *Set) compileJoin(f *format, jf *joinFile) error {
 			return fmt.Errorf("join: wait: %w", err)
 		}
 		j.wait = d
+	}
+	if jf.MaxLines < 0 || jf.MaxBytes < 0 {
+		return errors.New("join: max_lines and max_bytes cannot be negative")
 	}
 	if jf.MaxLines > 0 {
 		j.maxLines = jf.MaxLines

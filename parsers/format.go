@@ -147,14 +147,28 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 			return list[i].name < list[j].name
 		})
 	}
-	for _, f := range s.lines {
-		for _, in := range s.inner {
-			if in.reads(f.name) {
-				f.inner = append(f.inner, in)
-			}
-		}
+	if len(errs) == 0 {
+		errs = append(errs, s.attach())
 	}
 	return s, errors.Join(errs...)
+}
+
+// attach gives each format the ones that read its messages.
+func (s *Set) attach() error {
+	var errs []error
+	for _, in := range s.inner {
+		n := 0
+		for _, f := range s.lines {
+			if in.reads(f.name) {
+				f.inner = append(f.inner, in)
+				n++
+			}
+		}
+		if n == 0 {
+			errs = append(errs, fmt.Errorf("formats/%s.toml: within: no format is called %q; there are %q", in.name, in.within, s.Formats()))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // reads reports whether f reads messages of the format called name.

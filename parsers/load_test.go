@@ -1,0 +1,145 @@
+package parsers_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// config returns a configuration of one format file called app beside the pattern W.
+func config(files ...string) fstest.MapFS {
+	fsys := fstest.MapFS{"patterns/own": {Data: []byte("W \\w+\nREST .*\n")}}
+	for i, text := range files {
+		fsys["formats/"+[]string{"app", "inner"}[i]+".toml"] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+const goodFormat = `
+title = "app"
+[fields]
+"app.size" = "int"
+[[pattern]]
+grok = '''(?<_time>%{W}) (?<_id>%{W}) (?<process.pid>[0-9]+) (?<app.size>[0-9]+) (?<message>.*)'''
+[time]
+from = "_time"
+layouts = ["unix"]
+`
+
+const goodInner = `
+title = "inner"
+within = ["app"]
+[[pattern]]
+grok = '''hello (?<user.name>.*)'''
+`
+
+func TestMistakesInFormatFilesAreNamed(t *testing.T) {
+	if _, err := parsers.Load(config(goodFormat, goodInner), event.NewSchema()); err != nil {
+		t.Fatal(err)
+	}
+	replaced := func(old, new string) string {
+		if !strings.Contains(goodFormat, old) {
+			t.Fatalf("%q is not in the format", old)
+		}
+		return strings.Replace(goodFormat, old, new, 1)
+	}
+	for _, tc := range []struct {
+		name, format string
+		want         []string
+	}{
+		{"an unknown key", replaced("title", "titel"), []string{"formats/app.toml:2", `"titel"`, `"title"`}},
+		{"an unknown key of a table", goodFormat + "zone = 'x'", []string{"formats/app.toml", "zone"}},
+		{"a value of the wrong type", replaced(`title = "app"`, `rank = "first"`), []string{"formats/app.toml:2", "rank"}},
+		{"an unclosed string", replaced(`"app"`, `"app`), []string{"formats/app.toml:2"}},
+		{"an unknown pattern", replaced("%{W}", "%{V}"), []string{"formats/app.toml", "pattern 1", "%{V}", "did you mean %{W}?"}},
+		{"a bad expression", replaced("%{W}", "(%{W}"), []string{"formats/app.toml", "pattern 1", "missing closing )"}},
+		{"look-around", replaced("%{W}", "(?=%{W})"), []string{"formats/app.toml", "pattern 1", "look-ahead is not supported"}},
+		{"an unknown type of a capture", goodFormat + "[[pattern]]\ngrok = '''%{W:app.x:integer}'''", []string{"formats/app.toml", "pattern 2", "app.x", `"integer"`}},
+		{"an unknown kind of a field", replaced(`"int"`, `"integer"`), []string{"formats/app.toml", "fields", `"integer"`}},
+		{"a core field with another kind", replaced(`"app.size" = "int"`, `"process.pid" = "keyword"`), []string{"formats/app.toml", "fields", `"process.pid"`, "int"}},
+		{"no pattern at all", "title = 'x'\n", []string{"formats/app.toml", "at least one [[pattern]]"}},
+		{"no time", "[[pattern]]\ngrok = 'x'\n", []string{"formats/app.toml", "time: from"}},
+		{"a time that nothing captures", replaced(`from = "_time"`, `from = "_when"`), []string{"formats/app.toml", "time", "_when"}},
+		{"a time without layouts", replaced(`layouts = ["unix"]`, ""), []string{"formats/app.toml", "time", "layouts"}},
+		{"a lookup of nothing", goodFormat + "[[lookup]]\nfrom = '_level'\nto = 'log.level'\ntable = { a = 'b' }", []string{"formats/app.toml", "lookup 1", "_level"}},
+		{"a lookup into a field that cannot take it", goodFormat + "[[lookup]]\nfrom = '_id'\nto = 'process.pid'\ntable = { a = 'b' }", []string{"formats/app.toml", "lookup 1", "process.pid", `"b"`}},
+		{"a constant of the wrong kind", goodFormat + "[set]\n\"process.pid\" = 'me'", []string{"formats/app.toml", "set", "process.pid", `"me"`}},
+		{"a constant address", goodFormat + "[set]\n\"source.ip\" = '10.0.0.1'", []string{"formats/app.toml", "set", "source.ip", "kind ip"}},
+		{"a refinement of an unknown field", goodFormat + "[[refine]]\nhas = { \"app.colour\" = \"*\" }\nset = { \"event.action\" = \"x\" }", []string{"formats/app.toml", "refine 1", "app.colour"}},
+		{"a join by nothing", goodFormat + "[join]\nby = '_pid'", []string{"formats/app.toml", "join", "_pid"}},
+		{"a join with a bad time", goodFormat + "[join]\nby = '_id'\nwait = 'soon'", []string{"formats/app.toml", "join", "wait", "soon"}},
+		{"a join with a negative bound", goodFormat + "[join]\nby = '_id'\nmax_lines = -1", []string{"formats/app.toml", "join", "max_lines"}},
+		{"a section of another kind", goodFormat + "[join]\nby = '_id'\nsection = '_id'\n[join.sections]\nX = 'process.pid'", []string{"formats/app.toml", "join", "process.pid"}},
+		{"a carry by a field that is no number", goodFormat + "[carry]\nby = 'user.name'\nfields = ['source.ip']", []string{"formats/app.toml", "carry", "user.name"}},
+		{"a carry of an unknown field", goodFormat + "[carry]\nby = 'process.pid'\nfields = ['app.colour']", []string{"formats/app.toml", "carry", "app.colour"}},
+		{"a carry that starts with an unknown field", goodFormat + "[carry]\nby = 'process.pid'\nfields = ['source.ip']\nstart = { \"app.colour\" = \"*\" }", []string{"formats/app.toml", "carry", "start", "app.colour"}},
+		{"an unknown kind of format", replaced(`title = "app"`, `kind = "xml"`), []string{"formats/app.toml", "kind", `"xml"`}},
+		{"JSON without a map", replaced(`title = "app"`, `kind = "json"`), []string{"formats/app.toml", "[json]"}},
+		{"a bad ignored line", "ignore = ['(']\n" + goodFormat, []string{"formats/app.toml", "ignore 1"}},
+		{"a bad wrapper", "unwrap = ['%{V}']\n" + goodFormat, []string{"formats/app.toml", "unwrap 1", "%{V}"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := parsers.Load(config(tc.format), event.NewSchema())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %s in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestMistakesBetweenFormatFilesAreNamed(t *testing.T) {
+	for _, tc := range []struct {
+		name, inner string
+		want        []string
+	}{
+		{"an unknown field in when", strings.Replace(goodInner, "[[pattern]]", "when = { \"app.colour\" = \"red\" }\n[[pattern]]", 1), []string{"formats/inner.toml", "when", "app.colour"}},
+		{"within a format that does not exist", strings.Replace(goodInner, `"app"`, `"apps"`, 1), []string{"formats/inner.toml", "within", `"apps"`, `"app"`}},
+		{"a field that another file gave another kind", goodInner + "[fields]\n\"app.size\" = \"keyword\"", []string{"formats/inner.toml", "app.size", "int"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := parsers.Load(config(goodFormat, tc.inner), event.NewSchema())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %s in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryMistakeIsToldAtOnce(t *testing.T) {
+	_, err := parsers.Load(config("titel = 'x'", "within = ['app']\nrank = 'x'"), event.NewSchema())
+	if err == nil || !strings.Contains(err.Error(), "formats/app.toml:1") || !strings.Contains(err.Error(), "formats/inner.toml:2") {
+		t.Errorf("%v", err)
+	}
+	if _, err := parsers.Load(fstest.MapFS{"patterns/own": {Data: []byte("W x\n")}}, event.NewSchema()); err == nil || !strings.Contains(err.Error(), "no formats") {
+		t.Errorf("no formats: %v", err)
+	}
+}
+
+func TestAnUnknownFormatNameNamesTheNearest(t *testing.T) {
+	set := shipped(t)
+	for name, want := range map[string]string{
+		"ngnix.access": `did you mean "nginx.access"?`,
+		"sshd":         `unknown format "sshd"`, // reads messages, not lines
+		"zzzzzzzzz":    "there are apache.access",
+	} {
+		if err := set.Known(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := set.NewDecoder(event.Generation{Format: name}, parsers.Options{}); err == nil {
+			t.Errorf("%s: a decoder", name)
+		}
+	}
+}
