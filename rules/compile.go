@@ -14,16 +14,16 @@ import (
 // compiled is a rule made ready for the engine, with its state.
 type compiled struct {
 	*Rule
-	index   int
-	when    int // number of its condition among the engine's matchers
-	once    []once
-	group   []string // fields of which the first that is there is the group's value
-	values  []string // threshold.distinct
-	counts  bool     // severity info: no findings
-	windows map[string]*window
-	named   map[string]bool // group values that have a series of their own in namedAt
-	namedAt int64
-	quiet   map[string]int64 // group → time of its last occurrence, for rearm of rules without threshold
+	index  int
+	when   int // number of its condition among the engine's matchers
+	once   []*once
+	group  []string // fields of which the first that is there is the group's value; nil: Group is a template
+	values []string // threshold.distinct
+	counts bool     // severity info: no findings
+
+	windows recent[*window]
+	quiet   recent[int64] // the time of a group's last occurrence, for rearm of rules without threshold
+	named   names
 }
 
 // fields splits "a|b", the way rules name several fields of which the first that is there counts.
@@ -43,12 +43,16 @@ func first(row event.Row, names []string) (text, name string, ok bool) {
 	return "", "", false
 }
 
-// matchers compiles each query once, however many rules use it.
+// matchers compiles each query once, however many rules use it, and evaluates it once for a page, if it is asked for.
 type matchers struct {
 	schema *event.Schema
 	list   []*query.Matcher
 	exprs  []query.Expr
 	byText map[string]int
+
+	page *event.Page
+	bits []event.Bits
+	done []bool // whether bits are those of page
 }
 
 func (m *matchers) add(text string) (int, error) {
@@ -64,34 +68,86 @@ func (m *matchers) add(text string) (int, error) {
 		return 0, err
 	}
 	m.list, m.exprs = append(m.list, c), append(m.exprs, e)
+	m.bits, m.done = append(m.bits, event.Bits{}), append(m.done, false)
 	m.byText[text] = len(m.list) - 1
 	return len(m.list) - 1, nil
 }
 
-func (m *matchers) rule(r *Rule, index int) (*compiled, error) {
-	c := &compiled{
-		Rule: r, index: index, group: fields(r.Group), counts: r.Severity == "info",
-		windows: map[string]*window{}, quiet: map[string]int64{}, named: map[string]bool{},
+// begin makes p the page that match looks at.
+func (m *matchers) begin(p *event.Page) {
+	m.page = p
+	clear(m.done)
+}
+
+// match returns the rows of the page that the query numbered i matches.
+func (m *matchers) match(i int) *event.Bits {
+	if !m.done[i] {
+		m.list[i].Match(m.page, &m.bits[i])
+		m.done[i] = true
 	}
-	var err error
-	if c.when, err = m.add(r.When); err != nil {
-		return nil, fmt.Errorf("when: %w", err)
+	return &m.bits[i]
+}
+
+// rule compiles r, and returns what is wrong in its queries and fields.
+func (m *matchers) rule(r *Rule, index int) (*compiled, configs.Errors) {
+	var faults configs.Errors
+	query := func(key, text string) int {
+		i, err := m.add(text)
+		if err != nil {
+			faults = append(faults, r.badQuery(key, text, err))
+		}
+		return i
 	}
+	c := &compiled{Rule: r, index: index, when: query("when", r.When), counts: r.Severity == "info"}
+	if !strings.Contains(r.Group, "{{") {
+		c.group = fields(r.Group)
+	}
+	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
+		faults = append(faults, r.fault("weight", "field %q is of kind %s; a weight wants one of kind int", r.Weight, m.schema.Def(f).Kind))
+	}
+	c.windows.keep, c.quiet.keep = 0, micros(r.Rearm)
 	if r.Threshold != nil {
 		c.values = fields(r.Threshold.Distinct)
+		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	}
 	for i := range r.Once {
-		o := once{Once: &r.Once[i]}
+		o := &once{Once: &r.Once[i], within: micros(r.Once[i].Within), full: map[string][]*occurrence{}}
 		for j, text := range o.From {
-			t, err := m.add(text)
-			if err != nil {
-				return nil, fmt.Errorf("once %d: from %d: %w", i+1, j+1, err)
-			}
-			o.tellers = append(o.tellers, t)
+			o.tellers = append(o.tellers, query(fmt.Sprintf("once[%d].from[%d]", i, j), text))
+		}
+		for _, names := range o.By {
+			o.by = append(o.by, fields(names))
 		}
 		c.once = append(c.once, o)
 	}
-	return c, nil
+	return c, faults
+}
+
+// badQuery returns the fault of a query of the rule, at its place in the file where that can be told.
+func (r *Rule) badQuery(key, text string, err error) *configs.Error {
+	f := r.fault(key, "%v", err)
+	var q *query.Error
+	if errors.As(err, &q) && f.Line > 0 {
+		if at := strings.Index(f.Source[f.Column-1:], text); at >= 0 { // no escapes, and not on further lines
+			f.Column += at + q.Pos - 1
+		}
+	}
+	return f
+}
+
+// templateFields returns the fields that a text names as {{field}}, and false if its brackets do not close.
+func templateFields(text string) (names []string, ok bool) {
+	for {
+		_, rest, found := strings.Cut(text, "{{")
+		if !found {
+			return names, true
+		}
+		name, tail, found := strings.Cut(rest, "}}")
+		if !found || len(fields(name)) == 0 {
+			return names, false
+		}
+		names, text = append(names, fields(name)...), tail
+	}
 }
 
 // asFaults returns the faults of err, or err as one.
@@ -105,25 +161,4 @@ func asFaults(err error, file string) configs.Errors {
 		return configs.Errors{one}
 	}
 	return configs.Errors{{File: file, Msg: err.Error()}}
-}
-
-const (
-	maxNamed = 1000 // group values of a rule and hour that have a series of their own
-	// Others is the group value under which all further ones of an hour are counted.
-	Others = "(others)"
-)
-
-// bounded returns group, or Others where the hour has named enough.
-func (c *compiled) bounded(group string, hour int64) string {
-	if hour != c.namedAt {
-		c.namedAt = hour
-		clear(c.named)
-	}
-	if !c.named[group] {
-		if len(c.named) >= maxNamed || len(group) > maxValue {
-			return Others
-		}
-		c.named[group] = true
-	}
-	return group
 }

@@ -35,7 +35,9 @@ func (e *Engine) raise(h *hit, members []*hit) {
 	if len(r.values) > 0 {
 		f.Count = int64(len(members))
 	}
-	f.Evidence = f.Evidence[:min(len(f.Evidence), maxEvidence)]
+	if more := len(f.Evidence) - maxEvidence; more > 0 { // the first and the last tell most
+		f.Evidence = slices.Delete(f.Evidence, maxEvidence/2, maxEvidence/2+more)
+	}
 	e.out.Findings = append(e.out.Findings, f)
 }
 

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"crypto/sha256"
-	"math/bits"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -14,6 +13,7 @@ type hit struct {
 	once          *once // nil: it counts by itself
 	teller        int
 	time          int64
+	order         int64 // the time as which it is judged
 	gen           event.GenID
 	off           int64
 	site, dataset string
@@ -36,15 +36,15 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	}
 	h.once, h.teller = e.teller(r, row.I)
 	if h.once != nil {
-		for _, name := range h.once.By {
-			v, _, _ := first(row, fields(name))
+		for _, names := range h.once.by {
+			v, _, _ := first(row, names)
 			h.keys = append(h.keys, v)
 		}
 	}
-	if strings.Contains(r.Group, "{{") {
+	if r.group == nil {
 		h.group, h.groupField = expand(r.Group, "", nil, row), groupNames.Replace(r.Group)
 	} else if v, name, ok := first(row, r.group); ok {
-		h.group, h.groupField = v, name
+		h.group, h.groupField = cut(v), name
 	} else {
 		h.groupField = r.group[0]
 	}
@@ -67,14 +67,24 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 
 // teller returns which once of r the row belongs to, and as which of its tellers.
 func (e *Engine) teller(r *compiled, row int) (*once, int) {
-	for i := range r.once {
-		for j, t := range r.once[i].tellers {
-			if e.bits[t].Has(row) {
-				return &r.once[i], j
+	for _, o := range r.once {
+		for j, t := range o.tellers {
+			if e.cond.match(t).Has(row) {
+				return o, j
 			}
 		}
 	}
 	return nil, 0
+}
+
+// maxGroup bounds the bytes of a group's value: what is longer is told apart by its beginning.
+const maxGroup = 1024
+
+func cut(s string) string {
+	if len(s) <= maxGroup {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxGroup], "") + "…"
 }
 
 // groupNames makes the name of a group of several fields: {{user.name}}@{{source.ip}} is user.name@source.ip.
@@ -88,40 +98,4 @@ func evidence(row event.Row) event.Evidence {
 		Gen: p.Gen, Path: p.Path, Spans: append([]event.Span(nil), p.RowSpans(row.I)...), Time: p.Time(row.I),
 		SHA256: sha256.Sum256(raw), Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data,
 	}
-}
-
-func trailing(w uint64) int { return bits.TrailingZeros64(w) }
-
-// hitHeap orders hits by time, generation, offset and rule, so that what a rule finds does not depend on the order
-// in which files are read.
-type hitHeap []*hit
-
-func (h hitHeap) Len() int { return len(h) }
-
-func (h hitHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	switch {
-	case a.time != b.time:
-		return a.time < b.time
-	case a.gen != b.gen:
-		return a.gen < b.gen
-	case a.off != b.off:
-		return a.off < b.off
-	}
-	return a.rule.index < b.rule.index
-}
-
-func (h hitHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements heap.Interface.
-func (h *hitHeap) Push(x any) { *h = append(*h, x.(*hit)) }
-
-// Pop implements heap.Interface.
-func (h *hitHeap) Pop() any {
-	old := *h
-	n := len(old) - 1
-	x := old[n]
-	old[n] = nil
-	*h = old[:n]
-	return x
 }

@@ -1,10 +1,21 @@
 package rules
 
+import (
+	"slices"
+	"strings"
+)
+
 // once is a Once made ready for the engine, with the occurrences that another event may still tell of.
 type once struct {
 	*Once
-	tellers []int // numbers of the conditions of From
-	list    []*occurrence
+	by      [][]string // the fields of By
+	tellers []int      // numbers of the conditions of From
+	within  int64      // µs
+
+	list []*occurrence // in the order in which they were judged; those that a lead took up stay until their time
+	// An event looks for its like among those with equal keys, and among those that miss one.
+	full map[string][]*occurrence
+	part []*occurrence
 }
 
 // maxPending bounds the occurrences that wait; the oldest is counted early when it is passed.
@@ -14,48 +25,114 @@ const maxPending = 20000
 type occurrence struct {
 	hit     *hit
 	told    uint64 // bit i: teller i has told of it
-	counted bool   // it counts already and only takes up what others tell
+	counted bool   // it counts already, or a lead took it up: it is not to be counted any more
+	key     string // its place in once.full; "" in once.part
 }
 
 // add merges h with an occurrence that it tells of too, or makes it one of its own.
 func (p *once) add(h *hit, count func(*hit)) {
-	lead := p.Lead
-	for _, o := range p.list {
-		if o.told>>h.teller&1 == 0 && o.matches(h) && (!lead || o.hit.teller == 0) {
-			o.told |= 1 << h.teller
-			o.takeEvidence(h)
-			return
-		}
+	if len(p.list) >= maxPending {
+		p.end(count)
 	}
 	o := &occurrence{hit: h, told: 1 << h.teller}
-	if lead && h.teller == 0 {
+	switch {
+	case !p.Lead:
+		if like := p.find(o, func(l *occurrence) bool { return l.told&o.told == 0 }); like != nil {
+			p.merge(like, h)
+			return
+		}
+	case h.teller > 0:
+		if lead := p.find(o, func(l *occurrence) bool { return l.hit.teller == 0 && l.told&o.told == 0 }); lead != nil {
+			p.merge(lead, h)
+			return
+		}
+	default:
 		p.takeUp(o)
 		count(h)
 		o.counted = true
 	}
-	if len(p.list) >= maxPending {
-		p.end(p.list[0], count)
-		p.list = p.list[1:]
-	}
 	p.list = append(p.list, o)
+	p.index(o)
+}
+
+// find returns the occurrence that o may be the same as: the first that is fit and has all keys, else the first fit.
+func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
+	near := func(l *occurrence) bool { return fit(l) && l.matches(o.hit) }
+	first := func(list []*occurrence) *occurrence {
+		if i := slices.IndexFunc(list, near); i >= 0 {
+			return list[i]
+		}
+		return nil
+	}
+	key := o.hit.key()
+	if key == "" {
+		return first(p.list)
+	}
+	if like := first(p.full[key]); like != nil {
+		return like
+	}
+	return first(p.part)
 }
 
 // takeUp lets a lead absorb what others told of it before: one event of each teller, the latest.
 func (p *once) takeUp(lead *occurrence) {
-	for i := len(p.list) - 1; i >= 0; i-- {
-		o := p.list[i]
-		if o.hit.teller == 0 || lead.told&o.told != 0 || !o.matches(lead.hit) {
+	candidates := p.list
+	if key := lead.hit.key(); key != "" {
+		candidates = append(slices.Clone(p.part), p.full[key]...)
+	}
+	for _, o := range slices.Backward(candidates) {
+		if o.counted || o.hit.teller == 0 || lead.told&o.told != 0 || !o.matches(lead.hit) {
 			continue
 		}
 		lead.told |= o.told
 		lead.takeEvidence(o.hit)
-		p.list = append(p.list[:i], p.list[i+1:]...)
+		o.counted = true
+		p.unindex(o)
 	}
+}
+
+// merge lets h tell of o, which may thereby get keys that it missed.
+func (p *once) merge(o *occurrence, h *hit) {
+	o.told |= 1 << h.teller
+	o.takeEvidence(h)
+	if o.key == "" && o.hit.key() != "" {
+		p.unindex(o)
+		p.index(o)
+	}
+}
+
+func (p *once) index(o *occurrence) {
+	if o.key = o.hit.key(); o.key == "" {
+		p.part = append(p.part, o)
+		return
+	}
+	p.full[o.key] = append(p.full[o.key], o)
+}
+
+func (p *once) unindex(o *occurrence) {
+	isIt := func(l *occurrence) bool { return l == o }
+	if o.key == "" {
+		p.part = slices.DeleteFunc(p.part, isIt)
+		return
+	}
+	if rest := slices.DeleteFunc(p.full[o.key], isIt); len(rest) > 0 {
+		p.full[o.key] = rest
+	} else {
+		delete(p.full, o.key)
+	}
+}
+
+// key returns the hit's keys as one text, "" where one of them is missing.
+func (h *hit) key() string {
+	if slices.Contains(h.keys, "") {
+		return ""
+	}
+	return h.site + "\x00" + strings.Join(h.keys, "\x00")
 }
 
 // matches reports whether h may tell of the same occurrence: near in time, and equal in every key that both have.
 func (o *occurrence) matches(h *hit) bool {
-	within := micros(h.once.Within)
+	within := h.once.within
 	if d := h.time - o.hit.time; d > within || d < -within || o.hit.site != h.site {
 		return false
 	}
@@ -70,9 +147,11 @@ func (o *occurrence) matches(h *hit) bool {
 // takeEvidence adds the event of h to those the occurrence rests on, and fills in keys and group that the first
 // teller did not know.
 func (o *occurrence) takeEvidence(h *hit) {
-	e := h.evidence
-	e.Teller = true
-	o.hit.also = append(o.hit.also, e)
+	if !o.hit.rule.counts {
+		e := h.evidence
+		e.Teller = true
+		o.hit.also = append(o.hit.also, e)
+	}
 	for i, k := range h.keys {
 		if o.hit.keys[i] == "" {
 			o.hit.keys[i] = k
@@ -85,19 +164,20 @@ func (o *occurrence) takeEvidence(h *hit) {
 
 // settle counts the occurrences that nothing can merge with any more at time t.
 func (p *once) settle(t int64, count func(*hit)) {
-	kept := p.list[:0]
-	for _, o := range p.list {
-		if t-o.hit.time > micros(p.Within) {
-			p.end(o, count)
-		} else {
-			kept = append(kept, o)
-		}
+	for len(p.list) > 0 && p.list[0].hit.order < t-p.within {
+		p.end(count)
 	}
-	clear(p.list[len(kept):])
-	p.list = kept
 }
 
-func (p *once) end(o *occurrence, count func(*hit)) {
+// end lets go of the oldest occurrence, counting it unless it was.
+func (p *once) end(count func(*hit)) {
+	o := p.list[0]
+	p.list[0] = nil
+	p.list = p.list[1:]
+	if o.counted && o.hit.teller > 0 {
+		return // a lead took it up, and out of the index
+	}
+	p.unindex(o)
 	if !o.counted {
 		count(o.hit)
 	}

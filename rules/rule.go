@@ -39,6 +39,9 @@ type Rule struct {
 	Tests     []Test     `toml:"test"`
 
 	File string `toml:"-"` // where it stands
+
+	fsys  fs.FS // what it was read from, nil for one made in code
+	index int   // among the rules of its file
 }
 
 // Once says which events tell of the same occurrence, so that it is counted once. Events of different tellers match
@@ -106,13 +109,10 @@ func Load(fsys fs.FS) ([]Rule, error) {
 		}
 		for i := range file.Rule {
 			r := &file.Rule[i]
-			r.File = name
-			fail := func(key, format string, args ...any) {
-				faults = append(faults, configs.At(fsys, name, fmt.Sprintf("rule[%d].%s", i, key),
-					"rule %q: %s: %s", r.ID, key, fmt.Sprintf(format, args...)))
-			}
+			r.File, r.fsys, r.index = name, fsys, i
+			fail := func(key, format string, args ...any) { faults = append(faults, r.fault(key, format, args...)) }
 			if first, dup := seen[r.ID]; dup {
-				fail("id", "is in %s already", first)
+				fail("id", "another rule of this name is in %s", first)
 			}
 			seen[r.ID] = name
 			r.check(fail)
@@ -130,51 +130,97 @@ func Load(fsys fs.FS) ([]Rule, error) {
 	return all, nil
 }
 
+// fault returns what is wrong at a key of the rule, with its place.
+func (r *Rule) fault(key, format string, args ...any) *configs.Error {
+	msg := fmt.Sprintf("rule %q: %s: %s", r.ID, key, fmt.Sprintf(format, args...))
+	if r.fsys == nil {
+		return &configs.Error{File: r.File, Msg: msg}
+	}
+	return configs.At(r.fsys, r.File, fmt.Sprintf("rule[%d].%s", r.index, key), "%s", msg)
+}
+
 // check calls fail for what is wrong in a rule by itself; queries and fields are looked at by New.
 func (r *Rule) check(fail func(key, format string, args ...any)) {
 	if r.ID == "" || strings.ContainsAny(r.ID, " \t/\"") {
 		fail("id", "want a name like area.what-happened")
 	}
-	if r.Title == "" {
-		fail("title", "missing")
+	oneOf := func(key, value string, list []string) {
+		if slices.Contains(list, value) {
+			return
+		}
+		hint := ""
+		if near := configs.Nearest(value, list); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		fail(key, "%q is none of %s%s", value, strings.Join(list, ", "), hint)
 	}
-	if !slices.Contains(severities, r.Severity) {
-		fail("severity", "%q is none of %s", r.Severity, strings.Join(severities, ", "))
-	}
+	oneOf("severity", r.Severity, severities)
 	if len(r.Audience) == 0 {
 		fail("audience", "missing; want some of %s", strings.Join(audiences, ", "))
 	}
-	for _, a := range r.Audience {
-		if !slices.Contains(audiences, a) {
-			fail("audience", "%q is none of %s", a, strings.Join(audiences, ", "))
+	for i, a := range r.Audience {
+		oneOf(fmt.Sprintf("audience[%d]", i), a, audiences)
+	}
+	r.checkTexts(fail)
+	r.checkCounting(fail)
+	r.checkTests(fail)
+}
+
+func (r *Rule) checkTexts(fail func(key, format string, args ...any)) {
+	for _, c := range []struct{ key, text, missing string }{
+		{"title", r.Title, "missing"},
+		{"when", r.When, "missing: which events?"},
+		{"group", strings.Trim(r.Group, "| "), "missing: by which field are occurrences told apart?"},
+		{"runbook", r.Runbook, "missing: what should its reader do?"},
+	} {
+		if c.text == "" {
+			fail(c.key, "%s", c.missing)
 		}
 	}
-	if r.When == "" {
-		fail("when", "missing")
+	for _, c := range []struct{ key, text string }{{"title", r.Title}, {"message", r.Message}, {"group", r.Group}} {
+		if _, ok := templateFields(c.text); !ok {
+			fail(c.key, "{{ wants a field and }}")
+		}
 	}
-	if len(fields(r.Group)) == 0 {
-		fail("group", "missing: the field by which occurrences are told apart")
-	}
-	if r.Runbook == "" {
-		fail("runbook", "missing: what should its reader do?")
+}
+
+func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
+	if r.Rearm < 0 {
+		fail("rearm", "is negative")
 	}
 	if t := r.Threshold; t != nil {
 		if t.Count < 1 {
 			fail("threshold.count", "want at least 1")
 		}
 		if t.Within <= 0 {
-			fail("threshold.within", "missing")
+			fail("threshold.within", "missing: in how long a time?")
 		}
 	}
 	for i, o := range r.Once {
 		if o.Within <= 0 {
-			fail(fmt.Sprintf("once[%d].within", i), "missing")
+			fail(fmt.Sprintf("once[%d].within", i), "missing: how far apart may its events lie?")
 		}
 		if len(o.From) < 2 || len(o.From) > maxTellers {
-			fail(fmt.Sprintf("once[%d].from", i), "want two to %d tellers", maxTellers)
+			fail(fmt.Sprintf("once[%d].from", i), "want two to %d tellers, not %d", maxTellers, len(o.From))
 		}
 	}
-	if len(r.Tests) == 0 {
-		fail("test", "missing: a rule carries lines that fire it and lines that do not")
+}
+
+// checkTests wants an example of what fires and one of what does not: a rule that matches everything, or nothing,
+// would pass a test of one kind.
+func (r *Rule) checkTests(fail func(key, format string, args ...any)) {
+	fires, silent := false, false
+	for i, t := range r.Tests {
+		if t.Expect.Count > 0 {
+			fires = true
+		} else {
+			silent = true
+		}
+		if t.Lines == "" && len(t.Inputs) == 0 {
+			fail(fmt.Sprintf("test[%d]", i), "%q has no lines", t.Name)
+		}
+	}
+	if !fires || !silent {
+		fail("test", "want a test that must fire (count above 0) and one that must not (count = 0)")
 	}
 }

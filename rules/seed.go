@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -35,7 +36,7 @@ func (e *Engine) Seed(ctx context.Context, h History, now time.Time) error {
 	err := h.Scan(ctx, where, during, func(p *event.Page) error {
 		c := &event.Commit{Batch: &event.Batch{Pages: []*event.Page{p}}}
 		e.begin(c)
-		e.page(p)
+		e.page(p, now)
 		e.advance(p.Time(p.N - 1))
 		return nil
 	})
@@ -43,6 +44,6 @@ func (e *Engine) Seed(ctx context.Context, h History, now time.Time) error {
 		return fmt.Errorf("fill the windows of the rules from the last %v: %w", back, err)
 	}
 	e.Flush(&event.Commit{Batch: &event.Batch{}})
-	e.reached = now.Add(-back).UnixMicro()
+	e.reached = math.MinInt64 // what was read but not stored may be older than what was
 	return nil
 }

@@ -16,11 +16,11 @@ func (w *window) add(r *compiled, h *hit) []*hit {
 			w.last = max(w.last, h.time)
 			return nil
 		}
-		w.fired, w.members = false, nil
+		w.fired = false
 	}
 	w.last = max(w.last, h.time)
-	if len(r.values) > 0 {
-		w.dropValue(h.value)
+	if len(r.values) > 0 && !w.dropOlder(h) {
+		return nil
 	}
 	at := sort.Search(len(w.members), func(i int) bool { return w.members[i].time > h.time })
 	w.members = append(w.members, nil)
@@ -30,17 +30,18 @@ func (w *window) add(r *compiled, h *hit) []*hit {
 	return w.check(r)
 }
 
-// check looks for a stretch of the window that meets the threshold.
+// check looks for a stretch of the window that meets the threshold. A stretch is half open: of two occurrences that
+// lie exactly Within apart the first is out.
 func (w *window) check(r *compiled) []*hit {
 	from, sum := 0, int64(0)
 	for to, m := range w.members {
-		sum += w.amount(r, m)
+		sum += r.amount(m)
 		for w.members[from].time <= m.time-micros(r.Threshold.Within) {
-			sum -= w.amount(r, w.members[from])
+			sum -= r.amount(w.members[from])
 			from++
 		}
 		if sum >= int64(r.Threshold.Count) {
-			members := append([]*hit(nil), w.members[from:to+1]...)
+			members := w.members[from : to+1]
 			w.fired, w.members = true, nil
 			return members
 		}
@@ -48,21 +49,27 @@ func (w *window) check(r *compiled) []*hit {
 	return nil
 }
 
-func (w *window) amount(r *compiled, m *hit) int64 {
+// amount is what an occurrence adds towards the threshold.
+func (r *compiled) amount(m *hit) int64 {
 	if len(r.values) > 0 {
 		return 1
 	}
 	return m.weight
 }
 
-// dropValue drops the member with this value: of equal ones only the latest counts.
-func (w *window) dropValue(v string) {
+// dropOlder makes room for h among the members with its value, of which only the latest counts. It returns false if
+// that is not h.
+func (w *window) dropOlder(h *hit) bool {
 	for i, m := range w.members {
-		if m.value == v {
+		if m.value == h.value {
+			if m.time > h.time {
+				return false
+			}
 			w.members = append(w.members[:i], w.members[i+1:]...)
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // dropBefore drops members that no later occurrence can share a window with. Twice the window is kept, since
@@ -70,20 +77,4 @@ func (w *window) dropValue(v string) {
 func (w *window) dropBefore(t int64) {
 	n := sort.Search(len(w.members), func(i int) bool { return w.members[i].time >= t })
 	w.members = append(w.members[:0], w.members[n:]...)
-}
-
-// maxGroups is the number of groups of a rule from which on quiet ones are looked for and let go.
-const maxGroups = 4096
-
-// forget lets go of groups that have been quiet for longer than any of their occurrences can matter.
-func (e *Engine) forget(r *compiled, now int64) {
-	if len(r.windows) < maxGroups || len(r.windows)%1024 != 0 {
-		return
-	}
-	keep := 2*micros(r.Threshold.Within) + micros(r.Rearm)
-	for g, w := range r.windows {
-		if now-w.last > keep {
-			delete(r.windows, g)
-		}
-	}
 }
