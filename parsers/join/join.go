@@ -28,7 +28,7 @@ type Record[T any] struct {
 	Spans   []event.Span
 	Lines   int32
 	Bytes   int64 // of the lines in the file, line endings included
-	Cut     bool  // it passed a bound; what came later is counted in Lines and Spans but not kept in Raw
+	Cut     bool  // it passed a bound; from there on lines are counted in Lines and Spans but not kept in Raw
 	MainEnd int   // end of the first line and its continuations in Raw
 	Parts   []Part
 	First   int64 // log time of its first line, µs
@@ -105,7 +105,7 @@ func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
 	return true
 }
 
-// add appends a line to r, within the bounds.
+// add appends a line to r, within the bounds. The first line is kept whatever its length: its captures point into it.
 func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now time.Time) {
 	j.last = r
 	r.Lines++
@@ -116,7 +116,7 @@ func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now
 	} else {
 		r.Spans = append(r.Spans, span)
 	}
-	if r.Lines > j.maxLines || len(r.Raw)+len(line) >= j.maxBytes {
+	if r.Lines > 1 && (r.Cut || r.Lines > j.maxLines || len(r.Raw)+len(line) >= j.maxBytes) {
 		r.Cut = true
 		return
 	}
