@@ -51,7 +51,7 @@ func sameLines(t *testing.T, got, want string) {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(g), len(w)) {
 		if g[i] != w[i] {
-			t.Errorf("event %d:\n got %s\nwant %s", i+1, g[i], w[i])
+			t.Fatalf("event %d:\n got %s\nwant %s", i+1, g[i], w[i])
 		}
 	}
 	if len(g) != len(w) {

@@ -44,6 +44,11 @@ func (s *Set) compileJSON(f *format, ff *formatFile) error {
 			j.assigns[key] = jsonAssign{a, name, rank}
 		}
 	}
+	for _, need := range j.require {
+		if ff.JSON.Map[need] == nil {
+			return fmt.Errorf("json: require: %q is not in the map", need)
+		}
+	}
 	var err error
 	if j.set, err = s.constants(ff.Set); err != nil {
 		return fmt.Errorf("set: %w", err)
@@ -132,18 +137,30 @@ func (d *Decoder) jsonLine(f *format, line []byte) bool {
 	return false
 }
 
+// reserved reports whether a member's name is one that Veritail itself gives to events. What an application writes
+// under such a name is kept as labels.NAME, so that nobody forges where an event comes from.
+func reserved(s *event.Schema, key string) bool {
+	field, ok := s.Lookup(key)
+	return ok && (field >= event.FieldDataset && field <= event.FieldUnparsed || field == event.FieldTime) || strings.HasPrefix(key, "veritail.")
+}
+
 // jsonRow sets the fields of the row from d.values; what has no field goes into the row's JSON object.
 func (d *Decoder) jsonRow(w *rowWriter, f *format, temps [][]byte) {
 	best := map[string]int{} // target → index in d.values
+	last := map[string]int{} // a key may stand twice, also as log.level beside log: {level: …}; the last one counts
 	for i, v := range d.values {
+		last[v.key] = i
 		if a, ok := f.json.assigns[v.key]; ok {
-			if j, had := best[a.target]; !had || a.rank < f.json.assigns[d.values[j].key].rank {
+			if j, had := best[a.target]; !had || a.rank <= f.json.assigns[d.values[j].key].rank {
 				best[a.target] = i
 			}
 		}
 	}
 	var extra []byte
 	for i, v := range d.values {
+		if last[v.key] != i {
+			continue
+		}
 		if a, ok := f.json.assigns[v.key]; ok && best[a.target] == i {
 			if a.temp >= 0 {
 				temps[a.temp] = v.text
@@ -152,6 +169,8 @@ func (d *Decoder) jsonRow(w *rowWriter, f *format, temps [][]byte) {
 			if w.set(&a.assign, w.page.Arena.Put(v.text)) {
 				continue
 			}
+		} else if reserved(w.page.Schema, v.key) {
+			v.key = "labels." + v.key
 		} else if w.setNamed(v) {
 			continue
 		}
@@ -183,7 +202,7 @@ func appendMember(dst []byte, v jsonValue) []byte {
 // setNamed sets the field whose name is the member's key, if the schema has one that the value fits.
 func (w *rowWriter) setNamed(v jsonValue) bool {
 	field, ok := w.page.Schema.Lookup(v.key)
-	if !ok || field >= event.FieldDataset && field <= event.FieldUnparsed || field == event.FieldTime {
+	if !ok {
 		return false
 	}
 	a := assign{temp: -1, field: field, ip: -1, kind: w.page.Schema.Def(field).Kind, unit: 1}

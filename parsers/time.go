@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -61,7 +62,7 @@ func parseLayout(c *clock, layout, text string) (int64, bool) {
 	if err != nil || n < 0 || n*scale > 1e18 {
 		return 0, false
 	}
-	return int64(n * scale), true
+	return int64(math.Round(n * scale)), true
 }
 
 // withYear gives t, whose stamp has no year, the latest year in which it is not more than a day after near.
