@@ -287,3 +287,16 @@ func TestALineBeyondTheReadersBoundIsKeptCutAndCounted(t *testing.T) {
 	got := byOffset(collect(nil, &b))
 	has(t, got[1].text, `"event.original":"yyyy"`, `"veritail.cut":true`, `"veritail.unparsed":true`)
 }
+
+func TestResumeEndsNoRecord(t *testing.T) {
+	text := []byte("2026-11-24 10:00:00.000 UTC [1] a@b LOG:  x\n2026-11-24 10:59:00.000 UTC [2] a@b LOG:  y\n")
+	half := int32(len(text) / 2)
+	m := event.Mark{Open: []event.Span{{Off: 0, Len: half}, {Off: int64(half), Len: half}}} // no decoder leaves such a mark
+	d := decoder(t, shipped(t), "postgresql.stderr", "x.log")
+	if err := d.Resume(m, func(s event.Span) ([]byte, error) { return text[s.Off:s.End()], nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Mark(); stored(got) != stored(m) {
+		t.Errorf("resumed at %+v", got)
+	}
+}

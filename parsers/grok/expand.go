@@ -42,6 +42,13 @@ func (x *expander) expr(s string, inside []string) error {
 		switch c := s[i]; {
 		case c == '\\' && i+1 < len(s):
 			i += x.escape(s[i:])
+		case inClass && strings.HasPrefix(s[i:], "[:"): // [:alpha:]
+			x.out.WriteString("[:")
+			i += 2
+			if end := strings.Index(s[i:], ":]"); end >= 0 {
+				x.out.WriteString(s[i : i+end+2])
+				i += end + 2
+			}
 		case inClass:
 			inClass = c != ']'
 			x.out.WriteByte(c)

@@ -1,0 +1,298 @@
+package grok_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	vjeantet "github.com/vjeantet/grok"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers/grok"
+)
+
+func library(t testing.TB) *grok.Library {
+	t.Helper()
+	lib, err := grok.LoadLibrary(configs.FS(""), "patterns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lib
+}
+
+// captured returns what m captures of line, empty captures left out; nil where it does not match.
+func captured(m grok.Matcher, line string) map[string]string {
+	slots := make([]int32, 2*len(m.Captures()))
+	if !m.Match([]byte(line), slots) {
+		return nil
+	}
+	out := map[string]string{}
+	for i, c := range m.Captures() {
+		if from, to := slots[2*i], slots[2*i+1]; from < to {
+			out[c.Name] = line[from:to]
+		}
+	}
+	return out
+}
+
+func TestWhatAnExpressionCaptures(t *testing.T) {
+	lib := library(t).With(map[string]string{
+		"DIGITS": `[0-9]+`, "PAIR": `%{DIGITS:left}-%{DIGITS:right}`, "EITHER": `a|bc`, "INNER": `x(?<in>y)z`,
+	})
+	for _, tc := range []struct {
+		name, expr, line string
+		want             map[string]string
+	}{
+		{"a reference with a name", `id %{DIGITS:id}`, "an id 42.", map[string]string{"id": "42"}},
+		{"a reference with a name and a type", `%{DIGITS:n:int}`, "7", map[string]string{"n": "7"}},
+		{"a reference without a name captures nothing", `%{DIGITS}`, "7", map[string]string{}},
+		{"references within references", `<%{PAIR:both}>`, "<1-2>", map[string]string{"both": "1-2", "left": "1", "right": "2"}},
+		{"a named group", `(?<user.name>\w+)@`, "bob@x", map[string]string{"user.name": "bob"}},
+		{"a named group of Python", `(?P<u>\w+)@`, "bob@x", map[string]string{"u": "bob"}},
+		{"a named group in quotes", `(?'u'\w+)@`, "bob@x", map[string]string{"u": "bob"}},
+		{"a named group within a pattern", `%{INNER}`, "xyz", map[string]string{"in": "y"}},
+		{"names in brackets", `%{DIGITS:[source][port]} (?<[a][b]>x)`, "1 x", map[string]string{"[source][port]": "1", "[a][b]": "x"}},
+		{"dashes and at signs in names", `(?<@meta-data>x)`, "x", map[string]string{"@meta-data": "x"}},
+		{"a group without a name captures nothing", `(a)(b(?<c>c))`, "abc", map[string]string{"c": "c"}},
+		{"a group that takes no part", `(?<a>a)|(?<b>b)`, "b", map[string]string{"b": "b"}},
+		{"an empty capture", `(?<a>x*)y`, "y", map[string]string{}},
+		{"alternatives within a pattern stay within it", `^%{EITHER}d$`, "bcd", map[string]string{}},
+		{"parentheses in a class", `[(](?<in>[^)]+)[)]`, "f(x)", map[string]string{"in": "x"}},
+		{"a closing bracket first in a class", `[]](?<a>.)[^]](?<b>.)`, "]a-b", map[string]string{"a": "a", "b": "b"}},
+		{"a class by name", `[[:digit:](]+(?<a>.)`, "(1a", map[string]string{"a": "a"}},
+		{"a reference in a class is none", `[%{DIGITS}]+(?<a>.)`, "%{D}a", map[string]string{"a": "a"}},
+		{"an escaped parenthesis", `\((?<a>.)\)`, "(x)", map[string]string{"a": "x"}},
+		{"an escaped bracket", `\[(?<a>.)\]`, "[x]", map[string]string{"a": "x"}},
+		{"an escaped backslash", `\\(?<a>.)`, `\x`, map[string]string{"a": "x"}},
+		{"an escaped percent sign", `\%\{(?<a>.)`, `%{x`, map[string]string{"a": "x"}},
+		{"Ruby's hexadecimal digit", `\h+(?<a>g)`, "fFg", map[string]string{"a": "g"}},
+		{"a flag", `(?i)ERR(?<a>or)`, "error", map[string]string{"a": "or"}},
+		{"the first alternative that matches, not the longest", `(?<a>a|ab)`, "ab", map[string]string{"a": "a"}},
+		{"a point takes a line ending", `a(?<x>.+)b`, "a\n\nb", map[string]string{"x": "\n\n"}},
+		{"^ and $ stand at line ends", `^(?<x>b)$`, "a\nb\nc", map[string]string{"x": "b"}},
+		{"no match", `x`, "y", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, err := lib.Compile(tc.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := captured(m, tc.line)
+			if (got == nil) != (tc.want == nil) || !maps.Equal(got, tc.want) {
+				t.Errorf("captured %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTypesAndOrderOfCaptures(t *testing.T) {
+	m, err := library(t).Compile(`%{INT:a:int} (?<b>x(?<c>y)) %{NUMBER:d:float:rest}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(m.Captures()); got != "[{a int} {b } {c } {d float:rest}]" {
+		t.Error(got)
+	}
+}
+
+func TestAnAnchoredExpressionTakesAllOrNothing(t *testing.T) {
+	m, err := library(t).CompileAnchored(`(?<a>a+)|b`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]bool{"aa": true, "b": true, "aab": false, "xb": false, "b\n": false, "": false, "\nb": false} {
+		slots := []int32{-7, -7}
+		if got := m.Match([]byte(line), slots); got != want {
+			t.Errorf("%q: %v", line, got)
+		} else if !got && slots[0] != -7 {
+			t.Errorf("%q: slots were changed without a match", line)
+		}
+	}
+}
+
+func TestBadExpressionsAreRefusedWithTheReason(t *testing.T) {
+	circle := map[string]string{"ONE": "a%{TWO}", "TWO": "b%{THREE}", "THREE": "c%{ONE}"}
+	grows := map[string]string{"G0": "xxxxxxxx"}
+	for i := range 12 {
+		grows[fmt.Sprintf("G%d", i+1)] = strings.Repeat(fmt.Sprintf("%%{G%d}", i), 4)
+	}
+	for _, tc := range []struct {
+		name, expr string
+		patterns   map[string]string
+		want       []string
+	}{
+		{"an unknown pattern", `%{INTT:n}`, nil, []string{"unknown pattern %{INTT}", "did you mean %{INT}?"}},
+		{"in small letters", `%{ipv4}`, nil, []string{"did you mean %{IPV4}?"}},
+		{"an unknown pattern like no other", `%{QQQQQQQQ}`, nil, []string{"unknown pattern %{QQQQQQQQ}"}},
+		{"an unknown pattern within another", `%{X}`, map[string]string{"X": "%{NOPE_NOPE}"}, []string{"in %{X}", "%{NOPE_NOPE}"}},
+		{"an empty reference", `%{}`, nil, []string{"unknown pattern %{}"}},
+		{"an open reference", `ab%{INT`, nil, []string{"column 3", "not closed"}},
+		{"a circle", `%{ONE}`, circle, []string{"ONE refers to itself through ONE, TWO, THREE"}},
+		{"patterns that multiply", `%{G12}`, grows, []string{"grows beyond"}},
+		{"look-ahead", `a(?=b)`, nil, []string{"column 2", "look-ahead is not supported"}},
+		{"negative look-ahead", `a(?!b)`, nil, []string{"look-ahead is not supported"}},
+		{"look-behind", `(?<=a)b`, nil, []string{"column 1", "look-behind is not supported"}},
+		{"negative look-behind", `(?<!a)b`, nil, []string{"look-behind is not supported"}},
+		{"an atomic group", `(?>a)`, nil, []string{"an atomic group is not supported"}},
+		{"an open group", `(a`, nil, []string{"missing closing )"}},
+		{"an open name", `(?<a`, nil, []string{"name of a group is not closed"}},
+		{"an open class", `[a`, nil, []string{"missing closing ]"}},
+		{"a possessive quantifier", `a++`, nil, []string{"invalid nested repetition"}},
+		{"a back-reference", `(?<a>x)\k<a>`, nil, []string{`\k`}},
+		{"a backslash at the end", `a\`, nil, []string{"trailing backslash"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := library(t).With(tc.patterns).Compile(tc.expr)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("no %q in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryShippedPatternCompiles(t *testing.T) {
+	lib := library(t)
+	if len(lib.Names()) < 80 {
+		t.Errorf("only %d patterns", len(lib.Names()))
+	}
+	for _, name := range lib.Names() {
+		if _, err := lib.Compile("%{" + name + ":x}"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMistakesInPatternFilesNameTheLine(t *testing.T) {
+	for name, tc := range map[string]struct{ text, want string }{
+		"a name alone":          {"A x\nB\n", "patterns/p:2: a pattern is a name"},
+		"a name with odd bytes": {"A.B x\n", "patterns/p:1: a pattern is a name"},
+		"a name that stands twice": {"# a comment\nA x\n\nB y\nA z\n",
+			"patterns/p:5: pattern A is defined in patterns/p:2 already"},
+	} {
+		_, err := grok.LoadLibrary(fstest.MapFS{"patterns/p": {Data: []byte(tc.text)}}, "patterns")
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := grok.LoadLibrary(fstest.MapFS{}, "patterns"); err == nil {
+		t.Error("no folder, no error")
+	}
+	lib, err := grok.LoadLibrary(fstest.MapFS{"patterns/p": {Data: []byte("A   x y  \r\n")}, "patterns/.hidden": {Data: []byte("?")}}, "patterns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := lib.Compile("^%{A}$"); err != nil || captured(m, "x y") == nil {
+		t.Errorf("blanks around an expression: %v", err)
+	}
+}
+
+func TestStopTellsHowFarAnExpressionGets(t *testing.T) {
+	for _, tc := range []struct {
+		name, expr, line string
+		length           int
+		failed           string
+	}{
+		{"at once", `(?<a>[0-9]+) x`, "abc", 0, "[0-9]+"},
+		{"after the first part", `%{INT:a} %{INT:b}`, "12 ab", 3, "[0-9]+"},
+		{"within a literal", `%{INT:a} bytes sent`, "12 bytes read", 9, " bytes sent"},
+		{"at the end of the line", `a%{INT:x}b`, "a12", 3, "b"},
+		{"behind all parts", `a(?<x>b)`, "abc", 2, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m, err := library(t).CompileAnchored(tc.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			length, failed := m.Stop([]byte(tc.line))
+			if length != tc.length || !strings.Contains(failed, tc.failed) {
+				t.Errorf("stops after %d at %q, want %d at %q", length, failed, tc.length, tc.failed)
+			}
+		})
+	}
+}
+
+// siteLines returns all lines of the bundled logs of real servers.
+func siteLines(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("../../testdata/site/*/*.log*")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var lines []string
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")...)
+	}
+	return lines
+}
+
+// oracle compiles expr with vjeantet/grok: named captures only, empty ones left out.
+func oracle(t testing.TB) *vjeantet.Grok {
+	t.Helper()
+	g, err := vjeantet.NewWithConfig(&vjeantet.Config{NamedCapturesOnly: true, RemoveEmptyValues: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Captures equal those of vjeantet/grok where both mean the same: each name once, lines without line endings.
+func TestCapturesEqualTheOracles(t *testing.T) {
+	lib, ref, lines := library(t), oracle(t), siteLines(t)
+	for _, tc := range []struct {
+		expr  string
+		least int // lines that match: an expression that matches nothing shows nothing
+	}{
+		{`%{COMBINEDAPACHELOG}`, 500},
+		{`%{COMMONAPACHELOG}`, 500},
+		{`%{SYSLOGBASE} %{GREEDYDATA:text}`, 300},
+		{`%{HTTPD_ERRORLOG}`, 20},
+		{`%{TIMESTAMP_ISO8601:at} %{TZ:zone} \[%{POSINT:pid}\] (?:%{USERNAME:user}@%{USERNAME:db} )?%{LOGLEVEL:level}:\s+%{GREEDYDATA:text}`, 50},
+		{`%{IP:address}`, 500},
+		{`user=%{USER:user}`, 20},
+		{`from %{IPORHOST:host} port %{POSINT:port}`, 100},
+		{`%{QS:quoted}`, 500},
+		{`%{URIPATHPARAM:path} HTTP`, 500},
+		{`(?:%{TIME:time}|%{NUMBER:number}) %{NOTSPACE:next}`, 1000},
+		{`%{PATH:path}`, 500},
+	} {
+		t.Run(tc.expr, func(t *testing.T) {
+			m, err := lib.Compile(tc.expr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			matched := 0
+			for _, line := range lines {
+				want, err := ref.Parse(tc.expr, line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := captured(m, line)
+				if got != nil {
+					matched++
+				}
+				if len(got) == 0 && len(want) == 0 {
+					continue
+				}
+				if !maps.Equal(got, want) {
+					t.Fatalf("%q:\n got %q\nwant %q", line, got, want)
+				}
+			}
+			if matched < tc.least {
+				t.Errorf("only %d lines matched", matched)
+			}
+		})
+	}
+}
