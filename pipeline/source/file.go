@@ -24,6 +24,7 @@ type File struct {
 	gen    event.Generation
 	mark   event.Mark
 	f      *os.File
+	id     inode     // of the file it began with, which is no other's as long as that is open
 	gz     *Finished // reads f if f is compressed
 	static bool      // f is a copy: its end is the generation's end
 	pos    int64
@@ -56,9 +57,9 @@ const (
 
 // newFile returns a File that reads f, a file of g or a copy of one, from mark on. It takes f over.
 func newFile(g event.Generation, mark event.Mark, f *os.File, fs facts, gz bool) (*File, error) {
-	x := &File{gen: g, mark: mark, f: f, pos: mark.Off, static: gz, wake: make(chan struct{}, 1), caught: make(chan struct{})}
+	x := &File{gen: g, mark: mark, f: f, id: fs.inode, pos: mark.Off, static: gz, wake: make(chan struct{}, 1), caught: make(chan struct{})}
 	x.size.Store(fs.size)
-	head, err := headOf(f, int(g.HeadLen))
+	head, _, err := headOf(f, int(g.HeadLen))
 	if err != nil {
 		return nil, err
 	}

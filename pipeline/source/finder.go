@@ -218,10 +218,10 @@ func (x *Finder) look(p *place, now time.Time) []*File {
 		x.leave(p, renamed, now)
 	case err != nil:
 		p.err = err
-	case p.here != nil && !p.here.over && p.here.file != nil && p.here.is(fs):
+	case p.here != nil && !p.here.over && p.here.reads(fs):
 		p.err = nil
 		p.keepNotice(fs, now)
-	case p.here != nil && !p.here.over && p.here.file == nil && p.here.is(fs) && p.isRead(fs):
+	case p.here != nil && !p.here.over && p.here.file == nil && p.here.mayBe(fs) && p.isRead(fs):
 	case now.Before(p.retry):
 	default:
 		current = x.adopt(p, now)
@@ -242,7 +242,32 @@ func (p *place) isRead(fs facts) bool {
 	return p.rest == fs.verdict() || p.err == nil && fs.size == m.Off && len(m.Open) == 0
 }
 
-func (l *life) is(fs facts) bool { return l.gen.Device == fs.dev && l.gen.Inode == fs.ino }
+// reads reports whether the file with these facts is the one that l is read from. It is open, so its inode is its own.
+func (l *life) reads(fs facts) bool { return l.file != nil && l.file.id == fs.inode }
+
+// mayBe reports whether the file with these facts can be the one of l. Unless it is open an inode is used again as
+// soon as its file is removed, also while l is read from a copy; a file that was made later is another.
+func (l *life) mayBe(fs facts) bool {
+	return l.gen.Device == fs.dev && l.gen.Inode == fs.ino && fs.birth <= l.gen.Birth
+}
+
+// known returns the generation that the inode of a file stands for, nil if it may be any file by now.
+func (x *Finder) known(fs facts) *life {
+	if l := x.inodes[fs.inode]; l != nil && !l.over && (l.reads(fs) || l.mayBe(fs)) {
+		return l
+	}
+	return nil
+}
+
+// ownerOf returns the generation whose own file, not a copy, has these facts and begins with head; nil if none.
+func (x *Finder) ownerOf(fs facts, head []byte, gz bool) *life {
+	l := x.known(fs)
+	if l == nil || l.reads(fs) || l.same(fs, head, gz) {
+		return l
+	}
+	l.over = true // the inode was used again, or the file was truncated while nobody looked
+	return nil
+}
 
 // leave takes the name from the generation that had it.
 func (x *Finder) leave(p *place, state int32, now time.Time) {
@@ -278,19 +303,16 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	head, err := headOf(f, HeadBytes)
+	head, _, err := headOf(f, HeadBytes)
 	if err != nil {
 		return nil, err
 	}
 	gz := isGzip(f)
-	l := x.inodes[fs.inode]
-	if l != nil && !l.over && l.file == nil && !l.same(fs, head, gz) {
-		l.over = true // the inode was used again, or the file was truncated while nobody looked
-	}
-	if l == nil || l.over {
+	l := x.ownerOf(fs, head, gz)
+	if l == nil {
 		l = x.replaced(p, fs, head)
 	}
-	if l != nil && l.file != nil && !l.is(fs) { // its old file is still being read: look again when that is done
+	if l != nil && l.file != nil && !l.reads(fs) { // another file of it is still being read: look again when that is done
 		l.file.leave(renamed, now)
 		return nil, nil
 	}
@@ -303,7 +325,7 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 		}
 	}
 	if l == nil {
-		l = x.create(p, fs, now)
+		l = x.create(p, fs, nil, now)
 	}
 	p.here = l
 	if l.file != nil {
@@ -336,9 +358,9 @@ func (x *Finder) describe(l *life, p *place, fs facts) event.Generation {
 	return l.gen
 }
 
-// same reports whether a file with the inode of l, which nobody held open meanwhile, is still that generation.
+// same reports whether a file that may be the one of l, and that nobody held open meanwhile, is still that generation.
 func (l *life) same(fs facts, head []byte, gz bool) bool {
-	return matches(l.gen, head) && (gz || fs.size >= l.mark.Off) && fs.birth <= l.gen.Birth
+	return matches(l.gen, head) && (gz || fs.size >= l.mark.Off)
 }
 
 // described returns the generation with its fingerprint as it stands.
@@ -374,13 +396,13 @@ func (x *File) unlinked() bool {
 	return err == nil && fs.links == 0
 }
 
-// create makes a generation for a file that was not known. It begins at offset 0.
-func (x *Finder) create(p *place, fs facts, now time.Time) *life {
+// create makes a generation for a file that was not known, and of which head is known already. It begins at offset 0.
+func (x *Finder) create(p *place, fs facts, head []byte, now time.Time) *life {
 	g := event.Generation{
 		Host: x.host, Path: p.path, Dataset: p.pattern.Dataset, Format: p.pattern.Format, Site: p.pattern.Site,
 		Device: fs.dev, Inode: fs.ino,
 		Birth: max(now.UnixMicro(), fs.birth), // a clock that was set back must not make it look reused
-		Head:  xxhash.Sum64(nil),
+		Head:  xxhash.Sum64(head), HeadLen: int32(len(head)),
 	}
 	x.made++
 	g.ID = generationID(g, x.made)
@@ -404,6 +426,9 @@ func (x *Finder) Ended(f *File, g event.Generation, m event.Mark) {
 	l.gen, l.mark, l.head, l.file = g, m, f.head, nil
 	if l.redo != nil {
 		l.mark, l.redo = *l.redo, nil
+	}
+	if p := x.places[l.gen.Path]; p != nil {
+		p.again = true // a copy may hold what was not read
 	}
 }
 

@@ -40,7 +40,7 @@ func (d *Finished) NewGeneration(host string, now time.Time, n int) (event.Gener
 			return g, err
 		}
 		g.Device, g.Inode = fs.dev, fs.ino
-		if head, err := headOf(d.f, HeadBytes); err == nil {
+		if head, _, err := headOf(d.f, HeadBytes); err == nil {
 			g.Head, g.HeadLen = xxhash.Sum64(head), int32(len(head))
 		}
 	}
@@ -61,27 +61,32 @@ func generationID(g event.Generation, n int) event.GenID {
 	return event.GenID(xxhash.Sum64(b))
 }
 
-// headOf returns up to n of the first uncompressed bytes of f, without moving its position.
-func headOf(f *os.File, n int) ([]byte, error) {
-	head := make([]byte, n)
+// headOf returns up to n of the first uncompressed bytes of f, without moving its position. They are cut if f is
+// compressed and ends before its data does.
+func headOf(f *os.File, n int) (head []byte, cut bool, err error) {
+	head = make([]byte, n)
 	m, err := f.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
-		return nil, err
+		return nil, false, err
 	}
 	head = head[:m]
 	if m < 2 || string(head[:2]) != gzipMagic {
-		return head, nil
+		return head, false, nil
 	}
 	d, err := newFinished(f.Name(), f, io.NewSectionReader(f, 0, 1<<62))
-	if err != nil {
-		return nil, err
+	head = head[:0]
+	if err == nil {
+		head = make([]byte, n)
+		m, err = d.Read(head)
+		head = head[:m]
 	}
-	plain := make([]byte, n)
-	m, err = io.ReadFull(d, plain)
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
+	switch {
+	case err == nil || err == io.EOF:
+		return head, false, nil
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return head, true, nil
 	}
-	return plain[:m], nil
+	return nil, false, err
 }
 
 // matches reports whether head begins with the bytes of g's fingerprint.

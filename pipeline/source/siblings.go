@@ -18,6 +18,7 @@ type siblings struct {
 	looked  time.Time
 	again   bool // something was undecided, or the path changed hands
 	judged  map[string]verdict
+	begun   int32 // how long the fingerprint of the file here was at that look
 }
 
 // A verdict is what a file looked like when it was found to hold nothing to read.
@@ -108,12 +109,13 @@ func (x *Finder) lookAround(p *place, now time.Time) []*File {
 	if err != nil {
 		return nil
 	}
-	if !p.again && st.ModTime().Equal(p.dirTime) && now.Sub(p.looked) < lookEvery {
+	begun := p.fingerprinted()
+	if !p.again && begun == p.begun && st.ModTime().Equal(p.dirTime) && now.Sub(p.looked) < lookEvery {
 		return nil
 	}
 	// A directory's time is coarse: what happens right after the look may carry the same time.
 	p.again = now.Sub(st.ModTime()) < 100*time.Millisecond
-	p.dirTime, p.looked = st.ModTime(), now
+	p.dirTime, p.looked, p.begun = st.ModTime(), now, begun
 	var start []*File
 	judged := map[string]verdict{}
 	all := x.list(p)
@@ -124,87 +126,100 @@ func (x *Finder) lookAround(p *place, now time.Time) []*File {
 				judged[s.path] = v
 				continue
 			}
-			l := x.inodes[s.fs.inode]
-			if (l != nil && !l.over) != byInode {
+			l := x.known(s.fs)
+			if (l != nil) != byInode || l != nil && l.reads(s.fs) {
 				continue
 			}
-			f, settled := x.judge(p, s.path, l, now)
+			f, how := x.judge(p, s.path, now)
 			if f != nil {
 				start = append(start, f)
 			}
-			if settled {
+			if how == settled {
 				judged[s.path] = v
 			}
-			p.again = p.again || !settled
+			p.again = p.again || how == undecided
 		}
 	}
 	p.judged = judged
 	return start
 }
 
-// judge opens a rotated file and returns it if it holds unread bytes; settled is false if that cannot be told yet.
-func (x *Finder) judge(p *place, path string, l *life, now time.Time) (file *File, settled bool) {
-	if l != nil && !l.over && l.file != nil {
-		return nil, true // it is being read
-	}
+// A judgement says whether a rotated file has to be looked at again.
+type judgement int
+
+const (
+	settled   judgement = iota // not until it changes
+	waiting                    // when the generation that it seems to be a copy of is no longer read: Ended asks for that
+	undecided                  // soon
+)
+
+// judge opens a rotated file and returns it if it holds unread bytes.
+func (x *Finder) judge(p *place, path string, now time.Time) (*File, judgement) {
 	f, err := openRegular(path)
-	if err != nil {
-		return nil, !os.IsNotExist(err) // renamed while we looked: look again
+	if os.IsNotExist(err) {
+		return nil, undecided // renamed while we looked
 	}
-	file, settled, err = x.judgeOpen(p, f, now)
+	if err != nil {
+		return nil, settled
+	}
+	file, how, err := x.judgeOpen(p, f, now)
 	if err != nil {
 		p.bad = err
 	}
 	if file == nil {
 		f.Close()
 	}
-	return file, settled
+	return file, how
 }
 
-func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, bool, error) {
+func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, judgement, error) {
 	fs, err := factsOf(f)
 	if err != nil || fs.size == 0 {
-		return nil, true, err
+		return nil, settled, err
 	}
 	gz := isGzip(f)
-	resting := now.Sub(time.UnixMicro(fs.ctime)) >= x.timing.Settle
-	if gz && !resting {
-		return nil, false, nil
+	rest := now.Sub(time.UnixMicro(fs.ctime))
+	if gz && rest < x.timing.Settle {
+		return nil, undecided, nil
 	}
-	head, err := headOf(f, HeadBytes)
+	head, cut, err := headOf(f, HeadBytes)
 	if err != nil {
-		return nil, true, err
+		return nil, settled, err
 	}
-	l := x.inodes[fs.inode]
-	if l != nil && (l.over || !l.same(fs, head, gz)) {
-		l = nil
+	if cut && rest < lookEvery {
+		return nil, undecided, nil // it is still being written, and what begins alike is not known yet
 	}
+	l := x.ownerOf(fs, head, gz)
 	own := l != nil
-	if l != nil && l.file != nil {
-		return nil, true, nil
-	}
-	if l == nil {
+	if !own {
 		l = p.copyOf(head)
 	}
-	if l != nil {
-		if l.file != nil || !unread(l, f, fs, gz) {
-			return nil, true, nil
-		}
-		file, err := x.rotatedFile(l, f, fs, gz, now)
-		if file != nil {
-			file.static = !own || gz
-		}
-		return file, true, err
+	switch {
+	case l == nil:
+		return x.judgeUnknown(p, f, fs, head, gz, now)
+	case l.file != nil:
+		return nil, waiting, nil
+	case !unread(l, f, fs, gz):
+		return nil, settled, nil
 	}
-	if wanted, _ := filepath.Match(p.pattern.Glob, f.Name()); !wanted && p.older(fs) {
-		return nil, true, nil // it was there before anybody followed this path
-	}
-	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() {
-		return nil, false, nil // it may be a copy, or the beginning of one
-	}
-	l = x.create(p, fs, now)
 	file, err := x.rotatedFile(l, f, fs, gz, now)
-	return file, true, err
+	if file != nil {
+		file.static = !own || gz
+	}
+	return file, settled, err
+}
+
+// judgeUnknown returns f as a generation of its own, once it can be told that it is one.
+func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, gz bool, now time.Time) (*File, judgement, error) {
+	if wanted, _ := filepath.Match(p.pattern.Glob, f.Name()); !wanted && p.older(fs) {
+		return nil, settled, nil // it was there before anybody followed this path
+	}
+	resting := now.Sub(time.UnixMicro(fs.ctime)) >= x.timing.Settle
+	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() {
+		return nil, undecided, nil // it may be a copy, or the beginning of one
+	}
+	file, err := x.rotatedFile(x.create(p, fs, head, now), f, fs, gz, now)
+	return file, settled, err
 }
 
 // older reports whether a file was made or written last before the path was followed.
@@ -266,7 +281,16 @@ func unread(l *life, f *os.File, fs facts, gz bool) bool {
 
 // stillThere reports whether the file of l lies beside p.
 func (x *Finder) stillThere(p *place, l *life) bool {
-	return slices.ContainsFunc(x.list(p), func(s sibling) bool { return l.is(s.fs) })
+	return slices.ContainsFunc(x.list(p), func(s sibling) bool { return l.reads(s.fs) || l.mayBe(s.fs) })
+}
+
+// fingerprinted returns the length of the fingerprint of the file here. While it is short, a rotated file that begins
+// like it may be taken for its copy, so that has to be judged again when it has grown.
+func (p *place) fingerprinted() int32 {
+	if p.here == nil {
+		return 0
+	}
+	return p.here.described().gen.HeadLen
 }
 
 // A Copy is an open file that holds the bytes of a generation whose own file is gone.
@@ -290,7 +314,7 @@ func (x *Finder) Truncated(f *File) (Copy, bool) {
 	}
 	p.again = true
 	for _, s := range slices.Backward(x.list(p)) {
-		if l := x.inodes[s.fs.inode]; l != nil {
+		if x.known(s.fs) != nil {
 			continue
 		}
 		if c, ok := openCopy(s.path, f); ok {
@@ -306,7 +330,7 @@ func openCopy(path string, of *File) (Copy, bool) {
 		return Copy{}, false
 	}
 	c := Copy{f: f, gz: isGzip(f)}
-	head, err := headOf(f, HeadBytes)
+	head, _, err := headOf(f, HeadBytes)
 	fs, err2 := factsOf(f)
 	if err == nil && err2 == nil && of.gen.HeadLen > 0 && matches(of.gen, head) && (c.gz || fs.size > of.pos) {
 		c.size = fs.size
