@@ -32,6 +32,7 @@ type Engine struct {
 	gens  map[event.GenID]*progress
 	// reached is up to where the hits have been judged. One that comes later is judged as if it were of this time.
 	reached int64
+	noted   int64 // the time that the last commit's mark of Progress says
 
 	out     *event.Commit
 	rollups map[rollupKey]int // places in out.Rollups
@@ -72,6 +73,7 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 		e.move(m, now)
 	}
 	e.advance(e.watermark(now))
+	e.note(c)
 	return nil
 }
 

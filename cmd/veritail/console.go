@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
@@ -53,7 +55,17 @@ func (h history) Scan(ctx context.Context, e query.Expr, during query.Interval, 
 	return h.d.store.Scan(ctx, access.All(), e, during, f)
 }
 
-// reseed fills the windows of the rules with the events of the last minutes.
+// reseed lets the rules take up the events of the last minutes, from where they had judged.
 func (d *daemon) reseed(ctx context.Context) error {
-	return d.engine.Seed(ctx, history{d}, time.Now())
+	marks, err := d.store.Marks(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the store how far the rules have come: %w", err)
+	}
+	judged := int64(0)
+	for _, m := range marks {
+		if m.Gen == rules.Progress {
+			judged = m.Off
+		}
+	}
+	return d.engine.Seed(ctx, history{d}, judged, time.Now())
 }

@@ -153,23 +153,8 @@ func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	return dec
 }
 
-// follow runs the pipeline until ctx ends, then judges what the rules still held back.
-func (d *daemon) follow(ctx context.Context) error {
-	if err := d.runner.Run(ctx); err != nil {
-		return err
-	}
-	last := &event.Commit{Batch: &event.Batch{}}
-	d.engine.Flush(last)
-	if len(last.Findings)+len(last.Rollups) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if _, err := d.store.Commit(ctx, last); err != nil {
-		return fmt.Errorf("store the last findings: %w", err)
-	}
-	return nil
-}
+// follow runs the pipeline until ctx ends. What the rules still hold back then is judged after the next start.
+func (d *daemon) follow(ctx context.Context) error { return d.runner.Run(ctx) }
 
 // serveConsole serves the console until ctx ends.
 func (d *daemon) serveConsole(ctx context.Context) error {

@@ -12,10 +12,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/embedded"
 )
 
-// A daemon that is killed at random moments, while its log grows and is rotated by renaming, stores each line once.
-func TestKilledDaemonStoresEachLineOnce(t *testing.T) {
+// A daemon that is killed at random moments, while its log grows and is rotated by renaming, stores each line once and
+// counts each failed login once.
+func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 	rounds := 4
 	if os.Getenv("TORTURE") != "" {
 		rounds = 60
@@ -65,12 +72,37 @@ func TestKilledDaemonStoresEachLineOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, string(out), n)
+	time.Sleep(2 * ruleIdle) // what the rules hold back is judged in this time
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("a stop that was asked for: %v", err)
 	}
+	if counted := countedLogins(t, filepath.Join(dir, "state/store/events.duckdb")); counted != int64(n) {
+		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, counted)
+	}
+}
+
+// countedLogins returns how many failed logins the rules have counted in the store at path.
+func countedLogins(t *testing.T, path string) int64 {
+	t.Helper()
+	store, err := embedded.Open(t.Context(), embedded.Config{Path: path, Schema: event.NewSchema()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, err := store.Rollups(t.Context(), access.All(), storage.RollupQuery{Series: []string{rules.RuleSeries("auth.ssh-failed")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sum := int64(0)
+	for _, c := range cells {
+		sum += c.N
+	}
+	return sum
 }
 
 func command(bin, dir string, args ...string) *exec.Cmd {
@@ -97,9 +129,10 @@ func start(t *testing.T, bin, dir string) *exec.Cmd {
 	return cmd
 }
 
-// numbered returns line i.
+// numbered returns line i: a failed login of its own.
 func numbered(i int) string {
-	return fmt.Sprintf("2026-11-23T23:19:07.%06d+00:00 app01 shop[77]: order %d was taken\n", i, i)
+	return fmt.Sprintf("%s app01 sshd[%d]: Failed password for user%d from 10.0.0.1 port 4242 ssh2\n",
+		time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"), i+1, i)
 }
 
 // writeLines appends numbered lines, from 1 on, and rotates the log now and then, until ctx ends. It returns how many there are.
@@ -166,13 +199,13 @@ func check(t *testing.T, out string, n int) {
 	seen := make([]int, n)
 	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
 		var e struct {
-			Message string `json:"message"`
+			User string `json:"user.name"`
 		}
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v in %q", err, line)
 		}
 		var i int
-		if _, err := fmt.Sscanf(e.Message, "order %d", &i); err != nil || i < 0 || i >= n {
+		if _, err := fmt.Sscanf(e.User, "user%d", &i); err != nil || i < 0 || i >= n {
 			t.Fatalf("a line that was not written: %q", line)
 		}
 		seen[i]++
