@@ -134,13 +134,17 @@ func (r *Runner) marksAfter(ctx context.Context, wait time.Duration) (map[event.
 	}
 }
 
-// outcome tells from the stored marks whether all of b is durable or nothing of it. A batch without marks cannot be
-// told: what it holds is then written again.
+// outcome tells from the stored marks whether all of b is durable or nothing of it. A batch whose marks do not move
+// cannot be told: what it holds is then written again.
 func outcome(b *event.Batch, marks map[event.GenID]event.Mark) (durable bool, err error) {
-	at := 0
+	at, moved := 0, 0
 	for i, to := range b.To {
 		stored := marks[to.Gen]
+		if !sameMark(b.From[i], to) {
+			moved++
+		}
 		switch {
+		case sameMark(b.From[i], to) && sameMark(stored, to):
 		case sameMark(stored, to):
 			at++
 		case !sameMark(stored, b.From[i]):
@@ -148,8 +152,8 @@ func outcome(b *event.Batch, marks map[event.GenID]event.Mark) (durable bool, er
 				to.Gen, stored.Off, b.From[i].Off, to.Off)
 		}
 	}
-	if at != 0 && at != len(b.To) {
-		return false, fmt.Errorf("a commit became durable in part (%d of %d generations): the store is not sound; check it before starting again", at, len(b.To))
+	if at != 0 && at != moved {
+		return false, fmt.Errorf("a commit became durable in part (%d of %d generations): the store is not sound; check it before starting again", at, moved)
 	}
 	return at > 0, nil
 }

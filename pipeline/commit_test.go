@@ -226,7 +226,7 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 
 func TestOutcome(t *testing.T) {
 	at := func(g event.GenID, off int64) event.Mark { return event.Mark{Gen: g, Off: off} }
-	b := &event.Batch{From: []event.Mark{at(1, 0), at(2, 5)}, To: []event.Mark{at(1, 10), at(2, 15)}}
+	b := &event.Batch{From: []event.Mark{at(1, 0), at(2, 5), at(3, 0)}, To: []event.Mark{at(1, 10), at(2, 15), at(3, 0)}}
 	for _, tc := range []struct {
 		name    string
 		stored  map[event.GenID]event.Mark
@@ -237,6 +237,7 @@ func TestOutcome(t *testing.T) {
 		{"all marks at their start, new ones missing: nothing was written", map[event.GenID]event.Mark{2: at(2, 5)}, false, ""},
 		{"some at their end: not sound", map[event.GenID]event.Mark{1: at(1, 10), 2: at(2, 5)}, false, "in part"},
 		{"somewhere else: another writer", map[event.GenID]event.Mark{1: at(1, 7), 2: at(2, 5)}, false, "another writer"},
+		{"a generation that gave nothing says nothing: nothing was written", map[event.GenID]event.Mark{2: at(2, 5), 3: at(3, 0)}, false, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			durable, err := outcome(b, tc.stored)

@@ -38,7 +38,7 @@ type reader struct {
 	cut     bool // the generation's file was truncated: a last line without ending lost its tail
 	gen     event.Generation
 	sent    event.Mark // where the last part ended
-	told    bool       // gen has been handed over as it is
+	told    bool       // gen has been handed over as it is, in this run
 	batch   *event.Batch
 	bytes   int64
 	grown   time.Time // when the file gave something last
@@ -51,7 +51,6 @@ type reader struct {
 func newReader(r *Runner, f *source.File) *reader {
 	return &reader{
 		r: r, file: f, gen: f.Gen(), sent: f.Mark(), grown: time.Now(), batch: &event.Batch{},
-		told:   f.Mark().Off > 0,
 		blocks: source.NewBlocks(f, f.Mark().Off, r.cfg.MaxLine),
 	}
 }
@@ -179,7 +178,9 @@ func (rd *reader) finish(now time.Time) {
 	rd.dec.Flush(rd.batch, now, true)
 }
 
-// send hands what was decoded to the committer and reports whether reading may go on.
+// send hands what was decoded to the committer and reports whether reading may go on. A generation is handed over
+// before it gives a line: a file that is empty at a stop, and written and rotated before the next start, is then known
+// to be followed.
 func (rd *reader) send(hard context.Context) bool {
 	to := rd.dec.Mark()
 	to.Gen, to.Open = rd.gen.ID, slices.Clone(to.Open)
@@ -189,7 +190,7 @@ func (rd *reader) send(hard context.Context) bool {
 		rd.batch.Release()
 		return false
 	}
-	if sameMark(rd.sent, to) {
+	if sameMark(rd.sent, to) && rd.told {
 		return true
 	}
 	b := rd.batch

@@ -15,7 +15,8 @@ import (
 // A Store takes commits and knows what it has taken. storage.Writer and storage.Keeper together are one.
 type Store interface {
 	// Commit writes a commit durably, as a whole, except for the generations it refuses because the mark their
-	// batch starts from is not the stored one, and for those whose stored mark is at the batch's end already.
+	// batch starts from is not the stored one, and for those whose stored mark is at the batch's end already. A
+	// generation that is new and has given nothing yet comes with two marks at 0: it and its mark are kept, too.
 	// After an error the outcome is unknown; the runner then asks for the marks.
 	Commit(context.Context, *event.Commit) (refused []event.GenID, err error)
 	// Marks returns the stored mark of each generation.

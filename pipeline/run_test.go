@@ -267,6 +267,29 @@ func TestACompressedGenerationThatNobodySawIsRead(t *testing.T) {
 	s.expect(lines(0, 702)...)
 }
 
+func TestAFileThatWasEmptyAtTheStopAndRotatedSinceIsRead(t *testing.T) {
+	t.Parallel()
+	for _, compressed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("compressed %v", compressed), func(t *testing.T) {
+			s := newSite(t)
+			s.append(s.log, "")
+			s.start()
+			s.wait("known", s.log, func(SourceStatus) bool { gens, _ := s.store.Generations(t.Context()); return len(gens) == 1 })
+			s.halt()
+			s.append(s.log, text(lines(0, 50)))
+			if compressed {
+				writeGzip(t, s.log+".1.gz", text(lines(0, 50)))
+				s.must(os.Remove(s.log))
+			} else {
+				s.must(os.Rename(s.log, s.log+".1"))
+			}
+			s.append(s.log, text(lines(50, 60)))
+			s.start()
+			s.expect(lines(0, 60)...)
+		})
+	}
+}
+
 func TestRotatedFilesFromBeforeTheFirstStartAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -64,6 +64,8 @@ func (s *memStore) Commit(_ context.Context, c *event.Commit) ([]event.GenID, er
 		have := s.marks[to.Gen]
 		have.Gen = to.Gen
 		switch {
+		case sameMark(have, c.From[i]) && sameMark(have, to):
+			s.marks[to.Gen] = to // a generation that has given nothing yet
 		case sameMark(have, to) || have.Off > to.Off:
 			skip[to.Gen] = true
 		case !sameMark(have, c.From[i]) || how == refuses && i == 0:

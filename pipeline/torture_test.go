@@ -1,13 +1,16 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -191,6 +194,10 @@ func torture(t *testing.T, s *site, w *torturer, rotate func()) {
 	t.Logf("seed %d", seed)
 	w.rnd = rand.New(rand.NewPCG(seed, 1))
 	w.open()
+	w.burst()
+	s.start()
+	w.followed(s)
+	s.halt()
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -240,19 +247,38 @@ func torture(t *testing.T, s *site, w *torturer, rotate func()) {
 	t.Logf("%d lines, %d generations, %d starts", w.n, len(s.store.gens), starts+1)
 }
 
+// followed waits until the store knows that the log is followed: rotated files from before that are left alone.
+func (w *torturer) followed(s *site) {
+	for end := time.Now().Add(time.Minute); s.store.len() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatal("nothing is stored")
+		}
+	}
+}
+
 var number = regexp.MustCompile(`[0-9]+`)
 
-// verify waits until everything is stored and counts each number.
+// verify waits until every number is stored, or nothing more comes, and then whether one comes again.
 func (w *torturer) verify(s *site) {
-	var missing []int
-	quiet, last := time.Now(), -1
-	for time.Since(quiet) < 5*s.cfg.Settle {
+	missing, twice := w.count(s)
+	for grown, last := time.Now(), -1; len(missing) > 0 && time.Since(grown) < 15*time.Second; missing, twice = w.count(s) {
 		if n := s.store.len(); n != last {
-			quiet, last = time.Now(), n
+			grown, last = time.Now(), n
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond)
 	}
+	time.Sleep(5 * s.cfg.Settle)
 	s.halt()
+	if missing, twice = w.count(s); len(missing) > 0 || twice > 0 {
+		w.t.Errorf("of %d lines %d are missing and %d are stored more than once; first missing %v", w.n, len(missing), twice, missing[:min(10, len(missing))])
+		w.tell(s)
+	}
+}
+
+// count returns the numbers that should be stored and are not, and how many are stored more than once.
+func (w *torturer) count(s *site) (missing []int, twice int) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
 	seen := make([]int, w.n)
 	for _, e := range s.store.events {
 		if e.unparsed && len(w.gaps) > 0 {
@@ -266,7 +292,6 @@ func (w *torturer) verify(s *site) {
 			seen[n]++
 		}
 	}
-	twice := 0
 	for n, c := range seen {
 		if c > 1 {
 			twice++
@@ -275,8 +300,24 @@ func (w *torturer) verify(s *site) {
 			missing = append(missing, n)
 		}
 	}
-	if len(missing) > 0 || twice > 0 {
-		w.t.Errorf("of %d lines %d are missing and %d are stored more than once; first missing %v", w.n, len(missing), twice, missing[:min(10, len(missing))])
+	return missing, twice
+}
+
+// tell logs the newest generations and files, of which one was not read as it should be.
+func (w *torturer) tell(s *site) {
+	gens := slices.SortedFunc(maps.Values(s.store.gens), func(a, b event.Generation) int { return cmp.Compare(b.Birth, a.Birth) })
+	for _, g := range gens[:min(20, len(gens))] {
+		w.t.Logf("generation %s: inode %d, first seen %d, %d bytes of fingerprint, read to %d", g.ID, g.Inode, g.Birth, g.HeadLen, s.store.marks[g.ID].Off)
+	}
+	files, err := os.ReadDir(s.dir)
+	w.check(err)
+	for _, e := range files {
+		f, err := source.Open(filepath.Join(s.dir, e.Name()), nil)
+		w.check(err)
+		b, err := io.ReadAll(f)
+		w.check(err)
+		w.check(f.Close())
+		w.t.Logf("%s: %d bytes, from %.12q", e.Name(), len(b), b)
 	}
 }
 
