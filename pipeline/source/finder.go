@@ -49,6 +49,7 @@ type life struct {
 	gen  event.Generation
 	mark event.Mark
 	head []byte      // the bytes of the fingerprint, if they were seen in this run
+	born int64       // when its file was made, µs; 0 if that is not known
 	file *File       // while it is read
 	over bool        // its file was truncated: the inode is another generation's now
 	redo *event.Mark // set while file is read: where to begin again when that has ended
@@ -339,6 +340,9 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 		return nil, err
 	}
 	l.file = file
+	if !gz {
+		l.born = fs.birth
+	}
 	p.size, p.quiet = fs.size, now
 	p.notice = watchFile(p.path, file)
 	return file, nil

@@ -330,3 +330,31 @@ func TestAnUnreadDamagedCopyIsReadOnceAndThenLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestShortFilesThatBeginAlikeAreEachRead(t *testing.T) {
+	const banner = "service started\n"
+	for _, tc := range []struct{ name, old, here string }{
+		{"the older is the beginning of the newer", banner, banner + "more\n"},
+		{"the newer is the beginning of the older", banner + "more\n", banner},
+		{"they are the same", banner, banner},
+	} {
+		for _, compressed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, compressed %v", tc.name, compressed), func(t *testing.T) {
+				l := newLooker(t)
+				l.stored("0\n", 2, facts{birth: 1})
+				was := l.write(l.log+".1", tc.old)
+				time.Sleep(20 * time.Millisecond)
+				l.write(l.log, tc.here)
+				if compressed {
+					l.must(os.Remove(l.log + ".1"))
+					l.gzip(l.log+".1.gz", tc.old, 0)
+					l.must(os.Chtimes(l.log+".1.gz", time.UnixMicro(was.mtime), time.UnixMicro(was.mtime)))
+				}
+				l.start()
+				want := []string{tc.old, tc.here}
+				slices.Sort(want)
+				l.want(want...)
+			})
+		}
+	}
+}

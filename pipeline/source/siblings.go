@@ -192,7 +192,7 @@ func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, judgemen
 	l := x.ownerOf(fs, head, gz)
 	own := l != nil
 	if !own {
-		l = p.copyOf(head)
+		l = p.copyOf(head, fs)
 	}
 	switch {
 	case l == nil:
@@ -206,6 +206,9 @@ func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, judgemen
 	if file != nil {
 		file.static = !own || gz
 	}
+	if own && !gz {
+		l.born = fs.birth
+	}
 	return file, settled, err
 }
 
@@ -218,7 +221,11 @@ func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, gz bo
 	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() {
 		return nil, undecided, nil // it may be a copy, or the beginning of one
 	}
-	file, err := x.rotatedFile(x.create(p, fs, head, now), f, fs, gz, now)
+	l := x.create(p, fs, head, now)
+	if !gz {
+		l.born = fs.birth
+	}
+	file, err := x.rotatedFile(l, f, fs, gz, now)
 	return file, settled, err
 }
 
@@ -237,14 +244,18 @@ func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, gz bool, now time.Ti
 	return file, nil
 }
 
-// copyOf returns the generation of which a file that begins with head is a copy: its fingerprint is the beginning of
+// copyOf returns the generation of which a file that begins with head is a copy. A short file that was written last
+// before the generation's own file was made is none: programs begin their logs with the same lines. Its fingerprint is the beginning of
 // head, or, for a copy that was made when the file was still short, head is the beginning of the fingerprint. Of
 // several it is the one of which most is the same. Of a generation that was truncated before this run only the
 // fingerprint's hash is left: a copy that is shorter than that fingerprint, which is less than HeadBytes, is not
 // known again then, and its lines are read a second time.
-func (p *place) copyOf(head []byte) (best *life) {
+func (p *place) copyOf(head []byte, fs facts) (best *life) {
 	most := 0
 	for _, l := range slices.Backward(p.lives) {
+		if len(head) < HeadBytes && fs.mtime < l.born {
+			continue
+		}
 		d := l.described()
 		same := 0
 		if matches(d.gen, head) {
