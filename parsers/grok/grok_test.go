@@ -250,23 +250,29 @@ func oracle(t testing.TB) *vjeantet.Grok {
 
 // Captures equal those of vjeantet/grok where both mean the same: each name once, lines without line endings.
 func TestCapturesEqualTheOracles(t *testing.T) {
-	lib, ref, lines := library(t), oracle(t), siteLines(t)
+	lib, ref := library(t), oracle(t)
+	var lines []string // one in four: the oracle is slow
+	for i, line := range siteLines(t) {
+		if i%4 == 0 {
+			lines = append(lines, line)
+		}
+	}
 	for _, tc := range []struct {
 		expr  string
 		least int // lines that match: an expression that matches nothing shows nothing
 	}{
-		{`%{COMBINEDAPACHELOG}`, 500},
-		{`%{COMMONAPACHELOG}`, 500},
-		{`%{SYSLOGBASE} %{GREEDYDATA:text}`, 300},
-		{`%{HTTPD_ERRORLOG}`, 20},
-		{`%{TIMESTAMP_ISO8601:at} %{TZ:zone} \[%{POSINT:pid}\] (?:%{USERNAME:user}@%{USERNAME:db} )?%{LOGLEVEL:level}:\s+%{GREEDYDATA:text}`, 50},
-		{`%{IP:address}`, 500},
-		{`user=%{USER:user}`, 20},
-		{`from %{IPORHOST:host} port %{POSINT:port}`, 100},
-		{`%{QS:quoted}`, 500},
-		{`%{URIPATHPARAM:path} HTTP`, 500},
-		{`(?:%{TIME:time}|%{NUMBER:number}) %{NOTSPACE:next}`, 1000},
-		{`%{PATH:path}`, 500},
+		{`%{COMBINEDAPACHELOG}`, 100},
+		{`%{COMMONAPACHELOG}`, 100},
+		{`%{SYSLOGBASE} %{GREEDYDATA:text}`, 75},
+		{`%{HTTPD_ERRORLOG}`, 5},
+		{`%{TIMESTAMP_ISO8601:at} %{TZ:zone} \[%{POSINT:pid}\] (?:%{USERNAME:user}@%{USERNAME:db} )?%{LOGLEVEL:level}:\s+%{GREEDYDATA:text}`, 10},
+		{`%{IP:address}`, 100},
+		{`user=%{USER:user}`, 5},
+		{`from %{IPORHOST:host} port %{POSINT:port}`, 25},
+		{`%{QS:quoted}`, 100},
+		{`%{URIPATHPARAM:path} HTTP`, 100},
+		{`(?:%{TIME:time}|%{NUMBER:number}) %{NOTSPACE:next}`, 250},
+		{`%{PATH:path}`, 100},
 	} {
 		t.Run(tc.expr, func(t *testing.T) {
 			m, err := lib.Compile(tc.expr)

@@ -1,0 +1,58 @@
+package parsers_test
+
+import (
+	"os"
+	"regexp"
+	"testing"
+	"testing/fstest"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// The format files that docs/formats.md shows compile beside the shipped ones and do what it says.
+func TestTheDocumentedFormatsWork(t *testing.T) {
+	doc, err := os.ReadFile("../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	for _, dir := range []string{"formats", "patterns"} {
+		files, err := os.ReadDir("../configs/" + dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile("../configs/" + dir + "/" + f.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys[dir+"/"+f.Name()] = &fstest.MapFile{Data: text}
+		}
+	}
+	for _, m := range regexp.MustCompile("(?s)```toml\n# configs/(formats/[a-z]+\\.toml)\n(.*?)```").FindAllSubmatch(doc, -1) {
+		fsys[string(m[1])] = &fstest.MapFile{Data: m[2]}
+	}
+	set, err := parsers.Load(fsys, event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decoder(t, set, "shop", "shop.log")
+	got := read(d, []byte("2026-11-24T10:00:00Z I bob@10.0.0.7 order of 3 items took 12.5 ms\n"))
+	has(t, got[0].text, `"user.name":"bob"`, `"source.ip":"10.0.0.7"`, `"shop.items":3`, `"event.duration":12500000`, `"event.action":"order"`, `"log.level":"info"`)
+	d = decoder(t, set, "syslog.rfc3164", "x.log")
+	got = read(d, []byte("Nov 24 10:00:00 h doorman[1]: refused bob at 10.0.0.7\n"))
+	has(t, got[0].text, `"event.action":"door_refused"`, `"user.name":"bob"`, `"source.ip":"10.0.0.7"`)
+}
+
+func TestEveryShippedFormatIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range shipped(t).Formats() {
+		if !regexp.MustCompile("`" + regexp.QuoteMeta(name) + "`").Match(doc) {
+			t.Errorf("docs/formats.md does not name %s", name)
+		}
+	}
+}
