@@ -2,7 +2,6 @@ package query
 
 import (
 	"math/bits"
-	"regexp"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -173,7 +172,7 @@ type stringTest struct {
 	f     event.Field
 	equal string
 	glob  glob
-	re    *regexp.Regexp
+	re    *pattern
 	buf   []byte // scratch: the page's value
 }
 
@@ -185,7 +184,7 @@ func newStringTest(t *Test) *stringTest {
 	case Wildcard:
 		n.glob = newGlob(t.Str)
 	case Regexp:
-		n.re = t.Re
+		n.re = newPattern(t.Re)
 	}
 	return n
 }
@@ -205,7 +204,7 @@ func (n *stringTest) cost() int {
 func (n *stringTest) match(v []byte) bool {
 	switch {
 	case n.re != nil:
-		return n.re.Match(v)
+		return n.re.match(v)
 	case n.glob != nil:
 		return n.glob.match(v)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/bits"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +16,7 @@ type textTest struct {
 	f      event.Field
 	phrase *phrase
 	glob   glob
-	re     *regexp.Regexp
+	re     *pattern
 	fold   []byte // scratch: one folded token
 }
 
@@ -29,7 +28,7 @@ func newTextTest(t *Test) *textTest {
 	case Wildcard:
 		n.glob = newGlob(t.Str)
 	case Regexp:
-		n.re = t.Re
+		n.re = newPattern(t.Re)
 	}
 	return n
 }
@@ -70,7 +69,7 @@ func (n *textTest) match(s []byte) bool {
 	case n.phrase != nil:
 		return n.phrase.match(s)
 	case n.re != nil:
-		return n.re.Match(s)
+		return n.re.match(s)
 	}
 	for start, end := NextToken(s, 0); start >= 0; start, end = NextToken(s, end) {
 		n.fold = Fold(n.fold[:0], s[start:end])
