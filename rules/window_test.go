@@ -1,0 +1,151 @@
+package rules
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// at returns failures of one source at these seconds.
+func at(ip string, seconds ...float64) []said {
+	var all []said
+	for _, s := range seconds {
+		all = append(all, said{s, "event.action=fail source.ip=" + ip})
+	}
+	return all
+}
+
+func TestThresholds(t *testing.T) {
+	t.Parallel()
+	get := func(s float64, target string) said { return said{s, "event.action=fail source.ip=10.0.0.1 url.original=" + target} }
+	five := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 5, Within: seconds(10)}}
+	armed := Rule{When: "event.action:fail", Rearm: seconds(20), Threshold: &Threshold{Count: 2, Within: seconds(10)}}
+	distinct := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 3, Distinct: "url.original|http.request.line", Within: seconds(10)}}
+	weighed := five
+	weighed.Weight = "veritail.repeat"
+	for _, tc := range []struct {
+		name string
+		rule Rule
+		log  []said
+		want string // findings, and the counts they tell
+	}{
+		{"five within the window are one", five, at("10.0.0.1", 0, 1, 2, 3, 9.999999), "1 [5]"},
+		{"the first is out when the fifth comes exactly a window later", five, at("10.0.0.1", 0, 1, 2, 3, 10), "0 []"},
+		{"the window slides", five, at("10.0.0.1", 0, 6, 7, 8, 9, 11), "1 [5]"},
+		{"groups are counted apart", five, append(at("10.0.0.1", 0, 1, 2), at("10.0.0.2", 3, 4)...), "0 []"},
+		{"without rearm it fires again after as many more", five, at("10.0.0.1", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), "2 [5 5]"},
+		{"with rearm it is silent as long as the group is not quiet", armed, at("10.0.0.1", 0, 1, 20, 39, 58, 77.9), "1 [2]"},
+		{"after a quiet time it needs the whole threshold again", armed, at("10.0.0.1", 0, 1, 21), "1 [2]"},
+		{"and fires when it has it", armed, at("10.0.0.1", 0, 1, 21, 22), "2 [2 2]"},
+		{"weights add up", weighed, []said{{0, "event.action=fail veritail.repeat=3"}, {1, "event.action=fail"}, {2, "event.action=fail veritail.repeat=2"}}, "1 [6]"},
+		{"distinct counts values", distinct, []said{get(0, "/a"), get(1, "/b"), get(2, "/b"), get(3, "/c")}, "1 [3]"},
+		{"the same value many times is one", distinct, []said{get(0, "/a"), get(1, "/a"), get(2, "/a"), get(3, "/a"), get(4, "/b")}, "0 []"},
+		{"a value counts where it was said last", distinct, []said{get(0, "/a"), get(8, "/b"), get(9, "/a"), get(12, "/c")}, "1 [3]"},
+		{"an old value is out", distinct, []said{get(0, "/a"), get(8, "/b"), get(12, "/c")}, "0 []"},
+		{"distinct takes the first field that is there", distinct, []said{get(0, "/a"), get(1, "/b"), {2, "event.action=fail source.ip=10.0.0.1 http.request.line=junk"}}, "1 [3]"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := scan(t, tc.rule, log{said: tc.log})
+			counts := []int64{}
+			for _, f := range w.findings {
+				counts = append(counts, f.Count)
+			}
+			if got := fmt.Sprint(len(w.findings), counts); got != tc.want {
+				t.Errorf("findings %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAnOccurrenceThatComesLateCountsInItsWindow(t *testing.T) {
+	t.Parallel()
+	r := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 3, Within: seconds(10)}}
+	w := newWorld(t, 0, r)
+	l := &log{gen: 1, said: at("10.0.0.1", 0, 12, 1, 2)}
+	for i := range l.said { // each is judged by itself: the third steps back
+		w.commit(step{pages: []*event.Page{l.pageOf(t, w.schema, i, i+1)}})
+	}
+	if len(w.findings) != 1 || w.findings[0].First != micro(0) || w.findings[0].Last != micro(2) {
+		t.Fatalf("findings %+v, want one from 0 to 2", w.findings)
+	}
+}
+
+func TestALateOccurrenceDoesNotReplaceALaterOneOfItsValue(t *testing.T) {
+	t.Parallel()
+	r := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 2, Distinct: "url.original", Within: seconds(10)}}
+	w := newWorld(t, 0, r)
+	l := &log{gen: 1, said: []said{{20, "event.action=fail url.original=/a"}, {11, "event.action=fail url.original=/a"}, {25, "event.action=fail url.original=/b"}}}
+	for i := range l.said {
+		w.commit(step{pages: []*event.Page{l.pageOf(t, w.schema, i, i+1)}})
+	}
+	if len(w.findings) != 1 {
+		t.Errorf("%d findings, want one of /a at 20 and /b at 25", len(w.findings))
+	}
+}
+
+// A million made-up sources within the window of a rule do not fill the memory, and do not hide one that goes on.
+func TestAFloodOfGroupsStaysBounded(t *testing.T) {
+	for name, r := range map[string]Rule{
+		"threshold": {When: "event.action:fail", Threshold: &Threshold{Count: 5, Within: seconds(1e6)}},
+		"rearm":     {When: "event.action:fail", Rearm: seconds(1e6)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, 0, r)
+			w.engine.cfg.Tally = false
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			const flood, rows = 1 << 20, event.PageRows
+			for i := 0; i < flood; i += rows {
+				l := log{gen: 1}
+				for j := range rows {
+					ip := fmt.Sprintf("10.%d.%d.%d", (i+j)>>16&255, (i+j)>>8&255, (i+j)&255)
+					l.said = append(l.said, said{float64(i+j) / 1000, "event.action=fail source.ip=" + ip})
+				}
+				l.said[0].fields = "event.action=fail source.ip=192.0.2.1"
+				p := l.pageOf(t, w.schema, 0, rows)
+				c := &event.Commit{Batch: &event.Batch{Pages: []*event.Page{p}}}
+				if err := w.engine.Process(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range c.Findings {
+					if f.Group[0].Value == "192.0.2.1" {
+						w.findings = append(w.findings, f)
+					}
+				}
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			c := w.engine.rules[0]
+			held := c.windows.len() + c.quiet.len()
+			grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+			t.Logf("%d groups: %d held, %.1f MB", flood, held, float64(grown)/1e6)
+			if held > maxGroups || grown > 64<<20 {
+				t.Errorf("%d groups held, %d bytes", held, grown)
+			}
+			if want := map[string]int{"threshold": flood / rows / 5, "rearm": 1}[name]; len(w.findings) != want {
+				t.Errorf("%d findings of the source that goes on, want %d", len(w.findings), want)
+			}
+		})
+	}
+}
+
+func TestAGroupIsRememberedAsLongAsItMatters(t *testing.T) {
+	t.Parallel()
+	r := recent[int]{keep: 100}
+	r.put(groupKey{group: "slow"}, 1, 0)
+	for i := range int64(200) { // others are active all the time, also when the halves change
+		r.put(groupKey{group: fmt.Sprint(i % 7)}, 2, i)
+		if v, ok := r.get(groupKey{group: "slow"}); i <= 100 && (!ok || v != 1) {
+			t.Fatalf("forgotten at %d", i)
+		}
+	}
+	r.put(groupKey{group: "x"}, 2, 500)
+	r.put(groupKey{group: "x"}, 2, 700)
+	if _, ok := r.get(groupKey{group: "slow"}); ok || r.len() > 2 {
+		t.Errorf("%d groups are held after a long quiet time", r.len())
+	}
+}
