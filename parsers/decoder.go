@@ -14,7 +14,10 @@ import (
 type Options struct {
 	Host string         // host.name of events whose line names none
 	Zone *time.Location // of time stamps without one; nil: UTC
-	Near time.Time      // when the file was written last; stamps without a year lie before it. Zero: now
+	// Found says that the generation's format was not named but found in its content before: lines that it refuses are
+	// tried against the other formats.
+	Found bool
+	Near  time.Time // when the file was written last; stamps without a year lie before it. Zero: now
 }
 
 // A Decoder turns the lines of one generation into events; see pipeline.Decoder, which it implements.
@@ -77,6 +80,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	for _, c := range []*captures{&d.line, &d.ended, &d.inner} {
 		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
 	}
+	d.auto = opts.Found
 	if g.Format == "" || g.Format == "auto" {
 		d.auto = true
 	} else {

@@ -260,8 +260,8 @@ var number = regexp.MustCompile(`[0-9]+`)
 
 // verify waits until every number is stored, or nothing more comes, and then whether one comes again.
 func (w *torturer) verify(s *site) {
-	missing, twice := w.count(s)
-	for grown, last := time.Now(), -1; len(missing) > 0 && time.Since(grown) < 15*time.Second; missing, twice = w.count(s) {
+	missing, _ := w.count(s)
+	for grown, last := time.Now(), -1; len(missing) > 0 && time.Since(grown) < 15*time.Second; missing, _ = w.count(s) {
 		if n := s.store.len(); n != last {
 			grown, last = time.Now(), n
 		}
@@ -269,7 +269,8 @@ func (w *torturer) verify(s *site) {
 	}
 	time.Sleep(5 * s.cfg.Settle)
 	s.halt()
-	if missing, twice = w.count(s); len(missing) > 0 || twice > 0 {
+	missing, twice := w.count(s)
+	if len(missing) > 0 || twice > 0 {
 		w.t.Errorf("of %d lines %d are missing and %d are stored more than once; first missing %v", w.n, len(missing), twice, missing[:min(10, len(missing))])
 		w.tell(s)
 	}

@@ -50,8 +50,8 @@ func (w *window) check(r *compiled) []*hit {
 }
 
 // amount is what an occurrence adds towards the threshold.
-func (r *compiled) amount(m *hit) int64 {
-	if len(r.values) > 0 {
+func (c *compiled) amount(m *hit) int64 {
+	if len(c.values) > 0 {
 		return 1
 	}
 	return m.weight

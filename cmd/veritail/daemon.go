@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/configs"
@@ -142,7 +143,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 
 // decoder returns a decoder for a generation. followed has checked its format.
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
-	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local}
+	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local, Found: !d.named(g)}
 	dec, err := d.setup.set.NewDecoder(g, opts)
 	if err != nil { // the format of an earlier configuration is gone: tell it from the content again
 		g.Format = ""
@@ -151,6 +152,14 @@ func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 		}
 	}
 	return dec
+}
+
+// named reports whether the source of a generation names the format.
+func (d *daemon) named(g event.Generation) bool {
+	return slices.ContainsFunc(d.patterns, func(p source.Pattern) bool {
+		ok, err := filepath.Match(p.Glob, g.Path)
+		return err == nil && ok && p.Format != "" && p.Format == g.Format
+	})
 }
 
 // follow runs the pipeline until ctx ends. What the rules still hold back then is judged after the next start.
