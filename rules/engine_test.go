@@ -197,7 +197,10 @@ func TestSitesHaveNothingToDoWithEachOther(t *testing.T) {
 		t.Errorf("rearm: want a finding of each site, got %d", len(f))
 	}
 	once := []Once{{From: []string{"log.file.path:file1", "*"}, By: []string{"source.ip"}, Within: seconds(0.5)}}
-	if f := two(Rule{When: "event.action:fail", Once: once}); len(f) != 6 {
-		t.Errorf("once: want three occurrences of each site, got %d", len(f))
+	for _, by := range []string{"source.ip", "user.name"} { // a key that they give, and one that they do not
+		once[0].By = []string{by}
+		if f := two(Rule{When: "event.action:fail", Once: once}); len(f) != 6 {
+			t.Errorf("once by %s: want three occurrences of each site, got %d", by, len(f))
+		}
 	}
 }

@@ -74,6 +74,17 @@ func TestEachTellerIsEvidenceAndCompletesTheGroup(t *testing.T) {
 	}
 }
 
+func TestAnOccurrenceWhoseKeysAreCompletedIsFoundByThem(t *testing.T) {
+	t.Parallel()
+	r := Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, By: []string{"user.name"}, Within: seconds(2)}}}
+	w := newWorld(t, 0, r)
+	l := &log{gen: 1, said: []said{{0, "event.action=error"}, {1, "event.action=access user.name=ann"}, {1.5, "log.level=info"}}}
+	w.commit(step{[]*event.Page{l.pageOf(t, w.schema, 0, 3)}, []event.Mark{{Gen: 1, Low: micro(1.5)}}})
+	if o := w.engine.rules[0].once[0]; len(o.list) != 1 || len(o.part) != 0 || len(o.full) != 1 {
+		t.Errorf("%d wait: %d miss a key, %d have all", len(o.list), len(o.part), len(o.full))
+	}
+}
+
 // The tellers of one occurrence may come in different batches, and it is counted when none can follow any more.
 func TestAnOccurrenceWaitsForItsTellers(t *testing.T) {
 	t.Parallel()

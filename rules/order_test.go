@@ -189,17 +189,16 @@ func TestASlowClockHoldsUpNoOtherFile(t *testing.T) {
 func TestFilesOfASlowClockStillTellOfOneOccurrence(t *testing.T) {
 	t.Parallel()
 	w, after := live(t, Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, Within: seconds(2)}}})
-	right := &log{gen: 3, said: []said{{0, "log.level=info"}, {9, "log.level=info"}}}
-	access, errs := &log{gen: 1, said: []said{{-7200, "event.action=access"}}}, &log{gen: 2, said: []said{{-7199, "event.action=error"}}}
-	w.commit(right.piece(w, 0))
-	after(9)
-	w.commit(right.piece(w, 1))
-	w.commit(access.piece(w, 0))
-	after(1)
-	w.commit(errs.piece(w, 0))
-	for range 6 {
+	right, access, errs := &log{gen: 3}, &log{gen: 1}, &log{gen: 2}
+	for i := range 20 {
+		right.said = append(right.said, said{float64(i), "log.level=info"})
+		access.said = append(access.said, said{float64(i) - 7200, "log.level=info"})
+		errs.said = append(errs.said, said{float64(i) - 7200, "log.level=info"})
+	}
+	access.said[10].fields, errs.said[11].fields = "event.action=access", "event.action=error"
+	for i := range 20 {
+		w.commit(right.piece(w, i), access.piece(w, i), errs.piece(w, i))
 		after(1)
-		w.commit()
 	}
 	if got := w.counts(); got != "1, groups -=1" {
 		t.Errorf("counted %s", got)
