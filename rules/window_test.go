@@ -19,7 +19,9 @@ func at(ip string, seconds ...float64) []said {
 
 func TestThresholds(t *testing.T) {
 	t.Parallel()
-	get := func(s float64, target string) said { return said{s, "event.action=fail source.ip=10.0.0.1 url.original=" + target} }
+	get := func(s float64, target string) said {
+		return said{s, "event.action=fail source.ip=10.0.0.1 url.original=" + target}
+	}
 	five := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 5, Within: seconds(10)}}
 	armed := Rule{When: "event.action:fail", Rearm: seconds(20), Threshold: &Threshold{Count: 2, Within: seconds(10)}}
 	distinct := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 3, Distinct: "url.original|http.request.line", Within: seconds(10)}}
