@@ -24,7 +24,7 @@ PATTERN as JSON, or null where it does not match. The pattern may match anywhere
 in the line; a capture that matched nothing is left out, one that matched several
 times is a list.`,
 		Example: `  echo '10.0.0.1 GET /x 200' | veritail grok '%{IP:source.ip} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}'`,
-		Args:    cobra.ExactArgs(1),
+		Args:    wants(1, 1, "one PATTERN, in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			lib, err := grok.LoadLibrary(configs.FS(configDir), "patterns")
 			if err != nil {

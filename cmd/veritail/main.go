@@ -110,6 +110,16 @@ Exit status: 0 fine, 1 an error you can mend, 2 an error of Veritail or its mach
 	return root
 }
 
+// wants checks the number of arguments: at least low, and at most high unless it is 0. what says which they are.
+func wants(low, high int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < low || high > 0 && len(args) > high {
+			return userErrorf("%s wants %s; see %s -h", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
 // longFlags lets long flags be given with one dash too (-json), as Go programs have them.
 func longFlags(root *cobra.Command, args []string) []string {
 	known := map[string]bool{"help": true, "version": true}

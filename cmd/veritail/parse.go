@@ -21,7 +21,7 @@ log.file.path, log.offset (of its first line) and event.original. A line that no
 format takes has "veritail.unparsed": true.`,
 		Example: `  veritail parse /var/log/auth.log | jq 'select(."event.outcome" == "failure")'
   veritail parse -format nginx.access access.log`,
-		Args: cobra.MinimumNArgs(1),
+		Args: wants(1, 0, "files to read, or - for standard input"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			s, err := loadSetup(configDir)
 			if err != nil {

@@ -40,7 +40,7 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 		Example: `  veritail scan /var/log/auth.log
   veritail scan -report day.html nginx/access.log nginx/error.log
   zcat old.gz | veritail scan -json -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: wants(1, 0, "files to read, or - for standard input"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			s, err := loadSetup(configDir)
 			if err != nil {

@@ -24,7 +24,7 @@ func searchCommand() *cobra.Command {
 		Example: `  veritail search 'event.outcome:failure and source.ip:10.0.0.0/8'
   veritail search 'message:"deadlock detected" and @timestamp>=now-1h'
   veritail search -json -limit 1000 'http.response.status_code>=500'`,
-		Args: cobra.ExactArgs(1),
+		Args: wants(1, 1, "one QUERY, in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 || limit > maxSearch {
 				return userErrorf("-limit wants a number from 1 to %d", maxSearch)
