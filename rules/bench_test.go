@@ -22,7 +22,9 @@ func BenchmarkPage(b *testing.B) {
 	}{
 		{"access/ordinary", "nginx/access.log.1", func(l []byte) bool { return bytes.Contains(l, []byte(`" 200 `)) }},
 		{"access/attacked", "nginx/access.log.1", func([]byte) bool { return true }},
-		{"syslog/ordinary", "linux-auth/auth.log", func(l []byte) bool { return !bytes.Contains(l, []byte("ailed")) && !bytes.Contains(l, []byte("nvalid")) }},
+		{"syslog/ordinary", "linux-auth/auth.log", func(l []byte) bool {
+			return !bytes.Contains(l, []byte("ailed")) && !bytes.Contains(l, []byte("nvalid"))
+		}},
 		{"syslog/attacked", "linux-auth/auth.log", func([]byte) bool { return true }},
 		{"postgresql", "postgres-stderr/postgresql.log", func([]byte) bool { return true }},
 	} {
