@@ -24,6 +24,9 @@ type Writer interface {
 	// changes nothing. If any generation is skipped or refused, only the events of the others are written, and
 	// findings and rollups are written only if nothing was skipped or refused.
 	//
+	// The generations of a batch are kept even where their mark does not move: a file that is followed is known before
+	// its first line is stored.
+	//
 	// After an error the outcome is unknown: the caller re-reads Marks and goes on from them, never resends
 	// blindly.
 	Commit(context.Context, *event.Commit) (Refused, error)

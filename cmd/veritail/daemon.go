@@ -94,7 +94,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 // openStore opens the embedded store of the configuration.
 func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
 	st, err := embedded.Open(ctx, embedded.Config{
-		Path: filepath.Join(cfg.Store.Path, "events.duckdb"), Schema: schema,
+		Path: storeFile(cfg), Schema: schema,
 		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads,
 	})
 	if err != nil {
@@ -102,6 +102,9 @@ func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (
 	}
 	return st, nil
 }
+
+// storeFile is the database file of the embedded store.
+func storeFile(cfg *configs.Daemon) string { return filepath.Join(cfg.Store.Path, "events.duckdb") }
 
 // mustPass refuses rules whose own tests fail.
 func (s *setup) mustPass() error {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/storage"
@@ -31,9 +34,10 @@ func dailyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "daily",
 		Short: "Write the daily report as one HTML page that prints well",
-		Long: `Daily asks the running daemon for the report of one day (UTC): key figures with
-targets and the day before, findings with their lines, and what was not counted.
-The page holds all it needs and prints on A4.`,
+		Long: `Daily writes the report of one day (UTC): key figures with targets and the day
+before, findings with their lines, and what was not counted. It asks the running
+daemon, or without one reads its store. The page holds all it needs and prints
+on A4.`,
 		Example: `  veritail report daily -o report.html
   veritail report daily -date 2026-11-23 -o - | less`,
 		Args: cobra.NoArgs,
@@ -42,18 +46,13 @@ The page holds all it needs and prints on A4.`,
 			if err != nil {
 				return err
 			}
-			body, err := c.get(cmd.Context(), "/report", url.Values{"date": {date}, "site": {site}})
+			page, err := c.daily(cmd.Context(), date, site)
 			if err != nil {
 				return err
 			}
-			defer body.Close()
 			if output == "-" {
-				_, err = io.Copy(cmd.OutOrStdout(), body)
+				_, err = cmd.OutOrStdout().Write(page)
 				return err
-			}
-			page, err := io.ReadAll(body)
-			if err != nil {
-				return fmt.Errorf("read the report: %w", err)
 			}
 			if err := writeFile(output, page); err != nil {
 				return err
@@ -67,6 +66,39 @@ The page holds all it needs and prints on A4.`,
 	c.Flags().StringVar(&site, "site", "", "the `site`; empty is this machine")
 	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
 	return c
+}
+
+// daily returns the report of the running daemon, or without one of its store.
+func (c *client) daily(ctx context.Context, date, site string) ([]byte, error) {
+	body, err := c.get(ctx, "/report", url.Values{"date": {date}, "site": {site}})
+	if errors.Is(err, errNoDaemon) {
+		if _, stat := os.Stat(storeFile(c.cfg)); stat == nil {
+			return storedDaily(ctx, c.cfg, date, site)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	page, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("read the report: %w", err)
+	}
+	return page, nil
+}
+
+// storedDaily returns the report of a store that no daemon has open.
+func storedDaily(ctx context.Context, cfg *configs.Daemon, date, site string) (page []byte, err error) {
+	s, err := loadSetup(cfg.Configs)
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, cfg, s.schema)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return (&daemon{cfg: cfg, setup: s, store: st}).daily(ctx, date, site)
 }
 
 // writeFile writes a file whole or not at all.
@@ -138,7 +170,9 @@ func (d *daemon) daily(ctx context.Context, date, site string) ([]byte, error) {
 		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Site: site,
 		Period:   period,
 		Previous: query.Interval{From: period.From - dayLength, To: period.To - dayLength},
-		Lines:    d.lines(site),
+	}
+	if req.Lines, err = d.lines(ctx, site); err != nil {
+		return nil, err
 	}
 	if req.Occurrences, err = d.occurrences(ctx, site, period); err != nil {
 		return nil, err
@@ -154,9 +188,13 @@ func (d *daemon) daily(ctx context.Context, date, site string) ([]byte, error) {
 	return page.Bytes(), nil
 }
 
-// lines is the account of what was read of a site since the store began.
-func (d *daemon) lines(site string) reports.Lines {
+// lines is the account of what was read of a site since the store began: as the runner knows it, or without one as
+// the stored marks tell it.
+func (d *daemon) lines(ctx context.Context, site string) (reports.Lines, error) {
 	l := reports.Lines{Scope: "since the store began"}
+	if d.runner == nil {
+		return l, d.storedLines(ctx, site, &l)
+	}
 	for _, s := range d.runner.Status() {
 		if s.Site != site {
 			continue
@@ -166,7 +204,29 @@ func (d *daemon) lines(site string) reports.Lines {
 		l.Pending += s.Pending
 	}
 	l.Open = l.Read - l.Parsed - l.Unparsed - l.Ignored
-	return l
+	return l, nil
+}
+
+func (d *daemon) storedLines(ctx context.Context, site string, l *reports.Lines) error {
+	gens, err := d.store.Generations(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the store what was read: %w", err)
+	}
+	marks, err := d.store.Marks(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the store how far reading came: %w", err)
+	}
+	sites := map[event.GenID]string{}
+	for _, g := range gens {
+		sites[g.ID] = g.Site
+	}
+	for _, m := range marks {
+		if of, known := sites[m.Gen]; known && of == site {
+			l.Add(m.Lines)
+			l.Stored += m.Lines.Parsed + m.Lines.Unparsed
+		}
+	}
+	return nil
 }
 
 // occurrences returns what the rules counted in the period, by group.

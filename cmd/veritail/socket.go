@@ -182,8 +182,11 @@ func (d *daemon) answerSearch(w http.ResponseWriter, r *http.Request) {
 	answer(w, found)
 }
 
+var errNoDaemon = errors.New("no daemon answers")
+
 // A client asks a running daemon over its socket.
 type client struct {
+	cfg    *configs.Daemon
 	socket string
 	http   *http.Client
 }
@@ -195,7 +198,7 @@ func dial(configFile string) (*client, error) {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: 5 * time.Second}
-	return &client{cfg.Socket, &http.Client{
+	return &client{cfg, cfg.Socket, &http.Client{
 		Timeout: 5 * time.Minute,
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", cfg.Socket)
@@ -212,7 +215,7 @@ func (c *client) get(ctx context.Context, path string, q url.Values) (io.ReadClo
 	res, err := c.http.Do(req)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, userErrorf("no daemon answers on %s; start it with veritail run", c.socket)
+			return nil, userErrorf("%w on %s; start it with veritail run", errNoDaemon, c.socket)
 		}
 		return nil, fmt.Errorf("ask the daemon: %w", err)
 	}
