@@ -17,19 +17,20 @@ type Capture struct {
 const maxExpanded = 1 << 20
 
 // expand replaces the references of expr and returns a regular expression in Go's syntax, whose capturing groups
-// are exactly the returned captures.
-func (l *Library) expand(expr string) (string, []Capture, error) {
+// are exactly the returned captures, and in which the rune lookMarker+k stands for looks[k].
+func (l *Library) expand(expr string) (text string, caps []Capture, looks []look, err error) {
 	x := expander{lib: l}
 	if err := x.expr(expr, nil); err != nil {
-		return "", nil, err
+		return "", nil, nil, err
 	}
-	return x.out.String(), x.caps, nil
+	return x.out.String(), x.caps, x.looks, nil
 }
 
 type expander struct {
-	lib  *Library
-	out  strings.Builder
-	caps []Capture
+	lib   *Library
+	out   strings.Builder
+	caps  []Capture
+	looks []look
 }
 
 // expr appends s, expanded. inside holds the names being expanded, to find circles.
@@ -115,7 +116,7 @@ func (x *expander) group(s string) (int, error) {
 		}
 		name := rest[len(open):]
 		if open == "?<" && (strings.HasPrefix(name, "=") || strings.HasPrefix(name, "!")) {
-			return 0, errors.New("look-behind is not supported")
+			return x.look(s, 4, "look-behind")
 		}
 		end := strings.IndexAny(name, ">'")
 		if end < 1 {
@@ -124,13 +125,33 @@ func (x *expander) group(s string) (int, error) {
 		x.open(Capture{Name: strings.TrimSpace(name[:end])})
 		return 1 + len(open) + end + 1, nil
 	}
-	for open, what := range map[string]string{"?=": "look-ahead", "?!": "look-ahead", "?>": "an atomic group"} {
-		if strings.HasPrefix(rest, open) {
-			return 0, fmt.Errorf("%s is not supported", what)
-		}
+	switch rest[:min(2, len(rest))] {
+	case "?=", "?!":
+		return x.look(s, 3, "look-ahead")
+	case "?>":
+		return 0, errors.New("an atomic group is not supported")
 	}
 	x.out.WriteByte('(')
 	return 1, nil
+}
+
+// look writes the marker of the assertion that s begins with, whose inside begins at byte head, and returns its length.
+func (x *expander) look(s string, head int, what string) (int, error) {
+	end := strings.IndexByte(s, ')')
+	if end < 0 {
+		return 0, fmt.Errorf("%s is not closed", what)
+	}
+	inner := expander{lib: x.lib}
+	if err := inner.expr(s[head:end], nil); err != nil {
+		return 0, err
+	}
+	l, ok := newLook(inner.out.String(), s[2] == '<', s[head-1] == '!')
+	if !ok || len(inner.caps) > 0 {
+		return 0, fmt.Errorf("%s is not supported", what)
+	}
+	x.out.WriteRune(lookMarker + rune(len(x.looks)))
+	x.looks = append(x.looks, l)
+	return end + 1, nil
 }
 
 func (x *expander) open(c Capture) {

@@ -2,6 +2,7 @@ package grok
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -39,9 +40,12 @@ func (l *Library) CompileAnchored(expr string) (*Regexp, error) {
 }
 
 func (l *Library) compile(expr, before, after string) (*Regexp, error) {
-	text, caps, err := l.expand(expr)
+	text, caps, looks, err := l.expand(expr)
 	if err != nil {
 		return nil, fmt.Errorf("grok: %w", err)
+	}
+	if len(looks) > 0 {
+		return nil, errors.New("grok: look-ahead and look-behind are not supported")
 	}
 	re, err := regexp.Compile(before + text + after)
 	if err != nil {
