@@ -17,6 +17,7 @@ type compiled struct {
 	index  int
 	when   int // number of its condition among the engine's matchers
 	once   []*once
+	repeat []*repeat
 	group  []string // fields of which the first that is there is the group's value; nil: Group is a template
 	values []string // threshold.distinct
 	counts bool     // severity info: no findings
@@ -109,6 +110,14 @@ func (m *matchers) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	if r.Threshold != nil {
 		c.values = fields(r.Threshold.Distinct)
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
+	}
+	for i := range r.Repeat {
+		p := &repeat{Repeat: &r.Repeat[i], from: query(fmt.Sprintf("repeat[%d].from", i), r.Repeat[i].From)}
+		for _, names := range p.By {
+			p.by = append(p.by, fields(names))
+		}
+		p.told.keep = micros(p.Within)
+		c.repeat = append(c.repeat, p)
 	}
 	for i := range r.Once {
 		o := &once{Once: &r.Once[i], within: micros(r.Once[i].Within), full: map[string][]*occurrence{}}

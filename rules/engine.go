@@ -116,6 +116,9 @@ func (e *Engine) advance(t int64) {
 		h := heap.Pop(&e.hits).(*hit)
 		h.order = max(h.order, e.reached)
 		e.settle(h.order)
+		if h.repeat != nil && h.repeat.again(h) {
+			continue
+		}
 		if h.once == nil {
 			e.occurrence(h)
 		} else {

@@ -12,6 +12,8 @@ type hit struct {
 	rule          *compiled
 	once          *once // nil: it counts by itself
 	teller        int
+	repeat        *repeat // nil: it says nothing again
+	said          string  // the fields of repeat.by
 	time          int64
 	order         int64 // the time as which it is judged
 	gen           event.GenID
@@ -40,6 +42,9 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 			v, _, _ := first(row, names)
 			h.keys = append(h.keys, v)
 		}
+	}
+	if h.repeat = e.repeat(r, row.I); h.repeat != nil {
+		h.said = h.repeat.key(row)
 	}
 	if r.group == nil {
 		h.group, h.groupField = expand(r.Group, "", nil, row), groupNames.Replace(r.Group)

@@ -34,7 +34,8 @@ type Rule struct {
 	Weight   string           `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
 	Rearm    configs.Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
 
-	Once      []Once     `toml:"once"` // an event belongs to the first whose tellers it is one of
+	Repeat    []Repeat   `toml:"repeat"` // an event belongs to the first whose From it matches
+	Once      []Once     `toml:"once"`   // an event belongs to the first whose tellers it is one of
 	Threshold *Threshold `toml:"threshold"`
 	Tests     []Test     `toml:"test"`
 
@@ -54,6 +55,17 @@ type Once struct {
 	// Lead makes the first teller the only one that others merge with: two others that tell of no event of the
 	// lead stay two occurrences.
 	Lead bool `toml:"lead"`
+}
+
+// Repeat says which events say again what an earlier one said, in the same log: of those that From matches and that
+// agree in all fields of By, the ones within Within of the first are the same occurrence. With Copies only every so
+// many of them are: a log that writes each event twice is divided by two, so that two real ones in the same second
+// stay two.
+type Repeat struct {
+	From   string           `toml:"from"`
+	By     []string         `toml:"by"` // "a|b": the first that the event has
+	Within configs.Duration `toml:"within"`
+	Copies int              `toml:"copies"` // 0: any number
 }
 
 // Threshold makes a finding of many occurrences of one group: Count of them, or Distinct different values, in a
@@ -194,6 +206,17 @@ func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
 		}
 		if t.Within <= 0 {
 			fail("threshold.within", "missing: in how long a time?")
+		}
+	}
+	for i, p := range r.Repeat {
+		if p.Within <= 0 {
+			fail(fmt.Sprintf("repeat[%d].within", i), "missing: how far apart may its events lie?")
+		}
+		if len(p.By) == 0 {
+			fail(fmt.Sprintf("repeat[%d].by", i), "missing: in which fields do they agree?")
+		}
+		if p.Copies < 0 || p.Copies == 1 {
+			fail(fmt.Sprintf("repeat[%d].copies", i), "want at least 2, or none for any number")
 		}
 	}
 	for i, o := range r.Once {

@@ -71,6 +71,9 @@ func (c *compiled) memory() time.Duration {
 	if c.Threshold != nil {
 		back += time.Duration(c.Threshold.Within)
 	}
+	for i := range c.Repeat {
+		back = max(back, time.Duration(c.Repeat[i].Within))
+	}
 	for i := range c.Once {
 		back = max(back, time.Duration(c.Once[i].Within))
 	}
