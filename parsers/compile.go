@@ -7,7 +7,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
@@ -42,7 +41,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 		func(ff *formatFile) error { return s.compileLookups(f, ff) },
 		func(ff *formatFile) error { return s.compileRefine(f, ff) },
 		func(ff *formatFile) error { return f.compileTime(ff.Time) },
-		func(ff *formatFile) error { return s.compileJoin(f, ff.Join) },
+		func(ff *formatFile) error { return s.compileJoin(f, ff) },
 		func(ff *formatFile) error { return s.compileCarry(f, ff.Carry) },
 	}
 	for _, step := range steps {
@@ -63,58 +62,80 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	if err != nil {
 		return fmt.Errorf("set: %w", err)
 	}
+	exprs := make([]string, len(ff.Pattern))
 	for i, pf := range ff.Pattern {
-		p, err := s.pattern(f, lib, pf.Grok)
-		if err != nil {
-			return fmt.Errorf("pattern %d: %w", i+1, err)
-		}
+		exprs[i] = pf.Grok
+	}
+	if f.patterns, err = s.alternatives(f, lib, exprs); err != nil {
+		return err
+	}
+	for i, pf := range ff.Pattern {
+		p := f.patterns.list[i]
 		own, err := s.constants(pf.Set)
 		if err != nil {
 			return fmt.Errorf("pattern %d: set: %w", i+1, err)
 		}
 		p.set = append(append(p.set, common...), own...)
-		f.patterns = append(f.patterns, p)
-	}
-	for i, expr := range ff.Unwrap {
-		p, err := s.pattern(f, lib, expr)
-		if err != nil {
-			return fmt.Errorf("unwrap %d: %w", i+1, err)
+		if p.role, err = roleOf(pf.Join); err != nil {
+			return fmt.Errorf("pattern %d: join: %w", i+1, err)
 		}
-		f.unwrap = append(f.unwrap, p)
-	}
-	for i, expr := range ff.Ignore {
-		m, err := lib.CompileAnchored(expr)
-		if err != nil {
-			return fmt.Errorf("ignore %d: %w", i+1, err)
+		if p.role != roleBySection && ff.Join == nil {
+			return fmt.Errorf("pattern %d: join: the format has no table [join]", i+1)
 		}
-		f.ignore = append(f.ignore, m)
 	}
+	if f.unwrap, err = s.alternatives(f, lib, ff.Unwrap); err != nil {
+		return fmt.Errorf("unwrap: %w", err)
+	}
+	if f.ignore, err = compileSet(lib, ff.Ignore, grok.Whole); err != nil {
+		return fmt.Errorf("ignore: %w", err)
+	}
+	f.needs(f.ignore)
 	switch {
 	case ff.Kind != "" && ff.Kind != "grok" && ff.Kind != "json":
 		return fmt.Errorf("kind: %q is neither grok nor json", ff.Kind)
 	case (ff.Kind == "json") != (ff.JSON != nil):
 		return errors.New("kind: json goes with tables [json] and [json.map], and no other kind does")
-	case len(f.patterns) == 0 && ff.Kind != "json":
+	case len(f.patterns.list) == 0 && ff.Kind != "json":
 		return errors.New("a format needs at least one [[pattern]]")
 	}
 	return nil
 }
 
-func (s *Set) pattern(f *format, lib *grok.Library, expr string) (*pattern, error) {
-	m, err := lib.CompileAnchored(expr)
-	if err != nil {
-		return nil, err
+// alternatives compiles expressions of which the first that takes the whole text counts.
+func (s *Set) alternatives(f *format, lib *grok.Library, exprs []string) (patterns, error) {
+	set, err := compileSet(lib, exprs, grok.Whole)
+	if set == nil || err != nil {
+		return patterns{}, err
 	}
-	p := &pattern{match: m}
-	f.slots = max(f.slots, 2*len(m.Captures()))
-	for i, c := range m.Captures() {
-		a, err := s.assign(f, i, c)
-		if err != nil {
-			return nil, err
+	f.needs(set)
+	ps := patterns{match: set}
+	for n := range exprs {
+		p := &pattern{slots: 2 * len(set.Captures(n))}
+		for i, c := range set.Captures(n) {
+			a, err := s.assign(f, i, c)
+			if err != nil {
+				return patterns{}, fmt.Errorf("pattern %d: %w", n+1, err)
+			}
+			p.assigns = append(p.assigns, a)
 		}
-		p.assigns = append(p.assigns, a)
+		ps.list = append(ps.list, p)
 	}
-	return p, nil
+	return ps, nil
+}
+
+// compileSet compiles a set, nil without expressions.
+func compileSet(lib *grok.Library, exprs []string, mode grok.Mode) (*grok.Set, error) {
+	if len(exprs) == 0 {
+		return nil, nil
+	}
+	return lib.CompileSet(exprs, mode)
+}
+
+// needs makes room for the slots of a set.
+func (f *format) needs(set *grok.Set) {
+	if set != nil {
+		f.slots = max(f.slots, set.Slots())
+	}
 }
 
 // assign decides where capture i goes: a name that begins with _ is a temporary, all others are fields.
@@ -238,49 +259,6 @@ func (f *format) compileTime(tf timeFile) error {
 		return errors.New("time: layouts is empty")
 	}
 	f.time = &timeParser{temp: temp, layouts: tf.Layouts}
-	return nil
-}
-
-func (s *Set) compileJoin(f *format, jf *joinFile) error {
-	if jf == nil {
-		return nil
-	}
-	j := &joinSpec{by: -1, section: -1, sections: map[string]event.Field{}, continued: []byte(jf.Continue), rest: jf.Rest,
-		wait: 2 * time.Second, maxLines: 1000, maxBytes: 1 << 20}
-	if jf.Wait != "" {
-		d, err := time.ParseDuration(jf.Wait)
-		if err != nil {
-			return fmt.Errorf("join: wait: %w", err)
-		}
-		j.wait = d
-	}
-	if jf.MaxLines < 0 || jf.MaxBytes < 0 {
-		return errors.New("join: max_lines and max_bytes cannot be negative")
-	}
-	if jf.MaxLines > 0 {
-		j.maxLines = jf.MaxLines
-	}
-	if jf.MaxBytes > 0 {
-		j.maxBytes = jf.MaxBytes
-	}
-	for what, dst := range map[string]*int{jf.By: &j.by, jf.Section: &j.section} {
-		if what == "" {
-			continue
-		}
-		temp, ok := f.temps[what]
-		if !ok {
-			return fmt.Errorf("join: no pattern captures %s", what)
-		}
-		*dst = temp
-	}
-	for part, name := range jf.Sections {
-		field, err := s.Schema.Add(name, event.Keyword)
-		if err != nil {
-			return fmt.Errorf("join: %w", err)
-		}
-		j.sections[part] = field
-	}
-	f.join = j
 	return nil
 }
 

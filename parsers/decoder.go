@@ -33,7 +33,7 @@ type Decoder struct {
 	pages map[*format]*openPage
 
 	clock  clock
-	joiner *join.Joiner[head]
+	joiner *join.Joiner[lineInfo]
 	carry  *carry
 	mark   event.Mark
 	latest int64 // the latest time of an event, µs
@@ -42,18 +42,11 @@ type Decoder struct {
 	ended   captures // of a record that ends while a line is at hand
 	inner   captures // of the message
 	values  []jsonValue
+	ranges  []textRange
 	refused *format // the other format that took a refused line last
 	stopped stopped
 
 	resuming bool // the lines at hand are those of open records; they end none
-}
-
-// head is what a joiner remembers of a record's first line.
-type head struct {
-	format  *format
-	pattern *pattern
-	slots   []int32
-	length  int // of the line
 }
 
 // NewDecoder returns a decoder for generation g. Its Format names the format, or is empty or "auto" to have it
@@ -94,7 +87,7 @@ func (d *Decoder) use(f *format) {
 	d.own = f
 	d.gen.Format = f.name
 	if f.join != nil {
-		d.joiner = join.New[head](f.join.maxLines, f.join.maxBytes, d.joined)
+		d.joiner = join.New(f.join.maxLines, f.join.maxBytes, d.joined)
 	}
 	if f.carry != nil {
 		d.carry = newCarry(f.carry)
@@ -174,14 +167,12 @@ func (d *Decoder) forget() {
 
 // tryFormat decodes the line as one of the file's own format.
 func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Time) bool {
-	if j := f.join; j != nil && len(j.continued) > 0 && bytes.HasPrefix(line, j.continued) && d.joiner.Continue(line, span, now) {
-		return true
+	if j := f.join; j != nil && j.continued != nil && d.joiner.Continues() && j.continued.Match(line, d.line.slots) >= 0 {
+		return d.joiner.Continue(line, span, now)
 	}
-	for _, m := range f.ignore {
-		if m.Match(line, d.line.slots) {
-			d.ignored()
-			return true
-		}
+	if f.ignore != nil && f.ignore.Match(line, d.line.slots) >= 0 {
+		d.ignored()
+		return true
 	}
 	p, ok := d.match(f, line)
 	if !ok {
@@ -200,12 +191,8 @@ func (d *Decoder) match(f *format, line []byte) (*pattern, bool) {
 	if f.json != nil {
 		return nil, d.jsonLine(f, line)
 	}
-	for _, p := range f.patterns {
-		if p.match.Match(line, d.line.slots) {
-			return p, true
-		}
-	}
-	return nil, false
+	p := f.patterns.first(line, d.line.slots)
+	return p, p != nil
 }
 
 // tryOthers tries the formats that are not the file's own, the one that took a line last first.
@@ -294,7 +281,7 @@ func (d *Decoder) Mark() event.Mark {
 		return m
 	}
 	low := d.latest
-	d.joiner.Open(func(r *join.Record[head]) {
+	d.joiner.Open(func(r *join.Record[lineInfo]) {
 		m.Open = append(m.Open, r.Spans...)
 		m.Lines.Read -= int64(r.Lines)
 		m.Lines.Bytes -= r.Bytes

@@ -124,47 +124,51 @@ func TestTheSameEventsAndMarksWhateverTheCuts(t *testing.T) {
 		for _, format := range shipped(t).Formats() {
 			r := rand.New(rand.NewPCG(seed, 1))
 			text := mixture(r, format, t)
-			newDecoder := func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") }
-
-			marks, want := map[int64]string{}, []outcome(nil)
-			d := newDecoder()
-			for off, lines := 0, rawLines(text); len(lines) > 0; lines = lines[1:] {
-				var b event.Batch
-				d.Decode(&b, lines[0], int64(off))
-				off += len(lines[0])
-				want = collect(want, &b)
-				marks[int64(off)] = stored(d.Mark())
-			}
-			var b event.Batch
-			d.Flush(&b, near, true)
-			want = byOffset(collect(want, &b))
-			balanced(t, d, text)
-
-			d = newDecoder()
-			var got []outcome
-			for off := 0; off < len(text); {
-				end := off
-				for end < len(text) && (end == off || r.IntN(20) > 0) {
-					if n := bytes.IndexByte(text[end:], '\n'); n >= 0 {
-						end += n + 1
-					} else {
-						end = len(text)
-					}
-				}
-				d.Decode(&b, text[off:end], int64(off))
-				off = end
-				if m := stored(d.Mark()); m != marks[int64(off)] {
-					t.Fatalf("%s, seed %d: mark at %d\n got %s\nwant %s", format, seed, off, m, marks[int64(off)])
-				}
-				if r.IntN(2) == 0 {
-					got = collect(got, &b)
-				}
-			}
-			d.Flush(&b, near, true)
-			same(t, fmt.Sprintf("%s, seed %d", format, seed), byOffset(collect(got, &b)), want)
-			balanced(t, d, text)
+			sameWhateverTheCuts(t, fmt.Sprintf("%s, seed %d", format, seed), text, r, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
 		}
 	}
+}
+
+// sameWhateverTheCuts fails the test unless text gives the same events and marks in blocks of any size.
+func sameWhateverTheCuts(t *testing.T, what string, text []byte, r *rand.Rand, newDecoder func() *parsers.Decoder) {
+	t.Helper()
+	marks, want := map[int64]string{}, []outcome(nil)
+	d := newDecoder()
+	for off, lines := 0, rawLines(text); len(lines) > 0; lines = lines[1:] {
+		var b event.Batch
+		d.Decode(&b, lines[0], int64(off))
+		off += len(lines[0])
+		want = collect(want, &b)
+		marks[int64(off)] = stored(d.Mark())
+	}
+	var b event.Batch
+	d.Flush(&b, near, true)
+	want = byOffset(collect(want, &b))
+	balanced(t, d, text)
+
+	d = newDecoder()
+	var got []outcome
+	for off := 0; off < len(text); {
+		end := off
+		for end < len(text) && (end == off || r.IntN(20) > 0) {
+			if n := bytes.IndexByte(text[end:], '\n'); n >= 0 {
+				end += n + 1
+			} else {
+				end = len(text)
+			}
+		}
+		d.Decode(&b, text[off:end], int64(off))
+		off = end
+		if m := stored(d.Mark()); m != marks[int64(off)] {
+			t.Fatalf("%s: mark at %d\n got %s\nwant %s", what, off, m, marks[int64(off)])
+		}
+		if r.IntN(2) == 0 {
+			got = collect(got, &b)
+		}
+	}
+	d.Flush(&b, near, true)
+	same(t, what, byOffset(collect(got, &b)), want)
+	balanced(t, d, text)
 }
 
 func same(t *testing.T, what string, got, want []outcome) {
@@ -194,39 +198,46 @@ func TestResumeAtAnyMark(t *testing.T) {
 	texts["postgresql.stderr mixed"] = mixture(rand.New(rand.NewPCG(7, 7)), "postgresql.stderr", t)
 	for name, text := range texts {
 		format, _, _ := strings.Cut(name, " ")
-		newDecoder := func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") }
-		want := read(newDecoder(), text)
-		span := func(s event.Span) ([]byte, error) { return text[s.Off:s.End()], nil }
-		lines := rawLines(text)
-		step := max(1, len(lines)/60) // all marks of short files
-
-		d, before, off, open := newDecoder(), []outcome(nil), 0, 0
-		for i, line := range lines {
-			var b event.Batch
-			d.Decode(&b, line, int64(off))
-			off += len(line)
-			before = collect(before, &b)
-			if i%step != 0 {
-				continue
-			}
-			m := d.Mark()
-			open += len(m.Open)
-			again := newDecoder()
-			if err := again.Resume(m, span); err != nil {
-				t.Fatal(err)
-			}
-			if got := again.Mark(); stored(got) != stored(m) {
-				t.Fatalf("%s: resumed at %+v, the mark says %+v", name, got, m)
-			}
-			again.Decode(&b, text[off:], int64(off))
-			again.Flush(&b, near, true)
-			same(t, fmt.Sprintf("%s, resumed at %d", name, off), byOffset(collect(slices.Clone(before), &b)), want)
-			balanced(t, again, text)
-		}
+		open := sameAfterAnyResume(t, name, text, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
 		if strings.HasPrefix(name, "postgresql") && open == 0 {
 			t.Errorf("%s: no mark had an open record: the test shows nothing", name)
 		}
 	}
+}
+
+// sameAfterAnyResume fails the test unless a restart at any mark of text changes no event. It returns how many open
+// spans the marks had in all.
+func sameAfterAnyResume(t *testing.T, what string, text []byte, newDecoder func() *parsers.Decoder) (open int) {
+	t.Helper()
+	want := read(newDecoder(), text)
+	span := func(s event.Span) ([]byte, error) { return text[s.Off:s.End()], nil }
+	lines := rawLines(text)
+	step := max(1, len(lines)/60) // all marks of short files
+
+	d, before, off := newDecoder(), []outcome(nil), 0
+	for i, line := range lines {
+		var b event.Batch
+		d.Decode(&b, line, int64(off))
+		off += len(line)
+		before = collect(before, &b)
+		if i%step != 0 {
+			continue
+		}
+		m := d.Mark()
+		open += len(m.Open)
+		again := newDecoder()
+		if err := again.Resume(m, span); err != nil {
+			t.Fatal(err)
+		}
+		if got := again.Mark(); stored(got) != stored(m) {
+			t.Fatalf("%s: resumed at %+v, the mark says %+v", what, got, m)
+		}
+		again.Decode(&b, text[off:], int64(off))
+		again.Flush(&b, near, true)
+		same(t, fmt.Sprintf("%s, resumed at %d", what, off), byOffset(collect(slices.Clone(before), &b)), want)
+		balanced(t, again, text)
+	}
+	return open
 }
 
 func TestResumeTellsWhatItCannotReadAgain(t *testing.T) {

@@ -1,5 +1,7 @@
 package parsers
 
+import "errors"
+
 // formatFile is a file of configs/formats: how the lines of one kind of log become events. The documentation of the
 // keys is in docs/formats.md.
 type formatFile struct {
@@ -27,6 +29,7 @@ type formatFile struct {
 
 type patternFile struct {
 	Grok string            `toml:"grok"`
+	Join string            `toml:"join"` // what a line of this kind is in its record: begin, part, same, end, alone
 	Set  map[string]string `toml:"set"`
 }
 
@@ -55,8 +58,9 @@ type joinFile struct {
 	By       string            `toml:"by"`       // records are kept apart by this capture; empty: one at a time
 	Section  string            `toml:"section"`  // the capture that names a line's part of its record
 	Sections map[string]string `toml:"sections"` // part → field; lines of these parts join the open record
-	Continue string            `toml:"continue"` // lines with this beginning belong to the line before
+	Continue oneOrMore         `toml:"continue"` // grok of the beginning of lines that belong to the line before
 	Rest     bool              `toml:"rest"`     // lines that no pattern takes belong to the line before
+	Text     string            `toml:"text"`     // the field of these lines; empty: the message goes on
 	Wait     string            `toml:"wait"`     // a record ends when its log has gone on for so long; default 2s
 	MaxLines int               `toml:"max_lines"`
 	MaxBytes int               `toml:"max_bytes"`
@@ -73,4 +77,27 @@ type carryFile struct {
 type jsonFile struct {
 	Map     map[string][]string `toml:"map"`
 	Require []string            `toml:"require"` // an object without one of these fields is no event of this format
+}
+
+// oneOrMore is a list of expressions; a single one may stand without brackets.
+type oneOrMore []string
+
+// UnmarshalTOML takes a string or an array of strings.
+func (l *oneOrMore) UnmarshalTOML(v any) error {
+	*l = nil
+	switch v := v.(type) {
+	case string:
+		*l = append(*l, v)
+		return nil
+	case []any:
+		for _, e := range v {
+			text, ok := e.(string)
+			if !ok {
+				return errors.New("an expression is a string")
+			}
+			*l = append(*l, text)
+		}
+		return nil
+	}
+	return errors.New("has to be an expression or an array of expressions")
 }

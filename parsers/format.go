@@ -12,7 +12,6 @@ import (
 	"path"
 	"sort"
 	"strings"
-	"time"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
@@ -36,9 +35,9 @@ type format struct {
 	rank                 int
 	names                []string
 	null                 map[string]bool
-	ignore               []grok.Matcher
-	unwrap               []*pattern
-	patterns             []*pattern
+	ignore               *grok.Set // nil without
+	unwrap               patterns
+	patterns             patterns
 	lookups              []lookup
 	refine               []refinement
 	time                 *timeParser
@@ -52,10 +51,28 @@ type format struct {
 	slots                int
 }
 
+// patterns are expressions that stand for each other: the first that takes a text counts.
+type patterns struct {
+	match *grok.Set // nil without patterns
+	list  []*pattern
+}
+
+// first returns the first pattern that takes the whole of text, nil if none does; slots then has its captures.
+func (ps *patterns) first(text []byte, slots []int32) *pattern {
+	if ps.match == nil {
+		return nil
+	}
+	if i := ps.match.Match(text, slots); i >= 0 {
+		return ps.list[i]
+	}
+	return nil
+}
+
 type pattern struct {
-	match   grok.Matcher
 	assigns []assign
 	set     []constant
+	role    role
+	slots   int // number of slots of its captures
 }
 
 // An assign moves one capture into a field or a temporary.
@@ -88,16 +105,6 @@ type condition struct {
 type refinement struct {
 	has []condition
 	set []constant
-}
-
-type joinSpec struct {
-	by, section int // temporaries or slots resolved per pattern: index into format.temps
-	sections    map[string]event.Field
-	continued   []byte
-	rest        bool
-	wait        time.Duration
-	maxLines    int
-	maxBytes    int
 }
 
 type carrySpec struct {

@@ -72,14 +72,20 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"a join by nothing", goodFormat + "[join]\nby = '_pid'", []string{"formats/app.toml", "join", "_pid"}},
 		{"a join with a bad time", goodFormat + "[join]\nby = '_id'\nwait = 'soon'", []string{"formats/app.toml", "join", "wait", "soon"}},
 		{"a join with a negative bound", goodFormat + "[join]\nby = '_id'\nmax_lines = -1", []string{"formats/app.toml", "join", "max_lines"}},
+		{"a role that there is not", replaced("[[pattern]]", "[[pattern]]\njoin = 'begins'") + "[join]\nby = '_id'", []string{"formats/app.toml", "pattern 1", "join", `"begins"`, `did you mean "begin"?`}},
+		{"a role without a join", replaced("[[pattern]]", "[[pattern]]\njoin = 'begin'"), []string{"formats/app.toml", "pattern 1", "no table [join]"}},
+		{"a bad continuation", goodFormat + "[join]\ncontinue = ['\\t', '(']", []string{"formats/app.toml", "join: continue: pattern 2"}},
+		{"a continuation that is no expression", goodFormat + "[join]\ncontinue = [1]", []string{"formats/app.toml:11", "continue", "an expression is a string"}},
+		{"a text that no line goes on with", goodFormat + "[join]\nby = '_id'\ntext = 'app.text'", []string{"formats/app.toml", "join: text", "continue or rest"}},
+		{"a text that holds no lines", goodFormat + "[join]\nrest = true\ntext = 'app.size'", []string{"formats/app.toml", "join: text", `"app.size"`, "kind int"}},
 		{"a section of another kind", goodFormat + "[join]\nby = '_id'\nsection = '_id'\n[join.sections]\nX = 'process.pid'", []string{"formats/app.toml", "join", "process.pid"}},
 		{"a carry by a field that is no number", goodFormat + "[carry]\nby = 'user.name'\nfields = ['source.ip']", []string{"formats/app.toml", "carry", "user.name"}},
 		{"a carry of an unknown field", goodFormat + "[carry]\nby = 'process.pid'\nfields = ['app.colour']", []string{"formats/app.toml", "carry", "app.colour"}},
 		{"a carry that starts with an unknown field", goodFormat + "[carry]\nby = 'process.pid'\nfields = ['source.ip']\nstart = { \"app.colour\" = \"*\" }", []string{"formats/app.toml", "carry", "start", "app.colour"}},
 		{"an unknown kind of format", replaced(`title = "app"`, `kind = "xml"`), []string{"formats/app.toml", "kind", `"xml"`}},
 		{"JSON without a map", replaced(`title = "app"`, `kind = "json"`), []string{"formats/app.toml", "[json]"}},
-		{"a bad ignored line", "ignore = ['(']\n" + goodFormat, []string{"formats/app.toml", "ignore 1"}},
-		{"a bad wrapper", "unwrap = ['%{V}']\n" + goodFormat, []string{"formats/app.toml", "unwrap 1", "%{V}"}},
+		{"a bad ignored line", "ignore = ['(']\n" + goodFormat, []string{"formats/app.toml", "ignore: pattern 1"}},
+		{"a bad wrapper", "unwrap = ['%{V}']\n" + goodFormat, []string{"formats/app.toml", "unwrap: pattern 1", "%{V}"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := parsers.Load(config(tc.format), event.NewSchema())
@@ -102,6 +108,7 @@ func TestMistakesBetweenFormatFilesAreNamed(t *testing.T) {
 	}{
 		{"an unknown field in when", strings.Replace(goodInner, "[[pattern]]", "when = { \"app.colour\" = \"red\" }\n[[pattern]]", 1), []string{"formats/inner.toml", "when", "app.colour"}},
 		{"within a format that does not exist", strings.Replace(goodInner, `"app"`, `"apps"`, 1), []string{"formats/inner.toml", "within", `"apps"`, `"app"`}},
+		{"a join of a format within", goodInner + "[join]\nrest = true", []string{"formats/inner.toml", "join", "whole messages"}},
 		{"a field that another file gave another kind", goodInner + "[fields]\n\"app.size\" = \"keyword\"", []string{"formats/inner.toml", "app.size", "int"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

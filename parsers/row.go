@@ -12,6 +12,7 @@ type rowWriter struct {
 	page *event.Page
 	row  int
 	null map[string]bool
+	fill bool // set only what the row has not got yet
 	pc   *pageConsts
 	num  [24]byte
 }
@@ -32,7 +33,9 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 			continue
 		}
 		if a.temp >= 0 {
-			temps[a.temp] = text[from:to]
+			if !w.fill || temps[a.temp] == nil {
+				temps[a.temp] = text[from:to]
+			}
 			continue
 		}
 		w.set(a, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
@@ -48,6 +51,9 @@ func (w *rowWriter) set(a *assign, s event.Str) bool {
 	p := w.page
 	text := p.Bytes(s)
 	if w.null[string(text)] {
+		return true
+	}
+	if w.fill && (w.known(a.field) || a.ip >= 0 && w.known(a.ip)) {
 		return true
 	}
 	if a.ip >= 0 {
@@ -97,6 +103,9 @@ func (w *rowWriter) set(a *assign, s event.Str) bool {
 
 // constant sets a constant field; its text is put into the page's arena once.
 func (w *rowWriter) constant(c *constant) {
+	if w.fill && w.known(c.field) {
+		return
+	}
 	switch c.kind {
 	case event.Keyword, event.Text:
 		if !w.pc.known[c.id] {
@@ -117,6 +126,12 @@ func (w *rowWriter) has(conds []condition) bool {
 		}
 	}
 	return true
+}
+
+// known reports whether the row has a value of f.
+func (w *rowWriter) known(f event.Field) bool {
+	c := w.page.Column(f)
+	return c != nil && c.Valid.Has(w.row)
 }
 
 // text returns the text of a Keyword or Text field of the row.

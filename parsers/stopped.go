@@ -41,10 +41,11 @@ func (s *Set) Nearest(name string, line []byte) (format string, column int) {
 		if name != "" && f.name != name {
 			continue
 		}
-		for _, p := range f.patterns {
-			if n, _ := p.match.Stop(line); n+1 > best {
-				best, format = n+1, f.name
-			}
+		if f.patterns.match == nil {
+			continue
+		}
+		if _, n, _ := f.patterns.match.Stop(line); n+1 > best {
+			best, format = n+1, f.name
 		}
 	}
 	return format, best

@@ -14,26 +14,27 @@ import (
 // maxOpen bounds the records that may be open at once; the one that waits longest is ended first.
 const maxOpen = 4096
 
-// A Part is a section of a record's text: Raw[From:To], which belongs to a field.
-type Part struct {
-	Field    event.Field
-	From, To int
+// A Line is a line of a record that is more than a continuation: the one that began it, or one that joined it.
+type Line[T any] struct {
+	Info      T   // what the decoder remembers of it; the memory of an ended record's is used again
+	From, End int // the line is Raw[From:End]
+	To        int // Raw[End:To] are the lines that continue it, each behind a '\n'
 }
 
-// A Record is a record while its lines arrive. Head is what the decoder wants to remember of its first line.
+// A Record is a record while its lines arrive.
 type Record[T any] struct {
-	Key     string
-	Head    T
-	Raw     []byte // the lines joined by '\n'
-	Spans   []event.Span
-	Lines   int32
-	Bytes   int64 // of the lines in the file, line endings included
-	Cut     bool  // it passed a bound; from there on lines are counted in Lines and Spans but not kept in Raw
-	MainEnd int   // end of the first line and its continuations in Raw
-	Parts   []Part
-	First   int64 // log time of its first line, µs
-	Last    int64 // log time of its last line that had one, µs
-	Seen    time.Time
+	Key   string
+	Raw   []byte // the lines joined by '\n'
+	Spans []event.Span
+	Lines int32
+	Bytes int64     // of the lines in the file, line endings included
+	Cut   bool      // it passed a bound; from there on lines are counted in Lines and Spans but not kept in Raw
+	Parts []Line[T] // the line that began it, then those that joined it
+	First int64     // log time of its first line, µs
+	Last  int64     // log time of its last line that had one, µs
+	Seen  time.Time // when its last line was read
+
+	keyed bool // a key leads to it; otherwise only continuation lines may join it, and it ends with the next line that is none
 }
 
 // A Joiner holds the open records of one generation. It is used by one goroutine.
@@ -41,10 +42,11 @@ type Joiner[T any] struct {
 	maxLines int32
 	maxBytes int
 	done     func(*Record[T])
-	open     map[string]*Record[T]
-	order    []*Record[T] // in the order in which they began; may hold ended ones (Lines is 0)
-	last     *Record[T]   // the record of the line before, if it is open
-	ended    []*Record[T] // records that order may still hold
+	open     map[string]*Record[T] // the keyed ones
+	live     int                   // number of open records
+	order    []*Record[T]          // in the order in which they began; may hold ended ones (Lines is 0)
+	last     *Record[T]            // the record of the line before, if it is open
+	ended    []*Record[T]          // records that order may still hold
 	free     []*Record[T]
 	expired  int64 // the time up to which Expire has looked
 }
@@ -54,41 +56,78 @@ func New[T any](maxLines, maxBytes int, done func(*Record[T])) *Joiner[T] {
 	return &Joiner[T]{maxLines: int32(maxLines), maxBytes: maxBytes, done: done, open: map[string]*Record[T]{}}
 }
 
-// Start begins a record; an open one of the same key ends.
-func (j *Joiner[T]) Start(key []byte, line []byte, span event.Span, t int64, now time.Time) *Record[T] {
+// Start begins a record; an open one of the same key ends. It returns what is kept of the line, valid until the next
+// call.
+func (j *Joiner[T]) Start(key []byte, line []byte, span event.Span, t int64, now time.Time) *Line[T] {
 	if r := j.open[string(key)]; r != nil {
 		j.end(r)
 	}
-	if len(j.open) >= maxOpen || len(j.ended) >= maxOpen {
+	r := j.begin(line, span, t, now)
+	r.Key, r.keyed = string(key), true
+	j.open[r.Key] = r
+	return &r.Parts[0]
+}
+
+// Single begins a record that no key leads to: it takes the lines that continue it and ends with the next other one.
+func (j *Joiner[T]) Single(line []byte, span event.Span, t int64, now time.Time) *Line[T] {
+	return &j.begin(line, span, t, now).Parts[0]
+}
+
+// begin adds a record with its first line.
+func (j *Joiner[T]) begin(line []byte, span event.Span, t int64, now time.Time) *Record[T] {
+	if j.live >= maxOpen || len(j.ended) >= maxOpen {
 		j.compact()
 	}
-	if len(j.open) >= maxOpen {
+	if j.live >= maxOpen {
 		j.end(j.order[0])
 	}
 	r := j.take()
-	r.Key = string(key)
 	r.First = t
-	j.open[r.Key] = r
+	j.live++
 	j.order = append(j.order, r)
 	j.add(r, line, span, t, now)
-	r.MainEnd = len(r.Raw)
+	r.part(0)
 	return r
 }
 
-// Attach adds a line to the open record of key as a part of its own, whose text begins at from in the line. It
-// reports false where no record of the key is open.
-func (j *Joiner[T]) Attach(key []byte, field event.Field, line []byte, from int, span event.Span, t int64, now time.Time) bool {
+// Attach adds a line to the open record of key. It reports false where no record of the key is open, and returns nil
+// where the record has passed a bound and does not keep the line.
+func (j *Joiner[T]) Attach(key []byte, line []byte, span event.Span, t int64, now time.Time) (*Line[T], bool) {
 	r := j.open[string(key)]
 	if r == nil {
-		return false
+		return nil, false
 	}
 	at := len(r.Raw) + 1
 	j.add(r, line, span, t, now)
-	if at+from <= len(r.Raw) {
-		r.Parts = append(r.Parts, Part{field, at + from, len(r.Raw)})
+	if r.Cut {
+		return nil, true
 	}
-	return true
+	return r.part(at), true
 }
+
+// part adds the line that begins at from and ends Raw.
+func (r *Record[T]) part(from int) *Line[T] {
+	n := len(r.Parts)
+	if n < cap(r.Parts) {
+		r.Parts = r.Parts[:n+1]
+	} else {
+		r.Parts = append(r.Parts, Line[T]{})
+	}
+	l := &r.Parts[n]
+	l.From, l.End, l.To = from, len(r.Raw), len(r.Raw)
+	return l
+}
+
+// Seal makes the record of the line before one that no key leads to any more; see Single.
+func (j *Joiner[T]) Seal() {
+	if r := j.last; r != nil && r.keyed {
+		delete(j.open, r.Key)
+		r.keyed = false
+	}
+}
+
+// Continues reports whether the record of the line before is open, so that a line may continue it.
+func (j *Joiner[T]) Continues() bool { return j.last != nil }
 
 // Continue adds a line to the record of the line before. It reports false where that record is not open.
 func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
@@ -97,17 +136,16 @@ func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
 		return false
 	}
 	j.add(r, line, span, r.Last, now)
-	if n := len(r.Parts); n > 0 {
-		r.Parts[n-1].To = len(r.Raw)
-	} else {
-		r.MainEnd = len(r.Raw)
-	}
+	r.Parts[len(r.Parts)-1].To = len(r.Raw)
 	return true
 }
 
 // add appends a line to r, within the bounds. The first line is kept whatever its length: its captures point into it.
 func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now time.Time) {
-	j.last = r
+	if j.last != r {
+		j.Forget()
+		j.last = r
+	}
 	r.Lines++
 	r.Bytes += int64(span.Len)
 	r.Last, r.Seen = max(r.Last, t), now
@@ -127,12 +165,18 @@ func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now
 }
 
 // Forget makes the next continuation line belong to no record: a line that is none of this joiner's came between.
-func (j *Joiner[T]) Forget() { j.last = nil }
+func (j *Joiner[T]) Forget() {
+	r := j.last
+	j.last = nil
+	if r != nil && !r.keyed {
+		j.end(r)
+	}
+}
 
 // Abandon drops all open records as if their lines had never come.
 func (j *Joiner[T]) Abandon() {
 	clear(j.open)
-	j.order, j.ended, j.last = nil, nil, nil
+	j.order, j.ended, j.last, j.live = nil, nil, nil, 0
 }
 
 // Expire ends the records whose last line is older than before, by the log's time. It looks once in every quarter of a
@@ -156,7 +200,7 @@ func (j *Joiner[T]) Drain() { j.expire(func(*Record[T]) bool { return true }) }
 
 // expire ends the records of which old says so, in the order in which they began.
 func (j *Joiner[T]) expire(old func(*Record[T]) bool) {
-	if len(j.open) == 0 {
+	if j.live == 0 {
 		return
 	}
 	j.compact()
@@ -172,7 +216,7 @@ func (j *Joiner[T]) expire(old func(*Record[T]) bool) {
 func (j *Joiner[T]) compact() {
 	kept := j.order[:0]
 	for _, r := range j.order {
-		if j.open[r.Key] == r && r.Lines > 0 {
+		if r.Lines > 0 {
 			kept = append(kept, r)
 		}
 	}
@@ -183,10 +227,13 @@ func (j *Joiner[T]) compact() {
 }
 
 func (j *Joiner[T]) end(r *Record[T]) {
-	delete(j.open, r.Key)
+	if r.keyed {
+		delete(j.open, r.Key)
+	}
 	if j.last == r {
 		j.last = nil
 	}
+	j.live--
 	j.done(r)
 	r.Lines = 0
 	j.ended = append(j.ended, r)
@@ -204,11 +251,13 @@ func (j *Joiner[T]) take() *Record[T] {
 }
 
 // Len returns the number of open records.
-func (j *Joiner[T]) Len() int { return len(j.open) }
+func (j *Joiner[T]) Len() int { return j.live }
 
 // Open calls f with every open record.
 func (j *Joiner[T]) Open(f func(*Record[T])) {
-	for _, r := range j.open {
-		f(r)
+	for _, r := range j.order {
+		if r.Lines > 0 {
+			f(r)
+		}
 	}
 }

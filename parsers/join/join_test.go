@@ -22,8 +22,8 @@ func newScript(lines, bytes int) *script {
 	s := &script{}
 	s.j = join.New(lines, bytes, func(r *join.Record[int]) {
 		text := fmt.Sprintf("%s %q lines=%d spans=%v", r.Key, r.Raw, r.Lines, r.Spans)
-		for _, p := range r.Parts {
-			text += fmt.Sprintf(" %d=%q", p.Field, r.Raw[p.From:p.To])
+		for _, p := range r.Parts[1:] {
+			text += fmt.Sprintf(" %d=%q", p.Info, r.Raw[p.From:p.To])
 		}
 		if r.Cut {
 			text += " cut"
@@ -43,8 +43,12 @@ func (s *script) start(key, line string, t int64) {
 	s.j.Start([]byte(key), []byte(line), s.span(line), t, time.Unix(t, 0))
 }
 
-func (s *script) attach(key, line string, from int, t int64) bool {
-	return s.j.Attach([]byte(key), 7, []byte(line), from, s.span(line), t, time.Unix(t, 0))
+func (s *script) attach(key, line string, t int64) bool {
+	l, ok := s.j.Attach([]byte(key), []byte(line), s.span(line), t, time.Unix(t, 0))
+	if l != nil {
+		l.Info = 7
+	}
+	return ok
 }
 
 func (s *script) cont(line string) bool {
@@ -62,13 +66,13 @@ func TestInterleavedRecordsAreKeptApart(t *testing.T) {
 	s := newScript(100, 1000)
 	s.start("a", "A1", 1)
 	s.start("b", "B1", 1)
-	s.attach("a", "A: two", 3, 1)
+	s.attach("a", "A: two", 1)
 	s.cont("\tmore")
-	s.attach("b", "B: three", 3, 1)
+	s.attach("b", "B: three", 1)
 	s.start("a", "A9", 1)
-	s.want(t, `a "A1\nA: two\n\tmore" lines=3 spans=[{0 3} {6 13}] 7="two\n\tmore"`)
+	s.want(t, `a "A1\nA: two\n\tmore" lines=3 spans=[{0 3} {6 13}] 7="A: two\n\tmore"`)
 	s.j.Drain()
-	s.want(t, s.done[0], `b "B1\nB: three" lines=2 spans=[{3 3} {19 9}] 7="three"`, `a "A9" lines=1 spans=[{28 3}]`)
+	s.want(t, s.done[0], `b "B1\nB: three" lines=2 spans=[{3 3} {19 9}] 7="B: three"`, `a "A9" lines=1 spans=[{28 3}]`)
 	if s.j.Len() != 0 {
 		t.Errorf("%d are open", s.j.Len())
 	}
@@ -76,7 +80,7 @@ func TestInterleavedRecordsAreKeptApart(t *testing.T) {
 
 func TestALineWithoutItsRecordIsRefused(t *testing.T) {
 	s := newScript(100, 1000)
-	if s.cont("\tx") || s.attach("a", "A: x", 3, 1) {
+	if s.cont("\tx") || s.attach("a", "A: x", 1) {
 		t.Error("a line joined nothing")
 	}
 	s.start("a", "A1", 1)
@@ -84,8 +88,28 @@ func TestALineWithoutItsRecordIsRefused(t *testing.T) {
 	if s.cont("\tx") {
 		t.Error("a line continued a record although another came between")
 	}
-	if !s.attach("a", "A: x", 3, 1) || !s.cont("\ty") {
+	if !s.attach("a", "A: x", 1) || !s.cont("\ty") {
 		t.Error("the record is open")
+	}
+}
+
+func TestARecordWithoutAKeyTakesWhatContinuesIt(t *testing.T) {
+	s := newScript(100, 1000)
+	s.start("a", "A1", 1)
+	s.j.Single([]byte("alone"), s.span("alone"), 1, time.Unix(1, 0))
+	s.cont("\tmore")
+	s.want(t)
+	s.attach("a", "A: two", 1)
+	s.want(t, ` "alone\n\tmore" lines=2 spans=[{3 12}]`)
+	s.j.Seal()
+	s.cont("\tlast")
+	if s.attach("a", "A: three", 1) {
+		t.Error("a line joined a record that its last line had closed")
+	}
+	s.j.Forget()
+	s.want(t, s.done[0], `a "A1\nA: two\n\tlast" lines=3 spans=[{0 3} {15 13}] 7="A: two\n\tlast"`)
+	if s.j.Len() != 0 || s.cont("\tx") {
+		t.Error("something is open")
 	}
 }
 
