@@ -66,7 +66,7 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	for i, pf := range ff.Pattern {
 		exprs[i] = pf.Grok
 	}
-	if f.patterns, err = s.alternatives(f, lib, exprs); err != nil {
+	if f.patterns, err = s.alternatives(f, lib, exprs, grok.Whole); err != nil {
 		return err
 	}
 	for i, pf := range ff.Pattern {
@@ -83,7 +83,7 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 			return fmt.Errorf("pattern %d: join: the format has no table [join]", i+1)
 		}
 	}
-	if f.unwrap, err = s.alternatives(f, lib, ff.Unwrap); err != nil {
+	if f.unwrap, err = s.alternatives(f, lib, ff.Unwrap, grok.Whole); err != nil {
 		return fmt.Errorf("unwrap: %w", err)
 	}
 	if f.ignore, err = compileSet(lib, ff.Ignore, grok.Whole); err != nil {
@@ -101,9 +101,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	return nil
 }
 
-// alternatives compiles expressions of which the first that takes the whole text counts.
-func (s *Set) alternatives(f *format, lib *grok.Library, exprs []string) (patterns, error) {
-	set, err := compileSet(lib, exprs, grok.Whole)
+// alternatives compiles expressions of which the first that takes the text counts.
+func (s *Set) alternatives(f *format, lib *grok.Library, exprs []string, mode grok.Mode) (patterns, error) {
+	set, err := compileSet(lib, exprs, mode)
 	if set == nil || err != nil {
 		return patterns{}, err
 	}

@@ -43,6 +43,7 @@ type Decoder struct {
 	inner   captures // of the message
 	values  []jsonValue
 	ranges  []textRange
+	inHead  bool    // the record that is put together has had lines of its head only
 	refused *format // the other format that took a refused line last
 	stopped stopped
 
@@ -129,6 +130,10 @@ func trimEOL(line []byte) []byte {
 func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 	d.mark.Lines.Read++
 	d.mark.Lines.Bytes += int64(span.Len)
+	if d.own != nil && d.own.join != nil && d.own.join.assembly != nil {
+		d.assembleLine(line, span, now)
+		return
+	}
 	if len(line) == 0 {
 		if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
 			return
@@ -148,7 +153,8 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 	if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
 		return
 	}
-	d.unparsed(line, span, false)
+	d.forget()
+	d.unparsed(line, []event.Span{span}, 1, false)
 	d.stopped.sample(line)
 }
 
@@ -174,7 +180,7 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 		d.ignored()
 		return true
 	}
-	p, ok := d.match(f, line)
+	p, ok := d.match(f, line, &d.line)
 	if !ok {
 		return false
 	}
@@ -186,12 +192,12 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	return true
 }
 
-// match finds the pattern of f that takes line; d.line (or d.values for JSON) then hold what it captured.
-func (d *Decoder) match(f *format, line []byte) (*pattern, bool) {
+// match finds the pattern of f that takes line; c (or d.values for JSON) then holds what it captured.
+func (d *Decoder) match(f *format, line []byte, c *captures) (*pattern, bool) {
 	if f.json != nil {
 		return nil, d.jsonLine(f, line)
 	}
-	p := f.patterns.first(line, d.line.slots)
+	p := f.patterns.first(line, c.slots)
 	return p, p != nil
 }
 
@@ -201,7 +207,7 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 		if f == nil || f == d.own {
 			return false
 		}
-		p, ok := d.match(f, line)
+		p, ok := d.match(f, line, &d.line)
 		if ok {
 			d.refused = f
 			d.event(f, p, &d.line, line, []event.Span{span}, nil)
@@ -220,19 +226,18 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 	return false
 }
 
-// unparsed keeps a line that no format takes.
-func (d *Decoder) unparsed(line []byte, span event.Span, cut bool) {
-	d.forget()
+// unparsed keeps a line that no format takes, or a record of several that were put together first.
+func (d *Decoder) unparsed(raw []byte, spans []event.Span, lines int32, cut bool) {
 	op := d.pageFor(nil)
 	pg := op.page
-	i := pg.AddRow(pg.Arena.Put(line), 1, []event.Span{span})
+	i := pg.AddRow(pg.Arena.Put(raw), lines, spans)
 	pg.Unparsed.Set(i)
 	if cut {
 		pg.CutRows.Set(i)
 		d.mark.Lines.Cut++
 	}
 	pg.SetInt(i, event.FieldTime, d.timeOr(0))
-	d.mark.Lines.Unparsed++
+	d.mark.Lines.Unparsed += int64(lines)
 }
 
 // timeOr returns t, or where it is 0 the time of the event before, or when the file was written.
@@ -251,7 +256,8 @@ func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 	d.attach(b)
 	d.mark.Lines.Read++
 	d.mark.Lines.Bytes += length
-	d.unparsed(trimEOL(head), event.Span{Off: off, Len: int32(min(length, math.MaxInt32))}, true)
+	d.forget()
+	d.unparsed(trimEOL(head), []event.Span{{Off: off, Len: int32(min(length, math.MaxInt32))}}, 1, true)
 	d.mark.Off = off + length
 	d.completePages()
 }

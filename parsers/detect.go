@@ -3,6 +3,9 @@ package parsers
 import (
 	"bytes"
 	"strings"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // sampleLines bounds the lines that detection looks at.
@@ -18,9 +21,14 @@ func (s *Set) detect(path string, sample []byte) *format {
 	for _, f := range s.lines {
 		d.line.slots = make([]int32, f.slots)
 		n := 0
-		for _, line := range lines {
-			if _, ok := d.match(f, line); ok {
-				n++
+		switch {
+		case f.join != nil && f.join.assembly != nil:
+			n = s.assembledLines(f, lines)
+		default:
+			for _, line := range lines {
+				if _, ok := d.match(f, line, &d.line); ok {
+					n++
+				}
 			}
 		}
 		named := f.namedBy(path)
@@ -29,6 +37,19 @@ func (s *Set) detect(path string, sample []byte) *format {
 		}
 	}
 	return best
+}
+
+// assembledLines returns how many of the lines lie in records that f takes.
+func (s *Set) assembledLines(f *format, lines [][]byte) int {
+	d, err := s.NewDecoder(event.Generation{Format: f.name}, Options{})
+	if err != nil {
+		return 0
+	}
+	var b event.Batch
+	d.Decode(&b, bytes.Join(lines, []byte("\n")), 0)
+	d.Flush(&b, time.Now(), true)
+	b.Release()
+	return int(d.mark.Lines.Parsed)
 }
 
 // sampleOf returns the first lines that are not empty.

@@ -33,7 +33,7 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	} else {
 		w.assign(p, raw, base, c.slots, c.temps)
 	}
-	if rec != nil {
+	if rec != nil && f.join.assembly == nil {
 		d.parts(&w, f, raw, base, rec, c.temps)
 	}
 	t := int64(0)

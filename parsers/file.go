@@ -61,6 +61,11 @@ type joinFile struct {
 	Continue oneOrMore         `toml:"continue"` // grok of the beginning of lines that belong to the line before
 	Rest     bool              `toml:"rest"`     // lines that no pattern takes belong to the line before
 	Text     string            `toml:"text"`     // the field of these lines; empty: the message goes on
+	Begin    oneOrMore         `toml:"begin"`    // with one of the next five keys the lines of a record are put together first:
+	Head     oneOrMore         `toml:"head"`     // it begins at a line that begins so, or at a run of such lines,
+	Quotes   string            `toml:"quotes"`   // goes on while a text in these quotes is open,
+	End      oneOrMore         `toml:"end"`      // ends with a line that begins so,
+	Key      string            `toml:"key"`      // and is kept apart from others by what this expression captures as _key
 	Wait     string            `toml:"wait"`     // a record ends when its log has gone on for so long; default 2s
 	MaxLines int               `toml:"max_lines"`
 	MaxBytes int               `toml:"max_bytes"`

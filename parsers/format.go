@@ -57,7 +57,7 @@ type patterns struct {
 	list  []*pattern
 }
 
-// first returns the first pattern that takes the whole of text, nil if none does; slots then has its captures.
+// first returns the first pattern that takes text, nil if none does; slots then has its captures.
 func (ps *patterns) first(text []byte, slots []int32) *pattern {
 	if ps.match == nil {
 		return nil

@@ -43,6 +43,7 @@ type joinSpec struct {
 	sections    map[string]event.Field
 	continued   *grok.Set   // lines that begin so belong to the line before; nil: none
 	rest        bool        // so do lines that no pattern takes
+	assembly    *assembly   // nil: patterns see lines, not records
 	text        event.Field // takes the lines that belong to the one before; -1: the message goes on
 	wait        time.Duration
 	maxLines    int
@@ -82,8 +83,12 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 		}
 		j.sections[part] = field
 	}
+	lib := s.library.With(ff.Patterns)
 	var err error
-	if j.continued, err = compileSet(s.library.With(ff.Patterns), jf.Continue, grok.Prefix); err != nil {
+	if j.assembly, err = s.compileAssembly(f, ff, lib); err != nil {
+		return fmt.Errorf("join: %w", err)
+	}
+	if j.continued, err = compileSet(lib, jf.Continue, grok.Prefix); err != nil {
 		return fmt.Errorf("join: continue: %w", err)
 	}
 	f.needs(j.continued)

@@ -108,6 +108,10 @@ func (d *Decoder) close() {
 // joined appends the event of a record that has ended. It uses captures of its own: records end while the captures
 // of another line are still needed.
 func (d *Decoder) joined(r *join.Record[lineInfo]) {
+	if d.own.join.assembly != nil {
+		d.assembled(r)
+		return
+	}
 	first := &r.Parts[0].Info
 	copy(d.ended.slots, first.slots)
 	d.event(first.format, first.pattern, &d.ended, r.Raw, r.Spans, r)

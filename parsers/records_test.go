@@ -30,6 +30,96 @@ func (s script) load(t testing.TB) *parsers.Set {
 var scripts = []script{
 	{"roles", rolesFormat, []string{"1 a ERROR 18456", "1 a TEXT login failed", "1 b ERROR 1205", "2 b TEXT deadlock", "2 a DUMP one", "2 a DUMP two",
 		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored"}},
+	{"begin", beginFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner", "-- end", "garbage"}},
+	{"head", headFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner"}},
+	{"quotes", quotesFormat, []string{"1,bob,one", `2,"bob","tw`, `o"`, `3,eve,"a ""b"" c"`, `4,x,"`, "", "stray \" quote", "banner", `5,y,"6,eve,z`, `7,forged,"`}},
+	{"quotes alone", strings.Replace(quotesFormat, "begin", "#begin", 1), []string{"1,bob,one", `2,"bob","tw`, `o"`, `4,x,"`, "", "stray \" quote", "banner"}},
+	{"key", keyFormat, []string{"t=A id=1:7 a=1", "t=B id=1:7 b=2", "t=B id=1:8 b=3", "t=A id=2:9 a=4", "t=EOE id=1:7", "t=EOE id=1:8", "t=ONE id=3:1 x", "t=B id=9:1 b=5", "\tmore", "junk", "", "banner"}},
+}
+
+// Records that begin at one line, as a slow query log would be if it always wrote the time first.
+const beginFormat = `
+ignore = ["banner"]
+[[pattern]]
+grok = '# Time: (?<_time>\d+)(?:\n# User: (?<user.name>[^\n]*))?(?:\n(?<message>.*))?'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+begin = ['# Time:']
+end   = ['-- end']
+max_lines = 6
+`
+
+// Records that begin at a run of lines, whichever of them comes first.
+const headFormat = `
+ignore = ["banner"]
+[[pattern]]
+grok = '(?:# Time: (?<_time>\d+)\n?)?(?:# User: (?<user.name>[^\n]*)\n?)?(?:(?<message>.*))?'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+head = ['# (?:Time|User|Query):']
+max_lines = 6
+`
+
+// Values in quotes that may hold line endings.
+const quotesFormat = `
+ignore = ["banner"]
+[[pattern]]
+grok = '(?<_time>\d+),"?(?<user.name>[^,"]*)"?,(?:"(?<message>.*)"|(?<message>[^"]*))'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+quotes = '"'
+begin = ['\d+,']
+max_lines = 4
+`
+
+// Records that interleave, as auditd writes them.
+const keyFormat = `
+ignore = ["banner"]
+[[pattern]]
+grok = 't=(?<app.type>%{W}) id=(?<_time>\d+):\d+(?<message>.*)'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+key = 't=%{W} id=(?<_key>(?<_time>\d+):\d+)'
+end = ['t=EOE', 't=ONE']
+continue = '\t'
+max_lines = 6
+`
+
+func TestLinesAreAssembledBeforeTheyAreMatched(t *testing.T) {
+	for _, tc := range []struct {
+		name, format, text string
+		want               []string
+	}{
+		{"all lines behind a beginning go on, empty ones too", beginFormat, "# Time: 1\n# User: bob\nSELECT\n\n1;\n# Time: 2\n", []string{`"user.name":"bob" "message":"SELECT\u000a\u000a1;"`, `"event.original":"# Time: 2"`}},
+		{"empty lines at the end say nothing", beginFormat, "# Time: 1\nx\n\n\n# Time: 2\n", []string{`"message":"x" "event.original":"# Time: 1\u000ax\u000a\u000a"`, `"event.original":"# Time: 2"`}},
+		{"the last line ends a record", beginFormat, "# Time: 1\nx\n-- end\ny\n", []string{`"message":"x\u000a-- end"`, `"veritail.unparsed":true`}},
+		{"what comes before a beginning is unparsed", beginFormat, "x\n\n# Time: 1\n", []string{`"veritail.unparsed":true`, `"event.original":"# Time: 1"`}},
+		{"an ignored line ends a record", beginFormat, "# Time: 1\nx\nbanner\ny\n", []string{`"message":"x"`, `"veritail.unparsed":true`}},
+		{"a record that no pattern takes is unparsed as a whole", beginFormat, "# Time: x\ny\n", []string{`"veritail.unparsed":true "event.original":"# Time: x\u000ay"`}},
+		{"a record that is too long is cut", beginFormat, "# Time: 1\n1\n2\n3\n4\n5\n6\n# Time: 2\n", []string{`"message":"1\u000a2\u000a3\u000a4\u000a5" "veritail.cut":true`, `"event.original":"# Time: 2"`}},
+		{"a run of lines is the head", headFormat, "# Time: 1\n# User: a\nx\n# User: b\n# Query: y\nz\n# Time: 3\n# User: c\nu\n", []string{`"user.name":"a" "message":"x"`, `"user.name":"b" "message":"# Query: y\u000az"`, `"user.name":"c" "message":"u"`}},
+		{"a line ending in quotes is text", quotesFormat, "1,bob,\"one\n2,eve,two\n\n\"\n3,eve,x\n", []string{`"user.name":"bob" "message":"one\u000a2,eve,two\u000a\u000a"`, `"user.name":"eve" "message":"x"`}},
+		{"a stray quote in a foreign line begins nothing", quotesFormat, "a \" b\n1,bob,x\n", []string{`"veritail.unparsed":true`, `"user.name":"bob"`}},
+		{"behind a record without an end the next line that can begin one does", quotesFormat, "1,bob,\"x\n2\n3\n4\nzzz\n5,eve,y\n", []string{`"veritail.unparsed":true "veritail.cut":true`, `"user.name":"eve" "message":"y"`}},
+		{"records of several keys interleave", keyFormat, "t=A id=1:7 a\nt=B id=1:8 b\nt=C id=1:7 c\nt=C id=1:8 d\nt=EOE id=1:7\n\tx\nt=D id=1:7 again\n",
+			[]string{`"app.type":"A" "message":" a\u000at=C id=1:7 c\u000at=EOE id=1:7\u000a\u0009x"`, `"app.type":"B" "message":" b\u000at=C id=1:8 d"`, `"app.type":"D" "message":" again"`}},
+		{"records end when the log has gone on", keyFormat, "t=A id=1:7 a\nt=A id=60:8 b\nt=B id=1:7 c\n", []string{`"message":" a"`, `"message":" b"`, `"app.type":"B" "message":" c"`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := decoder(t, script{format: tc.format}.load(t), "app", "x.log")
+			got := read(d, []byte(tc.text))
+			balanced(t, d, []byte(tc.text))
+			sameEvents(t, got, tc.want)
+		})
+	}
 }
 
 const rolesFormat = `
@@ -86,16 +176,19 @@ func TestLinesJoinARecordAsTheirPatternsSay(t *testing.T) {
 			d := decoder(t, script{format: rolesFormat}.load(t), "app", "x.log")
 			got := read(d, []byte(tc.text))
 			balanced(t, d, []byte(tc.text))
-			if len(got) != len(tc.want) {
-				t.Fatalf("%d events, want %d: %v", len(got), len(tc.want), got)
-			}
-			for i, want := range tc.want {
-				has(t, got[i].text, strings.Split(want, " \"")[0])
-				for _, member := range strings.Split(want, " \"")[1:] {
-					has(t, got[i].text, `"`+member)
-				}
-			}
+			sameEvents(t, got, tc.want)
 		})
+	}
+}
+
+// sameEvents fails the test unless each event has the members of want, which are parted by a blank and a quote.
+func sameEvents(t *testing.T, got []outcome, want []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d events, want %d: %v", len(got), len(want), got)
+	}
+	for i, members := range want {
+		has(t, got[i].text, strings.Split(strings.ReplaceAll(members, ` "`, "\x00\""), "\x00")...)
 	}
 }
 

@@ -129,6 +129,15 @@ func (j *Joiner[T]) Seal() {
 // Continues reports whether the record of the line before is open, so that a line may continue it.
 func (j *Joiner[T]) Continues() bool { return j.last != nil }
 
+// Full reports whether the record of the line before is open and has as many lines as it may keep.
+func (j *Joiner[T]) Full() bool { return j.last != nil && (j.last.Cut || j.last.Lines >= j.maxLines) }
+
+// Cut ends the record of the line before as one that has passed a bound; no key may lead to it.
+func (j *Joiner[T]) Cut() {
+	j.last.Cut = true
+	j.Forget()
+}
+
 // Continue adds a line to the record of the line before. It reports false where that record is not open.
 func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
 	r := j.last
