@@ -36,7 +36,7 @@ func (d *Decoder) Format() (name, nearest string, column int) {
 // Nearest returns the format that takes the longest beginning of line, among all formats if name is empty, and the
 // column (from 1) at which it stops; column 0 if there is none.
 func (s *Set) Nearest(name string, line []byte) (format string, column int) {
-	best := 0
+	weight := 0
 	for _, f := range s.lines {
 		if name != "" && f.name != name {
 			continue
@@ -44,9 +44,9 @@ func (s *Set) Nearest(name string, line []byte) (format string, column int) {
 		if f.patterns.match == nil {
 			continue
 		}
-		if _, n, _ := f.patterns.match.Stop(line); n+1 > best {
-			best, format = n+1, f.name
+		if stop := f.patterns.match.Stop(line); stop.Weight+1 > weight {
+			weight, column, format = stop.Weight+1, stop.Length+1, f.name
 		}
 	}
-	return format, best
+	return format, column
 }

@@ -31,6 +31,8 @@ type expander struct {
 	out   strings.Builder
 	caps  []Capture
 	looks []look
+	refs  []string // of each group of an explanation: the reference or the group's name as written
+	every bool     // references without a name are groups too, for explanations
 }
 
 // expr appends s, expanded. inside holds the names being expanded, to find circles.
@@ -122,7 +124,7 @@ func (x *expander) group(s string) (int, error) {
 		if end < 1 {
 			return 0, errors.New("the name of a group is not closed")
 		}
-		x.open(Capture{Name: strings.TrimSpace(name[:end])})
+		x.open(Capture{Name: strings.TrimSpace(name[:end])}, s[:1+len(open)+end+1]+"…)")
 		return 1 + len(open) + end + 1, nil
 	}
 	switch rest[:min(2, len(rest))] {
@@ -154,9 +156,9 @@ func (x *expander) look(s string, head int, what string) (int, error) {
 	return end + 1, nil
 }
 
-func (x *expander) open(c Capture) {
+func (x *expander) open(c Capture, ref string) {
 	fmt.Fprintf(&x.out, "(?P<g%d>", len(x.caps))
-	x.caps = append(x.caps, c)
+	x.caps, x.refs = append(x.caps, c), append(x.refs, ref)
 }
 
 // reference writes the pattern that ref, the inside of %{…}, names.
@@ -174,10 +176,10 @@ func (x *expander) reference(ref string, inside []string) error {
 			return fmt.Errorf("pattern %s refers to itself through %s", name, strings.Join(inside, ", "))
 		}
 	}
-	if field != "" {
+	if field != "" || x.every {
 		var c Capture
 		c.Name, c.Type, _ = strings.Cut(field, ":")
-		x.open(c)
+		x.open(c, "%{"+ref+"}")
 	} else {
 		x.out.WriteString("(?:")
 	}

@@ -1,11 +1,9 @@
 package grok
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"regexp"
-	"regexp/syntax"
+
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
 // A Matcher finds an expression in bytes. Implementations are safe for concurrent use.
@@ -15,102 +13,87 @@ type Matcher interface {
 	Match(b []byte, slots []int32) bool
 	// Captures returns the captures, whose order is that of the slots. The caller must not change it.
 	Captures() []Capture
-	// Stop tells, for bytes that do not match, how far the expression gets: the length of the longest prefix of b
-	// that its longest matching beginning takes, and the part of the expression that then fails. It is slow and
-	// meant for people who ask why.
-	Stop(b []byte) (length int, failed string)
+	// Stop tells how far the expression gets in bytes that it does not match. It is slow and meant for people who ask
+	// why.
+	Stop(b []byte) Stop
 }
 
-// Regexp is a Matcher on Go's regexp.
-type Regexp struct {
-	re       *regexp.Regexp
-	captures []Capture
-	prefix   []byte // every match of an anchored expression begins with it
-	source   string
-	parts    parts // for Stop
+// A Mode says where in the text an expression has to stand.
+type Mode int
+
+// The modes of expressions.
+const (
+	Search Mode = iota // anywhere; the leftmost match counts. ^ and $ stand at the ends of lines
+	Prefix             // at the beginning of the text
+	Whole              // from the beginning of the text to its end
+)
+
+// An expansion is an expression whose references are replaced.
+type expansion struct {
+	source string // as written
+	lib    *Library
+	mode   Mode
+	text   string // a regular expression in Go's syntax, with markers of looks, and with the flags of the mode
+	caps   []Capture
+	looks  []look
 }
 
-// Compile returns a matcher that finds expr anywhere. As in Logstash, ^ and $ match at line ends, and . matches a
-// line ending.
-func (l *Library) Compile(expr string) (*Regexp, error) { return l.compile(expr, "(?sm)", "") }
+// Compile returns a matcher that finds expr anywhere.
+func (l *Library) Compile(expr string) (Matcher, error) { return l.matcher(expr, Search) }
 
 // CompileAnchored returns a matcher that takes the whole of its input or nothing.
-func (l *Library) CompileAnchored(expr string) (*Regexp, error) {
-	return l.compile(expr, `(?s)\A(?:`, `)\z`)
+func (l *Library) CompileAnchored(expr string) (Matcher, error) { return l.matcher(expr, Whole) }
+
+// CompilePrefix returns a matcher that takes what expr matches at the beginning of its input.
+func (l *Library) CompilePrefix(expr string) (Matcher, error) { return l.matcher(expr, Prefix) }
+
+func (l *Library) matcher(expr string, mode Mode) (Matcher, error) {
+	x, err := l.expansion(expr, mode)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := automaton.Compile([]automaton.Expression{x.automaton()}, automaton.Mode(mode)); err == nil {
+		return &Automaton{m, x}, nil
+	}
+	return x.fallback()
 }
 
-func (l *Library) compile(expr, before, after string) (*Regexp, error) {
+func (l *Library) expansion(expr string, mode Mode) (*expansion, error) {
 	text, caps, looks, err := l.expand(expr)
 	if err != nil {
 		return nil, fmt.Errorf("grok: %w", err)
 	}
-	if len(looks) > 0 {
-		return nil, errors.New("grok: look-ahead and look-behind are not supported")
+	return &expansion{expr, l, mode, flags(text, mode), caps, looks}, nil
+}
+
+// flags writes the flags of a mode before an expanded expression: as in Logstash, . matches a line ending.
+func flags(text string, mode Mode) string {
+	if mode == Search {
+		return "(?sm)" + text
 	}
-	re, err := regexp.Compile(before + text + after)
-	if err != nil {
-		return nil, fmt.Errorf("grok: %w", err)
+	return "(?s)" + text
+}
+
+// automaton returns the expression as the automaton wants it.
+func (x *expansion) automaton() automaton.Expression {
+	e := automaton.Expression{Text: x.text}
+	for _, l := range x.looks {
+		e.Looks = append(e.Looks, automaton.Look{Behind: l.behind, Negative: l.negative, First: *l.first, Second: l.second})
 	}
-	m := &Regexp{re: re, captures: caps, source: text}
-	if after != "" {
-		m.prefix = literalPrefix(text)
-	}
-	return m, nil
+	return e
+}
+
+// Automaton is a Matcher on a tagged automaton: each byte is looked at once, whatever the expression.
+type Automaton struct {
+	m *automaton.Machine
+	x *expansion
 }
 
 // Match implements Matcher.
-func (m *Regexp) Match(b []byte, slots []int32) bool {
-	if !bytes.HasPrefix(b, m.prefix) {
-		return false
-	}
-	loc := m.re.FindSubmatchIndex(b)
-	if loc == nil {
-		return false
-	}
-	for i := range m.captures {
-		slots[2*i], slots[2*i+1] = int32(loc[2*i+2]), int32(loc[2*i+3])
-	}
-	return true
-}
+func (a *Automaton) Match(b []byte, slots []int32) bool { return a.m.Match(b, slots) >= 0 }
 
 // Captures implements Matcher.
-func (m *Regexp) Captures() []Capture { return m.captures }
+func (a *Automaton) Captures() []Capture { return a.x.caps }
 
-// String returns the regular expression that the grok expression became.
-func (m *Regexp) String() string { return m.source }
-
-// literalPrefix returns the bytes with which every match of the expression begins. It saves running the regular
-// expression on most of the lines that it does not fit.
-func literalPrefix(expr string) []byte {
-	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
-		return nil
-	}
-	var out []byte
-	appendPrefix(re.Simplify(), &out)
-	return out
-}
-
-// appendPrefix appends the literal beginning of re to out and reports whether re is a literal as a whole.
-func appendPrefix(re *syntax.Regexp, out *[]byte) bool {
-	switch re.Op {
-	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase != 0 {
-			return false
-		}
-		*out = append(*out, string(re.Rune)...)
-		return true
-	case syntax.OpCapture:
-		return appendPrefix(re.Sub[0], out)
-	case syntax.OpConcat:
-		for _, sub := range re.Sub {
-			if !appendPrefix(sub, out) {
-				return false
-			}
-		}
-		return true
-	case syntax.OpEmptyMatch:
-		return true
-	}
-	return false
-}
+// Stop implements Matcher.
+func (a *Automaton) Stop(b []byte) Stop { return a.x.stop(b) }

@@ -1,77 +1,110 @@
 package grok
 
-import "fmt"
+import (
+	"fmt"
 
-// A Mode says where in the text an expression has to stand.
-type Mode int
-
-// The modes of a Set.
-const (
-	Search Mode = iota // anywhere; the leftmost match counts
-	Prefix             // at the beginning of the text
-	Whole              // from the beginning of the text to its end
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
 // A Set is several expressions that are tried as one: the first of them that matches counts, as if they were tried in
 // their order. It is safe for concurrent use.
 type Set struct {
-	matchers []*Regexp
+	exprs []*expansion
+	parts []part
+	slots int
 }
 
-// CompileSet compiles expressions that stand for each other. An error names the expression, counted from 1.
+// A part is a run of a set's expressions that are one automaton, or one expression that has become none.
+type part struct {
+	first int // the number of its first expression
+	m     *automaton.Machine
+	other Matcher // where m is nil
+}
+
+// CompileSet compiles expressions that stand for each other; the mode is Prefix or Whole. An error names the expression,
+// counted from 1.
 func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
-	before, after := "(?sm)", ""
-	switch mode {
-	case Prefix:
-		before, after = `(?s)\A(?:`, ")"
-	case Whole:
-		before, after = `(?s)\A(?:`, `)\z`
-	}
 	s := &Set{}
 	for i, expr := range exprs {
-		m, err := l.compile(expr, before, after)
+		x, err := l.expansion(expr, mode)
 		if err != nil {
 			return nil, fmt.Errorf("pattern %d: %w", i+1, err)
 		}
-		s.matchers = append(s.matchers, m)
+		s.exprs = append(s.exprs, x)
+		s.slots = max(s.slots, 2*len(x.caps))
+	}
+	if err := s.compile(0, len(exprs)); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
 
+// compile adds the parts of expressions from to to: one automaton if that can be, else those of both halves.
+func (s *Set) compile(from, to int) error {
+	if from == to {
+		return nil
+	}
+	var exprs []automaton.Expression
+	for _, x := range s.exprs[from:to] {
+		exprs = append(exprs, x.automaton())
+	}
+	m, err := automaton.Compile(exprs, automaton.Mode(s.exprs[from].mode))
+	if err == nil {
+		s.parts = append(s.parts, part{first: from, m: m})
+		return nil
+	}
+	if to-from > 1 {
+		half := (from + to) / 2
+		if err := s.compile(from, half); err != nil {
+			return err
+		}
+		return s.compile(half, to)
+	}
+	other, err := s.exprs[from].fallback()
+	if err != nil {
+		return fmt.Errorf("pattern %d: %w", from+1, err)
+	}
+	s.parts = append(s.parts, part{first: from, other: other})
+	return nil
+}
+
 // Len returns the number of expressions.
-func (s *Set) Len() int { return len(s.matchers) }
+func (s *Set) Len() int { return len(s.exprs) }
 
 // Match returns the number, from 0, of the first expression that matches b, or -1. Capture i of that expression then is
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. slots has room for Slots numbers; it is left as it is
 // without a match.
 func (s *Set) Match(b []byte, slots []int32) int {
-	for i, m := range s.matchers {
-		if m.Match(b, slots) {
-			return i
+	for i := range s.parts {
+		p := &s.parts[i]
+		if p.m == nil {
+			if p.other.Match(b, slots) {
+				return p.first
+			}
+		} else if n := p.m.Match(b, slots); n >= 0 {
+			return p.first + n
 		}
 	}
 	return -1
 }
 
 // Captures returns the captures of expression i, whose order is that of its slots. The caller must not change it.
-func (s *Set) Captures(i int) []Capture { return s.matchers[i].captures }
+func (s *Set) Captures(i int) []Capture { return s.exprs[i].caps }
 
 // Slots returns the number of slots that Match needs.
-func (s *Set) Slots() int {
-	n := 0
-	for _, m := range s.matchers {
-		n = max(n, 2*len(m.captures))
-	}
-	return n
-}
+func (s *Set) Slots() int { return s.slots }
 
-// Stop tells, for bytes that no expression matches, which of them gets furthest: its number, the length of the prefix of
-// b that its longest matching beginning takes, and the part of it that then fails.
-func (s *Set) Stop(b []byte) (expr, length int, failed string) {
-	for i, m := range s.matchers {
-		if n, part := m.Stop(b); i == 0 || n > length {
-			expr, length, failed = i, n, part
+// Expr returns expression i as it was written.
+func (s *Set) Expr(i int) string { return s.exprs[i].source }
+
+// Stop tells, for bytes that no expression matches, which of them is nearest and where it stops.
+func (s *Set) Stop(b []byte) Stop {
+	var best Stop
+	for i, x := range s.exprs {
+		if stop := x.stop(b); i == 0 || stop.Weight > best.Weight {
+			best = stop
+			best.Expr = i
 		}
 	}
-	return expr, length, failed
+	return best
 }

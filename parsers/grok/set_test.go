@@ -22,7 +22,6 @@ func TestASetTakesTheFirstExpressionThatMatches(t *testing.T) {
 		{"whole texts only", grok.Whole, []string{`(?<a>a)`, `(?<a>ab|a)`}, "ab", 1, "ab"},
 		{"a beginning is enough", grok.Prefix, []string{`(?<a>b)`, `(?<a>a)`}, "ab", 1, "a"},
 		{"the first in order, not the longest", grok.Prefix, []string{`(?<a>a)`, `(?<a>ab)`}, "ab", 0, "a"},
-		{"anywhere: the order counts before the place", grok.Search, []string{`(?<a>c)`, `(?<a>b)`}, "abc", 0, "c"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, err := library(t).CompileSet(tc.exprs, tc.mode)

@@ -1,69 +1,48 @@
 package grok
 
 import (
-	"regexp"
-	"regexp/syntax"
+	"slices"
 	"strings"
-	"sync"
+
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
-// parts is the expression as the list of what it is a concatenation of, made when it is first asked for.
-type parts struct {
-	once sync.Once
-	expr []string
-	lit  []string // the text of parts that are literal, else ""
+// A Stop tells how far an expression gets in a text that it does not match.
+type Stop struct {
+	Expr   int      // of a set: the number of the expression that comes furthest, from 0
+	Length int      // bytes of the text that its furthest beginning takes; the next byte is the one that does not fit
+	Weight int      // how many of them something more precise than "any byte" took: what makes one expression nearer than another
+	Refs   []string // the references and named groups around the place that goes no further, as written, the innermost first
+	Wanted string   // what would have to follow: a byte in quotes, a class of bytes, or words such as "the end"
 }
 
-func (p *parts) split(source string) {
-	re, err := syntax.Parse(source, syntax.Perl|syntax.DotNL)
+// Failed names the part of the expression that goes no further.
+func (s Stop) Failed() string {
+	if len(s.Refs) == 0 {
+		return s.Wanted
+	}
+	return strings.Join(s.Refs, " in ")
+}
+
+// stop explains where the expression stops.
+func (x *expansion) stop(b []byte) Stop {
+	e := expander{lib: x.lib, every: true}
+	if err := e.expr(x.source, nil); err != nil {
+		return Stop{Wanted: x.source} // it has been expanded before, so this is not reached
+	}
+	text := flags(e.out.String(), x.mode)
+	mode := automaton.Mode(x.mode)
+	if x.mode == Search {
+		text, mode = "(?s:.*?)"+text, automaton.Prefix
+	}
+	why := &expansion{text: text, looks: e.looks}
+	s, err := automaton.Explain(why.automaton(), mode, b)
 	if err != nil {
-		return
+		return Stop{Wanted: x.source} // too large to explain
 	}
-	for _, sub := range flatten(re) {
-		lit := ""
-		if sub.Op == syntax.OpLiteral {
-			lit = string(sub.Rune)
-		}
-		p.expr, p.lit = append(p.expr, sub.String()), append(p.lit, lit)
+	out := Stop{Length: s.Length, Weight: s.Weight, Wanted: s.Wanted}
+	for _, g := range slices.Backward(s.Groups) {
+		out.Refs = append(out.Refs, e.refs[g-1])
 	}
-}
-
-// Stop implements Matcher: it tries the expression's beginnings, longest first, and returns the longest text that
-// the first one that matches takes.
-func (m *Regexp) Stop(b []byte) (int, string) {
-	m.parts.once.Do(func() { m.parts.split(m.source) })
-	for n := len(m.parts.expr) - 1; n >= 0; n-- {
-		head := strings.Join(m.parts.expr[:n], ")(?:")
-		re, err := regexp.Compile(`(?s)\A(?:` + head + ")")
-		if err != nil {
-			continue
-		}
-		if loc := re.FindIndex(b); loc != nil {
-			return loc[1] + commonPrefix(b[loc[1]:], m.parts.lit[n]), m.parts.expr[n]
-		}
-	}
-	return 0, m.source
-}
-
-// flatten returns the parts that re is a concatenation of, captures and groups opened.
-func flatten(re *syntax.Regexp) []*syntax.Regexp {
-	switch re.Op {
-	case syntax.OpConcat:
-		var parts []*syntax.Regexp
-		for _, sub := range re.Sub {
-			parts = append(parts, flatten(sub)...)
-		}
-		return parts
-	case syntax.OpCapture:
-		return flatten(re.Sub[0])
-	}
-	return []*syntax.Regexp{re}
-}
-
-func commonPrefix(b []byte, s string) int {
-	n := 0
-	for n < len(b) && n < len(s) && b[n] == s[n] {
-		n++
-	}
-	return n
+	return out
 }
