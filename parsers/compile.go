@@ -49,11 +49,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 			return nil, err
 		}
 	}
-	var err error
-	if f.when, err = s.conditions(ff.When); err != nil {
-		return nil, fmt.Errorf("when: %w", err)
-	}
-	return f, nil
+	return f, s.compileOn(f, ff)
 }
 
 func (s *Set) compilePatterns(f *format, ff *formatFile) error {
@@ -173,6 +169,24 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	return a, nil
 }
 
+// compileOn sets which field a format within others reads.
+func (s *Set) compileOn(f *format, ff *formatFile) error {
+	f.on = event.FieldMessage
+	switch {
+	case ff.On != "" && len(f.within) == 0:
+		return errors.New("on: only a format within others reads a field")
+	case len(ff.When) > 0 && len(f.within) == 0:
+		return errors.New("when: only a format within others is for some events")
+	case ff.On == "":
+		return nil
+	}
+	var err error
+	if f.on, err = s.textField(ff.On); err != nil {
+		return fmt.Errorf("on: %w", err)
+	}
+	return nil
+}
+
 func (s *Set) compileRefine(f *format, ff *formatFile) error {
 	for i, rf := range ff.Refine {
 		has, err := s.conditions(rf.Has)
@@ -246,8 +260,8 @@ func (s *Set) constant(name, value string) (constant, error) {
 
 func (f *format) compileTime(tf timeFile) error {
 	if tf.From == "" {
-		if len(f.within) == 0 {
-			return errors.New("time: from names no capture; every event has a time")
+		if len(tf.Layouts) > 0 {
+			return errors.New("time: layouts without from, the capture that is the time")
 		}
 		return nil
 	}

@@ -44,7 +44,8 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	pg.SetInt(w.row, event.FieldTime, t)
 	d.latest = max(d.latest, t)
 	d.derive(&w, f, c.temps)
-	d.message(&w, f)
+	d.unwrap(&w, f)
+	d.readFields(&w, f)
 	if d.carry != nil && f == d.own {
 		d.carry.row(&w)
 	}
@@ -79,36 +80,5 @@ func (d *Decoder) derive(w *rowWriter, f *format, temps [][]byte) {
 				w.constant(&r.set[j])
 			}
 		}
-	}
-}
-
-// message takes wrappers off the message, then lets the formats that read messages of f add what they know of it.
-func (d *Decoder) message(w *rowWriter, f *format) {
-	msg, ok := w.text(event.FieldMessage)
-	if !ok {
-		return
-	}
-	text := w.page.Bytes(msg)
-	if p := f.unwrap.first(text, d.inner.slots); p != nil {
-		clear(d.inner.temps)
-		w.assign(p, text, msg, d.inner.slots, d.inner.temps)
-		msg, _ = w.text(event.FieldMessage)
-	}
-	for _, in := range f.inner {
-		if !w.has(in.when) {
-			continue
-		}
-		text := w.page.Bytes(msg)
-		p := in.patterns.first(text, d.inner.slots)
-		if p == nil {
-			continue
-		}
-		clear(d.inner.temps)
-		outer := w.null
-		w.null = in.null
-		w.assign(p, text, msg, d.inner.slots, d.inner.temps)
-		d.derive(w, in, d.inner.temps)
-		w.null = outer
-		return
 	}
 }

@@ -46,7 +46,8 @@ type format struct {
 	json                 *jsonSpec
 	temps                map[string]int // captures that are no field: _name
 	within               []string
-	inner                []*format // those that read messages of this one
+	on                   event.Field // with within: the field that it reads
+	inner                []reading   // the formats that read fields of this one's events
 	when                 []condition
 	slots                int
 }
@@ -66,6 +67,12 @@ func (ps *patterns) first(text []byte, slots []int32) *pattern {
 		return ps.list[i]
 	}
 	return nil
+}
+
+// A reading is the formats that read one field, by rank: the first that takes its text counts.
+type reading struct {
+	field   event.Field
+	formats []*format
 }
 
 type pattern struct {
@@ -128,6 +135,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	}
 	s := &Set{Schema: schema, byName: map[string]*format{}, library: lib}
 	var errs []error
+	whens := map[*format]map[string]string{} // their fields may be those of files that are compiled later
 	for _, file := range files {
 		var ff formatFile
 		if err := configs.Decode(fsys, file, &ff); err != nil {
@@ -139,7 +147,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		s.byName[f.name] = f
+		s.byName[f.name], whens[f] = f, ff.When
 		if len(f.within) > 0 {
 			s.inner = append(s.inner, f)
 		} else {
@@ -155,37 +163,9 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		})
 	}
 	if len(errs) == 0 {
-		errs = append(errs, s.attach())
+		errs = append(errs, s.attach(whens))
 	}
 	return s, errors.Join(errs...)
-}
-
-// attach gives each format the ones that read its messages.
-func (s *Set) attach() error {
-	var errs []error
-	for _, in := range s.inner {
-		n := 0
-		for _, f := range s.lines {
-			if in.reads(f.name) {
-				f.inner = append(f.inner, in)
-				n++
-			}
-		}
-		if n == 0 {
-			errs = append(errs, fmt.Errorf("formats/%s.toml: within: no format is called %q; there are %q", in.name, in.within, s.Formats()))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// reads reports whether f reads messages of the format called name.
-func (f *format) reads(name string) bool {
-	for _, w := range f.within {
-		if ok, err := path.Match(w, name); ok && err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // Library returns the grok patterns of the configuration.

@@ -61,7 +61,9 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"an unknown kind of a field", replaced(`"int"`, `"integer"`), []string{"formats/app.toml", "fields", `"integer"`}},
 		{"a core field with another kind", replaced(`"app.size" = "int"`, `"process.pid" = "keyword"`), []string{"formats/app.toml", "fields", `"process.pid"`, "int"}},
 		{"no pattern at all", "title = 'x'\n", []string{"formats/app.toml", "at least one [[pattern]]"}},
-		{"no time", "[[pattern]]\ngrok = 'x'\n", []string{"formats/app.toml", "time: from"}},
+		{"layouts of no time", replaced(`from = "_time"`, ""), []string{"formats/app.toml", "time: layouts without from"}},
+		{"a field read outside", "on = 'user.name'\n" + goodFormat, []string{"formats/app.toml", "on:", "within others"}},
+		{"a condition outside", "when = { \"user.name\" = 'x' }\n" + goodFormat, []string{"formats/app.toml", "when:", "within others"}},
 		{"a time that nothing captures", replaced(`from = "_time"`, `from = "_when"`), []string{"formats/app.toml", "time", "_when"}},
 		{"a time without layouts", replaced(`layouts = ["unix"]`, ""), []string{"formats/app.toml", "time", "layouts"}},
 		{"a lookup of nothing", goodFormat + "[[lookup]]\nfrom = '_level'\nto = 'log.level'\ntable = { a = 'b' }", []string{"formats/app.toml", "lookup 1", "_level"}},
@@ -118,6 +120,8 @@ func TestMistakesBetweenFormatFilesAreNamed(t *testing.T) {
 	}{
 		{"an unknown field in when", strings.Replace(goodInner, "[[pattern]]", "when = { \"app.colour\" = \"red\" }\n[[pattern]]", 1), []string{"formats/inner.toml", "when", "app.colour"}},
 		{"within a format that does not exist", strings.Replace(goodInner, `"app"`, `"apps"`, 1), []string{"formats/inner.toml", "within", `"apps"`, `"app"`}},
+		{"a field that holds no text", "on = 'process.pid'\n" + goodInner, []string{"formats/inner.toml", "on", "process.pid", "kind int"}},
+		{"within itself alone", strings.Replace(goodInner, `"app"`, `"inner"`, 1), []string{"formats/inner.toml", "within", `"inner"`}},
 		{"a join of a format within", goodInner + "[join]\nrest = true", []string{"formats/inner.toml", "join", "whole messages"}},
 		{"a field that another file gave another kind", goodInner + "[fields]\n\"app.size\" = \"keyword\"", []string{"formats/inner.toml", "app.size", "int"}},
 	} {

@@ -1,0 +1,138 @@
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// attach gives each format the ones that read fields of its events.
+func (s *Set) attach(whens map[*format]map[string]string) error {
+	var errs []error
+	for _, in := range s.inner {
+		if err := s.attachOne(in, whens[in]); err != nil {
+			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", in.name, err))
+		}
+	}
+	for _, in := range s.inner {
+		if around := circle(in, nil); around != nil {
+			return fmt.Errorf("formats/%s.toml: within: the formats %s read each other", in.name, strings.Join(around, ", "))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Set) attachOne(in *format, when map[string]string) error {
+	var err error
+	if in.when, err = s.conditions(when); err != nil {
+		return fmt.Errorf("when: %w", err)
+	}
+	for _, pattern := range in.within {
+		found := false
+		for _, f := range s.byName {
+			if ok, err := path.Match(pattern, f.name); !ok || err != nil || f == in {
+				continue
+			}
+			found = true
+			f.read(in)
+		}
+		if found {
+			continue
+		}
+		if near := configs.Nearest(pattern, s.names()); near != "" {
+			return fmt.Errorf("within: no format is called %q; did you mean %q?", pattern, near)
+		}
+		return fmt.Errorf("within: no format is called %q; there are %s", pattern, strings.Join(s.names(), ", "))
+	}
+	return nil
+}
+
+// names returns the names of all formats, sorted.
+func (s *Set) names() []string {
+	var names []string
+	for n := range s.byName {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// read lets in read its field of f's events; formats come by rank.
+func (f *format) read(in *format) {
+	for i := range f.inner {
+		if r := &f.inner[i]; r.field == in.on {
+			if !slices.Contains(r.formats, in) {
+				r.formats = append(r.formats, in)
+			}
+			return
+		}
+	}
+	f.inner = append(f.inner, reading{in.on, []*format{in}})
+}
+
+// circle returns the names of formats that lead from f back to one of themselves, nil if there are none.
+func circle(f *format, path []string) []string {
+	if slices.Contains(path, f.name) {
+		return path[slices.Index(path, f.name):]
+	}
+	for _, r := range f.inner {
+		for _, in := range r.formats {
+			if found := circle(in, append(slices.Clip(path), f.name)); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// readFields lets the formats within f add what they know of the row's fields: of each field the first that takes its
+// text, and those within that one.
+func (d *Decoder) readFields(w *rowWriter, f *format) {
+	for _, r := range f.inner {
+		at, ok := w.text(r.field)
+		if !ok {
+			continue
+		}
+		for _, in := range r.formats {
+			if !w.has(in.when) {
+				continue
+			}
+			text := w.page.Bytes(at)
+			p := in.patterns.first(text, d.inner.slots)
+			if p == nil {
+				continue
+			}
+			clear(d.inner.temps)
+			outer := w.null
+			w.null = in.null
+			w.assign(p, text, at, d.inner.slots, d.inner.temps)
+			d.derive(w, in, d.inner.temps)
+			w.null = outer
+			d.unwrap(w, in)
+			d.readFields(w, in)
+			break
+		}
+	}
+}
+
+// unwrap takes a wrapper off the row's message.
+func (d *Decoder) unwrap(w *rowWriter, f *format) {
+	if f.unwrap.match == nil {
+		return
+	}
+	at, ok := w.text(event.FieldMessage)
+	if !ok {
+		return
+	}
+	text := w.page.Bytes(at)
+	if p := f.unwrap.first(text, d.inner.slots); p != nil {
+		clear(d.inner.temps)
+		w.assign(p, text, at, d.inner.slots, d.inner.temps)
+	}
+}

@@ -1,0 +1,88 @@
+package parsers_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// nested are formats within others: app, then http and java within it, then sql within both, on other fields too.
+var nested = fstest.MapFS{
+	"patterns/own": {Data: []byte("W \\w+\n")},
+	"formats/app.toml": {Data: []byte(`
+[[pattern]]
+grok = '(?<log.level>[A-Z]+) (?<message>[^|]*)(?:\|(?<error.stack_trace>.*))?'
+`)},
+	"formats/http.toml": {Data: []byte(`
+within = ["app"]
+rank = 20
+when = { "log.level" = "ERROR|WARN" }
+[[pattern]]
+grok = '(?<http.request.method>GET|POST) (?<message>.*)'
+`)},
+	"formats/java.toml": {Data: []byte(`
+within = ["app"]
+rank = 10
+unwrap = ['\[(?<message>.*)\]']
+[[pattern]]
+grok = 'java: (?<message>.*)'
+set  = { "event.module" = "java" }
+`)},
+	"formats/sql.toml": {Data: []byte(`
+within = ["http", "java"]
+[[pattern]]
+grok = 'SQLSTATE (?<db.response.status_code>%{W})'
+`)},
+	"formats/trace.toml": {Data: []byte(`
+within = ["app"]
+on = "error.stack_trace"
+[[pattern]]
+grok = '.*Caused by: (?<error.type>%{W})'
+`)},
+}
+
+func TestFormatsWithinOthersAddToEachOther(t *testing.T) {
+	set, err := parsers.Load(nested, event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, line string
+		want, not  []string
+	}{
+		{"a format within one that is within another", "ERROR java: SQLSTATE 40001", []string{`"event.module":"java"`, `"db.response.status_code":"40001"`, `"message":"SQLSTATE 40001"`}, nil},
+		{"or within the next", "ERROR GET SQLSTATE 40001", []string{`"http.request.method":"GET"`, `"db.response.status_code":"40001"`}, []string{"java"}},
+		{"the wrapper of a format within", "ERROR java: [SQLSTATE 40001]", []string{`"db.response.status_code":"40001"`, `"message":"SQLSTATE 40001"`}, nil},
+		{"not where its condition fails", "INFO GET SQLSTATE 40001", []string{`"message":"GET SQLSTATE 40001"`}, []string{"http.request.method", "db.response"}},
+		{"not outside", "ERROR SQLSTATE 40001", []string{`"message":"SQLSTATE 40001"`}, []string{"db.response"}},
+		{"another field, beside the message", "ERROR java: SQLSTATE 40001|at x Caused by: Deadlock", []string{`"db.response.status_code":"40001"`, `"error.type":"Deadlock"`}, nil},
+		{"another field alone", "ERROR x|at x Caused by: Deadlock", []string{`"error.type":"Deadlock"`}, nil},
+		{"no time: the file's", "INFO x", []string{`"@timestamp":"2026-11-24T12:00:00.000000Z"`}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := read(decoder(t, set, "app", "x.log"), []byte(tc.line+"\n"))
+			has(t, got[0].text, tc.want...)
+			fields := strings.Replace(got[0].text, original(got[0].text), "", 1)
+			for _, not := range tc.not {
+				if strings.Contains(fields, not) {
+					t.Errorf("%s in %s", not, fields)
+				}
+			}
+		})
+	}
+}
+
+func TestFormatsCannotReadEachOther(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for name, file := range nested {
+		fsys[name] = file
+	}
+	fsys["formats/java.toml"] = &fstest.MapFile{Data: []byte("within = ['app', 'sql']\n[[pattern]]\ngrok = 'x'")}
+	_, err := parsers.Load(fsys, event.NewSchema())
+	if err == nil || !strings.Contains(err.Error(), "within: the formats") || !strings.Contains(err.Error(), "java, sql") && !strings.Contains(err.Error(), "sql, java") {
+		t.Errorf("%v", err)
+	}
+}
