@@ -188,7 +188,7 @@ func (m *Machine) classes() {
 		}
 		m.class[c] = id
 	}
-	m.row = uint32(len(m.rep)) + 1
+	m.row = (uint32(len(m.rep)) + 2) &^ 1 // even, so that rows are; the last class is the end of the text
 	m.contexts()
 }
 

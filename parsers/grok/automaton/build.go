@@ -21,7 +21,7 @@ type table struct {
 	column [][]uint16        // tag → its registers, the first its home
 }
 
-// A cell is a state's row shifted by one, or the number of an edge shifted by one with bit 0 set. The first edges are:
+// A cell is a state's row, which is even, or the number of an edge shifted by one with bit 0 set. The first edges are:
 const (
 	unknown = iota // not built yet
 	dead           // no expression can match any more
@@ -31,12 +31,10 @@ const (
 // Registers are numbered by use; the first ones are:
 const (
 	regNone    = iota // holds -1: the capture took no part
+	regPlace          // holds the place of the text at hand
 	regScratch        // of moves that go round in a circle
 	regsUsed
 )
-
-// place is the source of a capture that is the place of the text at hand.
-const place = 0xFFFF
 
 // A state is a list of items in the order of their priority.
 type state struct {
@@ -59,18 +57,19 @@ type item struct {
 // An edge is a transition that does more than lead to a state.
 type edge struct {
 	next  uint32
+	set   uint16 // takes the place, after the moves; regScratch where none has to
 	moves []move
 	skip  *skip
 	found *found // the expression that has matched before this byte
 }
 
-// A move copies a register, or the place of the text.
+// A move copies a register.
 type move struct{ to, from uint16 }
 
-// found is a match: where the tags of the expression stand.
+// found is a match: the expression, and where its slots come from.
 type found struct {
-	expr int
-	regs []uint16
+	expr  int
+	slots []slotSource // of registers instead of tags
 }
 
 func (m *Machine) newTable(gen int) *table {
@@ -162,7 +161,7 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 			pc = i.alt
 		case opTag:
 			regs = slices.Clone(regs)
-			regs[i.arg] = place
+			regs[i.arg] = regPlace
 			pc = i.out
 		case opAssert:
 			if !b.holds(syntax.EmptyOp(i.arg)) {
@@ -191,7 +190,10 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 				b.take(item{pc, pending}, regs)
 				return false
 			}
-			b.found = &found{int(i.arg), slices.Clone(regs)}
+			b.found = &found{expr: int(i.arg)}
+			for _, s := range n.exprs[i.arg].slots {
+				b.found.slots = append(b.found.slots, slotSource{int(regs[s.tag]), s.dist})
+			}
 			return true
 		default:
 			return false
@@ -374,9 +376,13 @@ func (b *builder) lead(t **table, at uint32, e edge) {
 		e.skip = target.skip
 		target.into = append(target.into, at)
 		if e.found == nil && len(e.moves) == 0 && e.skip == nil {
-			atomic.StoreUint32(&n.cells[at], e.next<<1)
+			atomic.StoreUint32(&n.cells[at], e.next)
 			return
 		}
+	}
+	if e.set = regScratch; len(e.moves) > 0 && e.moves[len(e.moves)-1].from == regPlace {
+		e.set = e.moves[len(e.moves)-1].to
+		e.moves = e.moves[:len(e.moves)-1]
 	}
 	n.edges = append(n.edges, e)
 	*t = &n
@@ -407,6 +413,9 @@ func (b *builder) decideSkip(t **table, st *state, row uint32) {
 		e := edge{next: row}
 		if c := (*t).cells[at]; c&1 != 0 {
 			e = (*t).edges[c>>1]
+			if e.set != regScratch {
+				e.moves = append(slices.Clone(e.moves), move{e.set, regPlace})
+			}
 		}
 		b.lead(t, at, e)
 	}
@@ -434,7 +443,7 @@ func (b *builder) intern(t **table, ctx uint8) (uint32, []move) {
 	for tag := range tags {
 		fresh := uint16(0)
 		for i := range b.items {
-			if regs[i*tags+tag] != place {
+			if regs[i*tags+tag] != regPlace {
 				continue
 			}
 			if fresh == 0 {
@@ -473,8 +482,8 @@ func (b *builder) moves(regs []uint16) []move {
 		from := b.regs[i]
 		switch {
 		case from == to || slices.Contains(todo, move{to, from}) || slices.Contains(places, move{to, from}):
-		case from == place:
-			places = append(places, move{to, place})
+		case from == regPlace:
+			places = append(places, move{to, regPlace})
 		default:
 			todo = append(todo, move{to, from})
 		}

@@ -40,12 +40,12 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			m.mu.Unlock()
 		}
 	}
-	var local, best [localRegs]int32
-	regs, res := grown(local[:], t.regs), grown(best[:], m.nfa.tags)
+	var local [localRegs]int32
+	regs := grown(local[:], t.regs)
 	regs[regNone] = -1
 	expr = -1
-	cells, class := t.cells, &m.class
-	p := from
+	cells, edges, class := t.cells, t.edges, &m.class
+	p, end := from, uint32(len(m.rep))
 	for {
 		var c uint32
 		for p < len(b) {
@@ -53,10 +53,10 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			if c&1 != 0 {
 				break
 			}
-			row = c >> 1
+			row = c
 			p++
 		}
-		cl := m.row - 1
+		cl := end
 		if p < len(b) {
 			cl = uint32(class[b[p]])
 		} else {
@@ -73,9 +73,9 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			if !ok {
 				return -1, p - from, false
 			}
-			cells, regs = t.cells, grown(regs, t.regs)
+			cells, edges, regs = t.cells, t.edges, grown(regs, t.regs)
 			if c = atomic.LoadUint32(&cells[row+cl]); c&1 == 0 {
-				row = c >> 1
+				row = c
 				p++
 				continue
 			}
@@ -83,55 +83,42 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		if c>>1 == dead {
 			break
 		}
-		if int(c>>1) >= len(t.edges) { // others have built it since
+		if int(c>>1) >= len(edges) { // others have built it since
 			gen := t.gen
 			if t = m.table.Load(); t.gen != gen {
 				return -1, p - from, false
 			}
-			cells, regs = t.cells, grown(regs, t.regs)
+			cells, edges, regs = t.cells, t.edges, grown(regs, t.regs)
 		}
-		e := &t.edges[c>>1]
+		e := &edges[c>>1]
+		regs[regPlace] = int32(p)
 		if f := e.found; f != nil {
 			expr = f.expr
-			for i, r := range f.regs {
-				if r == place {
-					res[i] = int32(p)
-				} else {
-					res[i] = regs[r]
+			for i, s := range f.slots {
+				v := regs[s.tag]
+				if v >= 0 {
+					v += s.dist
 				}
+				slots[i] = v
+			}
+			if e.next == 0 {
+				break
 			}
 		}
-		if e.next == 0 || p >= len(b) {
+		if p >= len(b) {
 			break
 		}
 		for _, mv := range e.moves {
-			if mv.from == place {
-				regs[mv.to] = int32(p)
-			} else {
-				regs[mv.to] = regs[mv.from]
-			}
+			regs[mv.to] = regs[mv.from]
 		}
+		regs[e.set] = int32(p)
 		row = e.next
 		p++
 		if e.skip != nil {
 			p = e.skip.from(b, p)
 		}
 	}
-	if expr >= 0 {
-		m.nfa.exprs[expr].fill(slots, res)
-	}
 	return expr, p - from, true
-}
-
-// fill sets the slots of the expression from its tags.
-func (e *expression) fill(slots, tags []int32) {
-	for i, s := range e.slots {
-		v := tags[s.tag]
-		if v >= 0 {
-			v += s.dist
-		}
-		slots[i] = v
-	}
 }
 
 // grown returns s with room for n numbers.
