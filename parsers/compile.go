@@ -169,20 +169,22 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	return a, nil
 }
 
-// compileOn sets which field a format within others reads.
+// compileOn sets which fields a format within others reads.
 func (s *Set) compileOn(f *format, ff *formatFile) error {
-	f.on = event.FieldMessage
 	switch {
-	case ff.On != "" && len(f.within) == 0:
+	case len(ff.On) > 0 && len(f.within) == 0:
 		return errors.New("on: only a format within others reads a field")
 	case len(ff.When) > 0 && len(f.within) == 0:
 		return errors.New("when: only a format within others is for some events")
-	case ff.On == "":
-		return nil
+	case len(ff.On) == 0:
+		f.on = []event.Field{event.FieldMessage}
 	}
-	var err error
-	if f.on, err = s.textField(ff.On); err != nil {
-		return fmt.Errorf("on: %w", err)
+	for _, name := range ff.On {
+		field, err := s.textField(name)
+		if err != nil {
+			return fmt.Errorf("on: %w", err)
+		}
+		f.on = append(f.on, field)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ type formatFile struct {
 	Rank     int               `toml:"rank"`     // of formats that fit a sample equally well, the lowest wins; default 100
 	Names    []string          `toml:"names"`    // words in a path that speak for this format
 	Within   []string          `toml:"within"`   // reads the message of these formats instead of lines
-	On       string            `toml:"on"`       // with within: the field that it reads; default message
+	On       oneOrMore         `toml:"on"`       // with within: the fields that it reads; default message
 	When     map[string]string `toml:"when"`     // only of events with these values
 	Null     []string          `toml:"null"`     // captures that mean "nothing"
 	Ignore   []string          `toml:"ignore"`   // grok of lines that are no event

@@ -46,8 +46,8 @@ type format struct {
 	json                 *jsonSpec
 	temps                map[string]int // captures that are no field: _name
 	within               []string
-	on                   event.Field // with within: the field that it reads
-	inner                []reading   // the formats that read fields of this one's events
+	on                   []event.Field // with within: the fields that it reads
+	inner                []reading     // the formats that read fields of this one's events
 	when                 []condition
 	slots                int
 }

@@ -63,17 +63,17 @@ func (s *Set) names() []string {
 	return names
 }
 
-// read lets in read its field of f's events; formats come by rank.
+// read lets in read its fields of f's events; formats come by rank.
 func (f *format) read(in *format) {
-	for i := range f.inner {
-		if r := &f.inner[i]; r.field == in.on {
-			if !slices.Contains(r.formats, in) {
-				r.formats = append(r.formats, in)
-			}
-			return
+	for _, field := range in.on {
+		i := slices.IndexFunc(f.inner, func(r reading) bool { return r.field == field })
+		switch {
+		case i < 0:
+			f.inner = append(f.inner, reading{field, []*format{in}})
+		case !slices.Contains(f.inner[i].formats, in):
+			f.inner[i].formats = append(f.inner[i].formats, in)
 		}
 	}
-	f.inner = append(f.inner, reading{in.on, []*format{in}})
 }
 
 // circle returns the names of formats that lead from f back to one of themselves, nil if there are none.

@@ -42,6 +42,13 @@ on = "error.stack_trace"
 [[pattern]]
 grok = '.*Caused by: (?<error.type>%{W})'
 `)},
+	"formats/ora.toml": {Data: []byte(`
+within = ["app"]
+on = ["message", "error.stack_trace"]
+rank = 200
+[[pattern]]
+grok = '.*ORA-(?<event.code>[0-9]+).*'
+`)},
 }
 
 func TestFormatsWithinOthersAddToEachOther(t *testing.T) {
@@ -60,6 +67,8 @@ func TestFormatsWithinOthersAddToEachOther(t *testing.T) {
 		{"not outside", "ERROR SQLSTATE 40001", []string{`"message":"SQLSTATE 40001"`}, []string{"db.response"}},
 		{"another field, beside the message", "ERROR java: SQLSTATE 40001|at x Caused by: Deadlock", []string{`"db.response.status_code":"40001"`, `"error.type":"Deadlock"`}, nil},
 		{"another field alone", "ERROR x|at x Caused by: Deadlock", []string{`"error.type":"Deadlock"`}, nil},
+		{"either of two fields", "ERROR ORA-00060", []string{`"event.code":"00060"`}, nil},
+		{"or the other", "ERROR x|at y ORA-00060", []string{`"event.code":"00060"`}, nil},
 		{"no time: the file's", "INFO x", []string{`"@timestamp":"2026-11-24T12:00:00.000000Z"`}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
