@@ -1,11 +1,13 @@
 package parsers_test
 
 import (
+	"io/fs"
 	"os"
 	"regexp"
 	"testing"
 	"testing/fstest"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -17,17 +19,18 @@ func TestTheDocumentedFormatsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	fsys := fstest.MapFS{}
+	shipped := configs.FS("")
 	for _, dir := range []string{"formats", "patterns"} {
-		files, err := os.ReadDir("../configs/" + dir)
+		err := fs.WalkDir(shipped, dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := fs.ReadFile(shipped, name)
+			fsys[name] = &fstest.MapFile{Data: text}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
-		}
-		for _, f := range files {
-			text, err := os.ReadFile("../configs/" + dir + "/" + f.Name())
-			if err != nil {
-				t.Fatal(err)
-			}
-			fsys[dir+"/"+f.Name()] = &fstest.MapFile{Data: text}
 		}
 	}
 	for _, m := range regexp.MustCompile("(?s)```toml\n# configs/(formats/[a-z]+\\.toml)\n(.*?)```").FindAllSubmatch(doc, -1) {

@@ -56,7 +56,7 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"an unclosed string", replaced(`"app"`, `"app`), []string{"formats/app.toml:2"}},
 		{"an unknown pattern", replaced("%{W}", "%{V}"), []string{"formats/app.toml", "pattern 1", "%{V}", "did you mean %{W}?"}},
 		{"a bad expression", replaced("%{W}", "(%{W}"), []string{"formats/app.toml", "pattern 1", "missing closing )"}},
-		{"look-around", replaced("%{W}", "(?=%{W})"), []string{"formats/app.toml", "pattern 1", "look-ahead is not supported"}},
+		{"an unknown group", replaced("%{W}", "(?~%{W})"), []string{"formats/app.toml", "pattern 1", "(?~ is not known"}},
 		{"an unknown type of a capture", goodFormat + "[[pattern]]\ngrok = '''%{W:app.x:integer}'''", []string{"formats/app.toml", "pattern 2", "app.x", `"integer"`}},
 		{"an unknown kind of a field", replaced(`"int"`, `"integer"`), []string{"formats/app.toml", "fields", `"integer"`}},
 		{"a core field with another kind", replaced(`"app.size" = "int"`, `"process.pid" = "keyword"`), []string{"formats/app.toml", "fields", `"process.pid"`, "int"}},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -15,22 +14,41 @@ import (
 )
 
 func grokCommand() *cobra.Command {
-	var configDir string
+	var configDir, mode string
+	var batch bool
 	c := &cobra.Command{
 		Use:   "grok PATTERN",
 		Short: "Try a grok pattern on lines from standard input",
 		Long: `Grok reads lines from standard input and prints for each the named captures of
 PATTERN as JSON, or null where it does not match. The pattern may match anywhere
 in the line; a capture that matched nothing is left out, one that matched several
-times is a list.`,
-		Example: `  echo '10.0.0.1 GET /x 200' | veritail grok '%{IP:source.ip} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}'`,
-		Args:    wants(1, 1, "one PATTERN, in quotes"),
+times is a list, [a][b] is member b of a. See docs/grok.md for the dialect.
+
+With -batch it reads questions instead, {"expr":…,"mode":…,"input":…} a line, and
+answers each with {"match":true,"fields":{…}} or {"match":false}, in their order.`,
+		Example: `  echo '10.0.0.1 GET /x 200' | veritail grok '%{IP:source.ip} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}'
+  veritail grok -mode ecs-v1 '%{COMBINEDAPACHELOG}' < access.log
+  echo '{"expr":"%{INT:n:int}","input":"7"}' | veritail grok -batch`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			naming, err := grok.ParseNaming(mode)
+			if err != nil {
+				return userErrorf("-mode: %w", err)
+			}
 			lib, err := grok.LoadLibrary(configs.FS(configDir), "patterns")
 			if err != nil {
 				return userError{err}
 			}
-			m, err := lib.Compile(args[0])
+			if batch {
+				if len(args) > 0 {
+					return userErrorf("%s: -batch takes the patterns from standard input, not %q", cmd.CommandPath(), args[0])
+				}
+				return lib.Batch(cmd.InOrStdin(), cmd.OutOrStdout())
+			}
+			if err := wants(1, 1, "one PATTERN, in quotes")(cmd, args); err != nil {
+				return err
+			}
+			m, err := lib.In(naming).Compile(args[0])
 			if err != nil {
 				return userError{err}
 			}
@@ -38,9 +56,12 @@ times is a list.`,
 		},
 	}
 	c.Flags().StringVar(&configDir, "configs", "", "`directory` of patterns in place of the shipped ones")
+	c.Flags().StringVar(&mode, "mode", "legacy", "`naming` of the fields of Logstash's patterns: legacy or ecs-v1")
+	c.Flags().BoolVar(&batch, "batch", false, "read questions as JSON lines, each with a pattern, a mode and an input")
 	return c
 }
 
+// grokLines prints what m captures of each line.
 func grokLines(m grok.Matcher, in io.Reader, w io.Writer) error {
 	r, out := bufio.NewReader(in), bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
@@ -57,7 +78,7 @@ func grokLines(m grok.Matcher, in io.Reader, w io.Writer) error {
 			}
 			var fields any
 			if m.Match(line, slots) {
-				fields = captured(m.Captures(), line, slots)
+				fields = grok.Fields(m.Captures(), line, slots)
 			}
 			if err := enc.Encode(fields); err != nil {
 				return fmt.Errorf("print captures: %w", err)
@@ -70,40 +91,4 @@ func grokLines(m grok.Matcher, in io.Reader, w io.Writer) error {
 			return fmt.Errorf("read standard input: %w", err)
 		}
 	}
-}
-
-// captured returns the captures by name; a name that captured several times holds a list.
-func captured(caps []grok.Capture, line []byte, slots []int32) map[string]any {
-	fields := map[string]any{}
-	for i, c := range caps {
-		from, to := slots[2*i], slots[2*i+1]
-		if from < 0 || from == to {
-			continue
-		}
-		v := typed(c.Type, string(line[from:to]))
-		switch old := fields[c.Name].(type) {
-		case nil:
-			fields[c.Name] = v
-		case []any:
-			fields[c.Name] = append(old, v)
-		default:
-			fields[c.Name] = []any{old, v}
-		}
-	}
-	return fields
-}
-
-// typed converts a capture as its type says; what does not fit stays text.
-func typed(kind, text string) any {
-	switch kind {
-	case "int":
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n
-		}
-	case "float":
-		if x, err := strconv.ParseFloat(text, 64); err == nil {
-			return x
-		}
-	}
-	return text
 }

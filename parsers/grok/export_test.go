@@ -1,13 +1,11 @@
 package grok
 
-// RegexpText returns the regular expression, for Go's regexp, that expr becomes: what its matchers are held to.
+// RegexpText returns the regular expression, for Go's regexp, that expr becomes: what its matchers are held to. It is
+// empty where Go's regexp does not understand it.
 func RegexpText(m Matcher) string {
-	x := m.(*Automaton).x
-	switch x.mode {
-	case Prefix:
-		return `\A(?:` + x.text + `)`
-	case Whole:
-		return `\A(?:` + x.text + `)\z`
+	a, ok := m.(*Automaton)
+	if !ok || len(a.x.looks) > 0 {
+		return ""
 	}
-	return x.text
+	return a.x.mode.anchored(a.x.text)
 }

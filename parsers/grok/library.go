@@ -1,47 +1,106 @@
 // Package grok turns grok expressions into matchers: bytes in, slots out.
 //
-// An expression is a regular expression with references %{NAME}, %{NAME:field} and %{NAME:field:type} into a pattern
-// library; named groups (?<field>…) are captures too, all other groups are not. In this package expressions run on
-// Go's regexp, whose leftmost-first semantics define what a match captures; a faster engine stands behind the same
-// Matcher and is held equal to it.
+// An expression is a regular expression as Logstash reads it, with references %{NAME}, %{NAME:field} and
+// %{NAME:field:type} into a pattern library; named groups (?<field>…) are captures too, all other groups are not. It is
+// parsed into a tree (parse.go), from which what only a backtracking engine understands is removed where that changes
+// nothing (rewrite.go), and written in the syntax of Go's regexp (gosyntax.go), whose leftmost-first semantics define what
+// a match captures. What is left needs a backtracking engine and gets one (regexp2.go).
 package grok
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"sort"
 	"strings"
 )
 
-// A Library holds named patterns. It is read-only once loaded and safe for concurrent use then.
+// A Naming says which of Logstash's pattern libraries an expression refers to. Both have mostly the same patterns, which
+// capture into fields of different names.
+type Naming string
+
+// The namings. Logstash calls them ecs_compatibility disabled and v1.
+const (
+	Legacy Naming = "legacy" // clientip
+	ECS    Naming = "ecs-v1" // [source][address]
+)
+
+// ParseNaming returns the naming called name; an empty name and "default" mean Legacy.
+func ParseNaming(name string) (Naming, error) {
+	switch name {
+	case "", "default", string(Legacy):
+		return Legacy, nil
+	case string(ECS):
+		return ECS, nil
+	}
+	return "", fmt.Errorf("%q is neither %s nor %s", name, Legacy, ECS)
+}
+
+// A Library holds named patterns in layers, of which an upper one wins over those below. It is read-only once loaded and
+// safe for concurrent use then.
 type Library struct {
+	layers []layer // the lowest first
+	naming Naming
+}
+
+// A layer is the patterns of one folder. Within a layer no name stands twice.
+type layer struct {
+	naming   Naming // that it belongs to; empty: to both
 	patterns map[string]string
 	from     map[string]string // file and line of each, for errors
 }
 
-// LoadLibrary reads all files of dir: one pattern a line, its name, a blank, its expression; lines that begin with #
-// are comments. A name that stands twice is an error naming both places.
+// folders are the folders of shipped patterns, the lowest layer first.
+var folders = []struct {
+	name   string
+	naming Naming
+}{{"vjeantet", ""}, {string(Legacy), Legacy}, {string(ECS), ECS}, {"veritail", ""}}
+
+// LoadLibrary reads the patterns of dir, in the legacy naming: one pattern a line, its name, a blank, its expression;
+// lines that begin with # are comments. Shipped patterns are in the folders vjeantet, legacy, ecs-v1 and veritail, each a
+// layer above the one before; files of dir itself are the user's and win over all of them. Files named *.md and *.txt hold
+// no patterns. A name that stands twice in one layer is an error naming both places.
 func LoadLibrary(fsys fs.FS, dir string) (*Library, error) {
-	l := &Library{map[string]string{}, map[string]string{}}
-	files, err := fs.ReadDir(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("read grok patterns: %w", err)
+	l := &Library{naming: Legacy}
+	own := newLayer("")
+	if err := own.folder(fsys, dir); err != nil {
+		return nil, err
 	}
-	for _, f := range files {
-		if f.IsDir() || strings.HasPrefix(f.Name(), ".") {
-			continue
-		}
-		if err := l.load(fsys, dir+"/"+f.Name()); err != nil {
+	for _, f := range folders {
+		shipped := newLayer(f.naming)
+		if err := shipped.folder(fsys, dir+"/"+f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
+		l.layers = append(l.layers, shipped)
 	}
+	l.layers = append(l.layers, own)
 	return l, nil
 }
 
-func (l *Library) load(fsys fs.FS, path string) error {
-	f, err := fsys.Open(path)
+func newLayer(naming Naming) layer { return layer{naming, map[string]string{}, map[string]string{}} }
+
+// folder reads all files of a folder, without those of folders within.
+func (l *layer) folder(fsys fs.FS, dir string) error {
+	files, err := fs.ReadDir(fsys, dir)
+	if err != nil {
+		return fmt.Errorf("read grok patterns: %w", err)
+	}
+	for _, f := range files {
+		if f.IsDir() || strings.HasPrefix(f.Name(), ".") || slices.Contains([]string{".md", ".txt"}, path.Ext(f.Name())) {
+			continue
+		}
+		if err := l.file(fsys, dir+"/"+f.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *layer) file(fsys fs.FS, file string) error {
+	f, err := fsys.Open(file)
 	if err != nil {
 		return fmt.Errorf("read grok patterns: %w", err)
 	}
@@ -49,46 +108,65 @@ func (l *Library) load(fsys fs.FS, path string) error {
 	sc := bufio.NewScanner(f)
 	sc.Buffer(nil, 1<<20)
 	for n := 1; sc.Scan(); n++ {
-		line := strings.TrimRight(sc.Text(), " \t\r")
+		line := strings.Trim(sc.Text(), " \t\r")
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		at := fmt.Sprintf("%s:%d", path, n)
-		name, expr, ok := strings.Cut(line, " ")
-		if !ok || !isName(name) {
+		at := fmt.Sprintf("%s:%d", file, n)
+		end := strings.IndexAny(line, " \t")
+		if end < 0 || !isName(line[:end]) {
 			return fmt.Errorf("%s: a pattern is a name, a blank and an expression", at)
 		}
+		name := line[:end]
 		if first, dup := l.from[name]; dup {
 			return fmt.Errorf("%s: pattern %s is defined in %s already", at, name, first)
 		}
-		l.patterns[name], l.from[name] = strings.TrimLeft(expr, " "), at
+		l.patterns[name], l.from[name] = strings.TrimLeft(line[end:], " \t"), at
 	}
 	if err := sc.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read %s: %w", file, err)
 	}
 	return nil
 }
 
 // With returns a library that has the given patterns too; they win over those of the same name.
 func (l *Library) With(patterns map[string]string) *Library {
-	n := &Library{map[string]string{}, map[string]string{}}
-	for k, v := range l.patterns {
-		n.patterns[k], n.from[k] = v, l.from[k]
+	return &Library{append(l.layers[:len(l.layers):len(l.layers)], layer{patterns: patterns}), l.naming}
+}
+
+// In returns the library in another naming.
+func (l *Library) In(naming Naming) *Library { return &Library{l.layers, naming} }
+
+// pattern returns the expression called name.
+func (l *Library) pattern(name string) (string, bool) {
+	for _, y := range slices.Backward(l.layers) {
+		if expr, ok := y.patterns[name]; ok && (y.naming == "" || y.naming == l.naming) {
+			return expr, true
+		}
 	}
-	for k, v := range patterns {
-		n.patterns[k], n.from[k] = v, "inline"
-	}
-	return n
+	return "", false
 }
 
 // Names returns the names of all patterns, sorted.
 func (l *Library) Names() []string {
-	names := make([]string, 0, len(l.patterns))
-	for n := range l.patterns {
-		names = append(names, n)
+	var names []string
+	for _, y := range l.layers {
+		if y.naming == "" || y.naming == l.naming {
+			for n := range y.patterns {
+				names = append(names, n)
+			}
+		}
 	}
 	sort.Strings(names)
-	return names
+	return slices.Compact(names)
+}
+
+// unknown returns the error of a reference to a pattern that is not there.
+func (l *Library) unknown(name string) error {
+	if near := l.nearest(name); near != "" {
+		return fmt.Errorf("unknown pattern %%{%s}; did you mean %%{%s}?", name, near)
+	}
+	return fmt.Errorf("unknown pattern %%{%s}", name)
 }
 
 // nearest returns the name that differs least from name, "" if none is close.

@@ -22,7 +22,7 @@ type look struct {
 	behind   bool
 	negative bool
 	first    *[256]bool
-	second   *[256]bool // nil: one byte only; never with behind
+	second   *[256]bool // nil: one byte only; of negative ones ahead only
 }
 
 // newLook returns the look whose inside is expr, in Go's syntax. ok is false where a look cannot tell it: a text of
@@ -38,7 +38,7 @@ func newLook(expr string, behind, negative bool) (l look, ok bool) {
 	}
 	l = look{behind: behind, negative: negative, first: sets[0]}
 	if len(sets) == 2 {
-		if behind || l.first[0x80] {
+		if behind || !negative || l.first[0x80] {
 			return look{}, false
 		}
 		l.second = sets[1]

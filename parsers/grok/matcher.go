@@ -16,6 +16,8 @@ type Matcher interface {
 	// Stop tells how far the expression gets in bytes that it does not match. It is slow and meant for people who ask
 	// why.
 	Stop(b []byte) Stop
+	// Engine returns the name of what runs the expression: automaton, or a fallback that is many times slower and why.
+	Engine() (name, reason string)
 }
 
 // A Mode says where in the text an expression has to stand.
@@ -23,19 +25,30 @@ type Mode int
 
 // The modes of expressions.
 const (
-	Search Mode = iota // anywhere; the leftmost match counts. ^ and $ stand at the ends of lines
+	Search Mode = iota // anywhere; the leftmost match counts
 	Prefix             // at the beginning of the text
 	Whole              // from the beginning of the text to its end
 )
 
+// anchored writes the mode's anchors around a regular expression.
+func (m Mode) anchored(text string) string {
+	switch m {
+	case Prefix:
+		return `\A(?:` + text + ")"
+	case Whole:
+		return `\A(?:` + text + `)\z`
+	}
+	return text
+}
+
 // An expansion is an expression whose references are replaced.
 type expansion struct {
 	source string // as written
-	lib    *Library
 	mode   Mode
-	text   string // a regular expression in Go's syntax, with markers of looks, and with the flags of the mode
-	caps   []Capture
+	tree   *tree
+	text   string // a regular expression in Go's syntax, with markers of looks, and with flags
 	looks  []look
+	unfit  error // why there is no such text
 }
 
 // Compile returns a matcher that finds expr anywhere.
@@ -52,27 +65,30 @@ func (l *Library) matcher(expr string, mode Mode) (Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m, err := automaton.Compile([]automaton.Expression{x.automaton()}, automaton.Mode(mode)); err == nil {
-		return &Automaton{m, x}, nil
+	if x.unfit != nil {
+		return x.fallback(x.unfit)
 	}
-	return x.fallback()
+	m, err := automaton.Compile([]automaton.Expression{x.automaton()}, automaton.Mode(mode))
+	if err != nil {
+		return x.fallback(err)
+	}
+	return &Automaton{m, x}, nil
 }
 
 func (l *Library) expansion(expr string, mode Mode) (*expansion, error) {
-	text, caps, looks, err := l.expand(expr)
+	t, err := l.parse(expr)
 	if err != nil {
 		return nil, fmt.Errorf("grok: %w", err)
 	}
-	return &expansion{expr, l, mode, flags(text, mode), caps, looks}, nil
+	x := &expansion{source: expr, mode: mode, tree: t}
+	x.text, x.looks, x.unfit = t.goSyntax()
+	x.text = flagged + x.text
+	return x, nil
 }
 
-// flags writes the flags of a mode before an expanded expression: as in Logstash, . matches a line ending.
-func flags(text string, mode Mode) string {
-	if mode == Search {
-		return "(?sm)" + text
-	}
-	return "(?s)" + text
-}
+// flagged stands before regular expressions: as in Logstash, . matches a line ending, and ^ and $ stand at the ends of
+// lines.
+const flagged = "(?sm)"
 
 // automaton returns the expression as the automaton wants it.
 func (x *expansion) automaton() automaton.Expression {
@@ -93,7 +109,10 @@ type Automaton struct {
 func (a *Automaton) Match(b []byte, slots []int32) bool { return a.m.Match(b, slots) >= 0 }
 
 // Captures implements Matcher.
-func (a *Automaton) Captures() []Capture { return a.x.caps }
+func (a *Automaton) Captures() []Capture { return a.x.tree.caps }
+
+// Engine implements Matcher.
+func (a *Automaton) Engine() (name, reason string) { return "automaton", "" }
 
 // Stop implements Matcher.
 func (a *Automaton) Stop(b []byte) Stop { return a.x.stop(b) }

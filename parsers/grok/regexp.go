@@ -1,34 +1,25 @@
 package grok
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 )
 
 // Regexp is a Matcher on Go's regexp, for expressions that are too large for an automaton.
 type Regexp struct {
-	re *regexp.Regexp
-	x  *expansion
+	re     *regexp.Regexp
+	x      *expansion
+	reason string
 }
 
-// fallback returns the matcher of an expression that has become no automaton.
-func (x *expansion) fallback() (Matcher, error) {
-	if len(x.looks) > 0 {
-		return nil, errors.New("grok: the expression is too large for look-ahead and look-behind")
+// fallback returns the matcher of an expression that has become no automaton for a reason: Go's regexp, or if that does
+// not do it either, regexp2.
+func (x *expansion) fallback(reason error) (Matcher, error) {
+	if x.unfit == nil && len(x.looks) == 0 {
+		if re, err := regexp.Compile(x.mode.anchored(x.text)); err == nil {
+			return &Regexp{re, x, reason.Error()}, nil
+		}
 	}
-	text := x.text
-	switch x.mode {
-	case Prefix:
-		text = `\A(?:` + text + `)`
-	case Whole:
-		text = `\A(?:` + text + `)\z`
-	}
-	re, err := regexp.Compile(text)
-	if err != nil {
-		return nil, fmt.Errorf("grok: %w", err)
-	}
-	return &Regexp{re, x}, nil
+	return newRegexp2(x, reason.Error())
 }
 
 // Match implements Matcher.
@@ -37,14 +28,17 @@ func (m *Regexp) Match(b []byte, slots []int32) bool {
 	if loc == nil {
 		return false
 	}
-	for i := range m.x.caps {
+	for i := range m.x.tree.caps {
 		slots[2*i], slots[2*i+1] = int32(loc[2*i+2]), int32(loc[2*i+3])
 	}
 	return true
 }
 
 // Captures implements Matcher.
-func (m *Regexp) Captures() []Capture { return m.x.caps }
+func (m *Regexp) Captures() []Capture { return m.x.tree.caps }
+
+// Engine implements Matcher.
+func (m *Regexp) Engine() (name, reason string) { return "regexp", m.reason }
 
 // Stop implements Matcher.
 func (m *Regexp) Stop(b []byte) Stop { return m.x.stop(b) }

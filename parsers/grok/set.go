@@ -31,7 +31,7 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 			return nil, fmt.Errorf("pattern %d: %w", i+1, err)
 		}
 		s.exprs = append(s.exprs, x)
-		s.slots = max(s.slots, 2*len(x.caps))
+		s.slots = max(s.slots, 2*len(x.tree.caps))
 	}
 	if err := s.compile(0, len(exprs)); err != nil {
 		return nil, err
@@ -45,7 +45,10 @@ func (s *Set) compile(from, to int) error {
 		return nil
 	}
 	var exprs []automaton.Expression
-	for _, x := range s.exprs[from:to] {
+	for i, x := range s.exprs[from:to] {
+		if x.unfit != nil {
+			return s.around(from, from+i, to, x.unfit)
+		}
 		exprs = append(exprs, x.automaton())
 	}
 	m, err := automaton.Compile(exprs, automaton.Mode(s.exprs[from].mode))
@@ -60,12 +63,20 @@ func (s *Set) compile(from, to int) error {
 		}
 		return s.compile(half, to)
 	}
-	other, err := s.exprs[from].fallback()
-	if err != nil {
-		return fmt.Errorf("pattern %d: %w", from+1, err)
+	return s.around(from, from, to, err)
+}
+
+// around adds a fallback for expression i, and the parts of those from before it and to behind it.
+func (s *Set) around(from, i, to int, reason error) error {
+	if err := s.compile(from, i); err != nil {
+		return err
 	}
-	s.parts = append(s.parts, part{first: from, other: other})
-	return nil
+	other, err := s.exprs[i].fallback(reason)
+	if err != nil {
+		return fmt.Errorf("pattern %d: %w", i+1, err)
+	}
+	s.parts = append(s.parts, part{first: i, other: other})
+	return s.compile(i+1, to)
 }
 
 // Len returns the number of expressions.
@@ -89,10 +100,20 @@ func (s *Set) Match(b []byte, slots []int32) int {
 }
 
 // Captures returns the captures of expression i, whose order is that of its slots. The caller must not change it.
-func (s *Set) Captures(i int) []Capture { return s.exprs[i].caps }
+func (s *Set) Captures(i int) []Capture { return s.exprs[i].tree.caps }
 
 // Slots returns the number of slots that Match needs.
 func (s *Set) Slots() int { return s.slots }
+
+// Engine returns what runs expression i, as a Matcher does.
+func (s *Set) Engine(i int) (name, reason string) {
+	for _, p := range s.parts {
+		if p.first == i && p.m == nil {
+			return p.other.Engine()
+		}
+	}
+	return "automaton", ""
+}
 
 // Expr returns expression i as it was written.
 func (s *Set) Expr(i int) string { return s.exprs[i].source }

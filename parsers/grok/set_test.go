@@ -42,7 +42,7 @@ func TestASetTakesTheFirstExpressionThatMatches(t *testing.T) {
 
 func TestASetNamesTheBadExpression(t *testing.T) {
 	_, err := library(t).CompileSet([]string{`a`, `%{NOPE_NOPE}`}, grok.Whole)
-	if err == nil || !strings.Contains(err.Error(), "pattern 2: grok: unknown pattern") {
+	if err == nil || !strings.Contains(err.Error(), "pattern 2: grok: column 1: unknown pattern") {
 		t.Error(err)
 	}
 }

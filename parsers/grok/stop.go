@@ -26,23 +26,19 @@ func (s Stop) Failed() string {
 
 // stop explains where the expression stops.
 func (x *expansion) stop(b []byte) Stop {
-	e := expander{lib: x.lib, every: true}
-	if err := e.expr(x.source, nil); err != nil {
-		return Stop{Wanted: x.source} // it has been expanded before, so this is not reached
-	}
-	text := flags(e.out.String(), x.mode)
+	text, looks, refs := x.tree.explanation()
 	mode := automaton.Mode(x.mode)
 	if x.mode == Search {
-		text, mode = "(?s:.*?)"+text, automaton.Prefix
+		text, mode = ".*?(?:"+text+")", automaton.Prefix
 	}
-	why := &expansion{text: text, looks: e.looks}
+	why := &expansion{text: flagged + text, looks: looks}
 	s, err := automaton.Explain(why.automaton(), mode, b)
 	if err != nil {
 		return Stop{Wanted: x.source} // too large to explain
 	}
 	out := Stop{Length: s.Length, Weight: s.Weight, Wanted: s.Wanted}
 	for _, g := range slices.Backward(s.Groups) {
-		out.Refs = append(out.Refs, e.refs[g-1])
+		out.Refs = append(out.Refs, refs[g-1])
 	}
 	return out
 }
