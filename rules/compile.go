@@ -18,79 +18,48 @@ type compiled struct {
 	when   int // number of its condition among the engine's matchers
 	once   []*once
 	repeat []*repeat
-	group  []string // fields of which the first that is there is the group's value; nil: Group is a template
-	values []string // threshold.distinct
+	group  source // the first that is there is the group's value; nil: groups is a template
+	groups template
+	title  template
+	text   template // of the message
+	values source   // threshold.distinct
 	counts bool     // severity info: no findings
+	series string   // of its occurrences
+
+	lastMinute rollup // of the occurrence before
+	tally      map[string]int64
 
 	windows recent[*window]
 	quiet   recent[int64] // the time of a group's last occurrence, for rearm of rules without threshold
 	named   names
 }
 
-// fields splits "a|b", the way rules name several fields of which the first that is there counts.
-func fields(names string) []string {
-	return strings.FieldsFunc(names, func(r rune) bool { return r == '|' || r == ' ' })
-}
-
-// first returns the text of the first of the fields that the event has, and the field's name.
-func first(row event.Row, names []string) (text, name string, ok bool) {
-	for _, name = range names {
-		if v, ok := row.Get(name); ok {
-			if s := event.Format(v); s != "" {
-				return s, name, true
-			}
-		}
-	}
-	return "", "", false
-}
-
-// matchers compiles each query once, however many rules use it, and evaluates it once for a page, if it is asked for.
-type matchers struct {
+// conditions are the queries of all rules, by their text.
+type conditions struct {
+	*query.Set
 	schema *event.Schema
-	list   []*query.Matcher
-	exprs  []query.Expr
 	byText map[string]int
-
-	page *event.Page
-	bits []event.Bits
-	done []bool // whether bits are those of page
+	exprs  map[int]query.Expr
 }
 
-func (m *matchers) add(text string) (int, error) {
-	if i, ok := m.byText[text]; ok {
+func (c *conditions) add(text string) (int, error) {
+	if i, ok := c.byText[text]; ok {
 		return i, nil
 	}
-	e, err := query.Parse(text, m.schema, time.Now())
+	e, err := query.Parse(text, c.schema, time.Now())
 	if err != nil {
 		return 0, err
 	}
-	c, err := query.Compile(e)
+	i, err := c.Add(e)
 	if err != nil {
 		return 0, err
 	}
-	m.list, m.exprs = append(m.list, c), append(m.exprs, e)
-	m.bits, m.done = append(m.bits, event.Bits{}), append(m.done, false)
-	m.byText[text] = len(m.list) - 1
-	return len(m.list) - 1, nil
-}
-
-// begin makes p the page that match looks at.
-func (m *matchers) begin(p *event.Page) {
-	m.page = p
-	clear(m.done)
-}
-
-// match returns the rows of the page that the query numbered i matches.
-func (m *matchers) match(i int) *event.Bits {
-	if !m.done[i] {
-		m.list[i].Match(m.page, &m.bits[i])
-		m.done[i] = true
-	}
-	return &m.bits[i]
+	c.byText[text], c.exprs[i] = i, e
+	return i, nil
 }
 
 // rule compiles r, and returns what is wrong in its queries and fields.
-func (m *matchers) rule(r *Rule, index int) (*compiled, configs.Errors) {
+func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	var faults configs.Errors
 	query := func(key, text string) int {
 		i, err := m.add(text)
@@ -99,22 +68,25 @@ func (m *matchers) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		return i
 	}
-	c := &compiled{Rule: r, index: index, when: query("when", r.When), counts: r.Severity == "info"}
-	if !strings.Contains(r.Group, "{{") {
-		c.group = fields(r.Group)
+	c := &compiled{Rule: r, index: index, when: query("when", r.When), counts: r.Severity == "info", series: RuleSeries(r.ID)}
+	if strings.Contains(r.Group, "{{") {
+		c.groups = newTemplate(r.Group, nil, m.schema)
+	} else {
+		c.group = newSource(r.Group, m.schema)
 	}
+	c.title, c.text = newTemplate(r.Title, c.group, m.schema), newTemplate(r.Message, c.group, m.schema)
 	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
 		faults = append(faults, r.fault("weight", "field %q is of kind %s; a weight wants one of kind int", r.Weight, m.schema.Def(f).Kind))
 	}
 	c.windows.keep, c.quiet.keep = 0, micros(r.Rearm)
 	if r.Threshold != nil {
-		c.values = fields(r.Threshold.Distinct)
+		c.values = newSource(r.Threshold.Distinct, m.schema)
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	}
 	for i := range r.Repeat {
 		p := &repeat{Repeat: &r.Repeat[i], from: query(fmt.Sprintf("repeat[%d].from", i), r.Repeat[i].From)}
 		for _, names := range p.By {
-			p.by = append(p.by, fields(names))
+			p.by = append(p.by, newSource(names, m.schema))
 		}
 		p.told.keep = micros(p.Within)
 		c.repeat = append(c.repeat, p)
@@ -125,7 +97,7 @@ func (m *matchers) rule(r *Rule, index int) (*compiled, configs.Errors) {
 			o.tellers = append(o.tellers, query(fmt.Sprintf("once[%d].from[%d]", i, j), text))
 		}
 		for _, names := range o.By {
-			o.by = append(o.by, fields(names))
+			o.by = append(o.by, newSource(names, m.schema))
 		}
 		c.once = append(c.once, o)
 	}

@@ -17,9 +17,20 @@ const (
 	hour   = 60 * minute
 )
 
+// A rollupKey tells the rollups of a commit apart: of a rule by minute, or of one of its groups by hour.
 type rollupKey struct {
-	series, site, dataset string
-	minute                int64
+	rule          int
+	byGroup       bool
+	group         string
+	site, dataset string
+	at            int64
+}
+
+// A rollup is a place in the commit's rollups.
+type rollup struct {
+	key    rollupKey
+	place  int
+	commit int // the number of the commit; 0: none
 }
 
 // RuleSeries is the series of a rule's occurrences by minute.
@@ -31,28 +42,38 @@ func GroupSeries(id string) string { return "group/" + id + "/" }
 // count adds n occurrences to the rollups: of the rule by minute, and of the rule's group by hour.
 func (e *Engine) count(h *hit, n int64) {
 	r := h.rule
-	e.rollup(rollupKey{RuleSeries(r.ID), h.site, h.dataset, floor(h.time, minute)}, n)
+	key := rollupKey{rule: r.index, site: h.site, dataset: h.dataset, at: floor(h.time, minute)}
+	if last := &r.lastMinute; last.commit != e.commits || last.key != key {
+		*last = rollup{key, e.rollup(key, r.series), e.commits}
+	}
+	e.out.Rollups[r.lastMinute.place].N += n
+
 	at := floor(h.time, hour)
-	e.rollup(rollupKey{GroupSeries(r.ID) + r.named.bounded(h.group, at), h.site, h.dataset, at}, n)
+	key.byGroup, key.group, key.at = true, r.named.bounded(h.group, at), at
+	i, ok := e.rollups[key]
+	if !ok {
+		i = e.rollup(key, GroupSeries(r.ID)+key.group)
+	}
+	e.out.Rollups[i].N += n
 	if !e.cfg.Tally {
 		return
 	}
-	groups := e.tally[r.ID]
-	if groups == nil {
-		groups = map[string]int64{}
-		e.tally[r.ID] = groups
+	if r.tally == nil {
+		r.tally = map[string]int64{}
+		e.tally[r.ID] = r.tally
 	}
-	groups[h.group] += n
+	r.tally[h.group] += n
 }
 
-func (e *Engine) rollup(key rollupKey, n int64) {
+// rollup returns the place of a rollup in the commit.
+func (e *Engine) rollup(key rollupKey, series string) int {
 	i, ok := e.rollups[key]
 	if !ok {
 		i = len(e.out.Rollups)
 		e.rollups[key] = i
-		e.out.Rollups = append(e.out.Rollups, event.Delta{Site: key.site, Series: key.series, Dataset: key.dataset, Minute: key.minute})
+		e.out.Rollups = append(e.out.Rollups, event.Delta{Site: key.site, Series: series, Dataset: key.dataset, Minute: key.at})
 	}
-	e.out.Rollups[i].N += n
+	return i
 }
 
 // floor returns the largest multiple of step that is not after t.

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"container/heap"
 	"context"
 	"math"
 	"math/bits"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/query"
 )
 
 // Config is what an engine is told beside its rules.
@@ -27,16 +27,27 @@ type Config struct {
 type Engine struct {
 	cfg   Config
 	rules []*compiled
-	cond  matchers
-	hits  hitHeap
+	cond  conditions
+	hits  queue
 	gens  map[event.GenID]*progress
 	// reached is up to where the hits have been judged. One that comes later is judged as if it were of this time.
 	reached int64
 	noted   int64 // the time that the last commit's mark of Progress says
 
 	out     *event.Commit
+	commits int               // so many were begun
 	rollups map[rollupKey]int // places in out.Rollups
 	tally   map[string]map[string]int64
+
+	spare   []hit     // allocated, not used yet
+	text    []byte    // scratch
+	matched []matched // scratch: the rules that match rows of the page
+}
+
+// matched are the rows of a page that a rule's condition holds for.
+type matched struct {
+	rule *compiled
+	rows *event.Bits
 }
 
 // New returns an engine for rules that Load has read. Mistakes in their queries are reported together, as
@@ -47,7 +58,7 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, gens: map[event.GenID]*progress{}, reached: math.MinInt64,
-		cond:    matchers{schema: cfg.Schema, byText: map[string]int{}},
+		cond:    conditions{Set: query.NewSet(), schema: cfg.Schema, byText: map[string]int{}, exprs: map[int]query.Expr{}},
 		rollups: map[rollupKey]int{}, tally: map[string]map[string]int64{},
 	}
 	var faults configs.Errors
@@ -89,22 +100,38 @@ func (e *Engine) Tally() map[string]map[string]int64 { return e.tally }
 
 func (e *Engine) begin(c *event.Commit) {
 	e.out = c
+	e.commits++
 	clear(e.rollups)
 }
 
 // page evaluates the conditions over the page's columns and collects the hits.
 func (e *Engine) page(p *event.Page, now time.Time) {
-	e.cond.begin(p)
+	e.cond.Begin(p)
 	latest := int64(math.MaxInt64)
 	if e.cfg.Idle > 0 {
 		latest = now.UnixMicro()
 	}
+	e.matched = e.matched[:0]
+	var any event.Bits
 	for _, r := range e.rules {
-		for w, word := range e.cond.match(r.when) {
-			for ; word != 0; word &= word - 1 {
-				h := e.hit(r, event.Row{Page: p, I: w*64 + bits.TrailingZeros64(word)})
-				h.order = min(h.time, latest) // a stamp ahead of the clock is no reason to wait for that time
-				heap.Push(&e.hits, h)
+		rows := e.cond.Match(r.when)
+		if *rows == (event.Bits{}) {
+			continue
+		}
+		e.matched = append(e.matched, matched{r, rows})
+		for w := range any {
+			any[w] |= rows[w]
+		}
+	}
+	for w, word := range any {
+		for ; word != 0; word &= word - 1 {
+			row := w*64 + bits.TrailingZeros64(word)
+			for _, m := range e.matched {
+				if m.rows.Has(row) {
+					h := e.hit(m.rule, event.Row{Page: p, I: row})
+					h.order = min(h.time, latest) // a stamp ahead of the clock is no reason to wait for that time
+					e.hits.add(h)
+				}
 			}
 		}
 	}
@@ -112,8 +139,9 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 
 // advance judges the hits of times before t, in the order of their time.
 func (e *Engine) advance(t int64) {
-	for len(e.hits) > 0 && e.hits[0].order < t {
-		h := heap.Pop(&e.hits).(*hit)
+	due := e.hits.before(t)
+	for i, h := range due {
+		due[i] = nil // it may live on in a window, but not here
 		h.order = max(h.order, e.reached)
 		e.settle(h.order)
 		if h.repeat != nil && h.repeat.again(h) {

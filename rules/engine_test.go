@@ -111,7 +111,8 @@ func TestForeignValuesAreHarmlessInTitles(t *testing.T) {
 		p.AddRow(p.Arena.PutString("raw"), 1, []event.Span{{Len: 3}})
 		p.SetStr(0, event.FieldUser, p.Arena.PutString(tc.value))
 		p.Complete()
-		if got := expand("user {{user.name}}", "", nil, p.Row(0)); got != tc.want {
+		title := newTemplate("user {{user.name}}", nil, schema)
+		if got := title.expand(new([]byte), "", p.Row(0)); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -28,6 +26,7 @@ func (e *Engine) raise(h *hit, members []*hit) {
 		Time:  cross.time, First: members[0].time, Last: cross.time,
 	}
 	for _, m := range members {
+		m.seal()
 		f.Count += m.weight
 		f.First, f.Last = min(f.First, m.time), max(f.Last, m.time)
 		f.Evidence = append(append(f.Evidence, m.evidence), m.also...)
@@ -45,44 +44,4 @@ func (e *Engine) raise(h *hit, members []*hit) {
 func findingID(rule, site, group string, cross *hit) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d", rule, site, group, cross.gen, cross.off))
 	return hex.EncodeToString(sum[:8])
-}
-
-// expand replaces {{field}} in a title. A field of the group stands for the group's value.
-func expand(text, group string, groupFields []string, row event.Row) string {
-	var b strings.Builder
-	for {
-		head, rest, ok := strings.Cut(text, "{{")
-		b.WriteString(head)
-		if !ok {
-			return b.String()
-		}
-		name, tail, ok := strings.Cut(rest, "}}")
-		if !ok {
-			b.WriteString("{{" + rest)
-			return b.String()
-		}
-		names := fields(name)
-		if len(names) > 0 && slices.Equal(names, groupFields) {
-			b.WriteString(plain(group))
-		} else if v, _, ok := first(row, names); ok {
-			b.WriteString(plain(v))
-		} else {
-			b.WriteByte('-')
-		}
-		text = tail
-	}
-}
-
-// plain makes a foreign value harmless in one line of text: control and format characters are replaced, and what is
-// too long is cut.
-func plain(s string) string {
-	if len(s) > maxValue {
-		s = strings.ToValidUTF8(s[:maxValue], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -26,20 +27,22 @@ type hit struct {
 	keys          []string // of once.by, "" where the event has none
 	title, text   string   // of the finding that it may raise
 	evidence      event.Evidence
+	sealed        bool             // evidence has its SHA256
 	also          []event.Evidence // of events that tell of the same occurrence
 }
 
 // hit returns what rule r needs of the row.
 func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	p := row.Page
-	h := &hit{
+	h := e.newHit()
+	*h = hit{
 		rule: r, time: p.Time(row.I), gen: p.Gen, off: p.Offset(row.I),
 		site: p.Site, dataset: p.Data, group: "-", weight: 1,
 	}
 	h.once, h.teller = e.teller(r, row.I)
 	if h.once != nil {
 		for _, names := range h.once.by {
-			v, _, _ := first(row, names)
+			v, _, _ := names.of(row)
 			h.keys = append(h.keys, v)
 		}
 	}
@@ -47,11 +50,11 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 		h.said = h.repeat.key(row)
 	}
 	if r.group == nil {
-		h.group, h.groupField = expand(r.Group, "", nil, row), groupNames.Replace(r.Group)
-	} else if v, name, ok := first(row, r.group); ok {
+		h.group, h.groupField = r.groups.expand(&e.text, "", row), groupNames.Replace(r.Group)
+	} else if v, name, ok := r.group.of(row); ok {
 		h.group, h.groupField = cut(v), name
 	} else {
-		h.groupField = r.group[0]
+		h.groupField = r.group[0].name
 	}
 	if r.Weight != "" {
 		if n, ok := row.Get(r.Weight); ok {
@@ -61,11 +64,11 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 		}
 	}
 	if len(r.values) > 0 {
-		h.value, _, _ = first(row, r.values)
+		h.value, _, _ = r.values.of(row)
 	}
 	if !r.counts {
-		h.title, h.text = expand(r.Title, h.group, r.group, row), expand(r.Message, h.group, r.group, row)
-		h.evidence = evidence(row)
+		h.title, h.text = r.title.expand(&e.text, h.group, row), r.text.expand(&e.text, h.group, row)
+		h.takeEvidence(row)
 	}
 	return h
 }
@@ -74,7 +77,7 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 func (e *Engine) teller(r *compiled, row int) (*once, int) {
 	for _, o := range r.once {
 		for j, t := range o.tellers {
-			if e.cond.match(t).Has(row) {
+			if e.cond.Match(t).Has(row) {
 				return o, j
 			}
 		}
@@ -95,12 +98,35 @@ func cut(s string) string {
 // groupNames makes the name of a group of several fields: {{user.name}}@{{source.ip}} is user.name@source.ip.
 var groupNames = strings.NewReplacer("{{", "", "}}", "")
 
-// evidence copies what is needed to show and verify the row's event later.
-func evidence(row event.Row) event.Evidence {
+// takeEvidence copies what is needed to show and verify the row's event later. Most hits make no finding, so the sum is
+// left until one does, unless the text is too long to be kept for it.
+func (h *hit) takeEvidence(row event.Row) {
 	p := row.Page
 	raw := p.Bytes(p.Raw[row.I])
-	return event.Evidence{
-		Gen: p.Gen, Path: p.Path, Spans: append([]event.Span(nil), p.RowSpans(row.I)...), Time: p.Time(row.I),
-		SHA256: sha256.Sum256(raw), Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data,
+	h.evidence = event.Evidence{
+		Gen: p.Gen, Path: p.Path, Spans: slices.Clone(p.RowSpans(row.I)), Time: p.Time(row.I),
+		Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data,
 	}
+	if len(raw) > event.EvidenceText {
+		h.evidence.SHA256, h.sealed = sha256.Sum256(raw), true
+	}
+}
+
+// seal sums the evidence.
+func (h *hit) seal() {
+	if !h.sealed && !h.rule.counts {
+		h.evidence.SHA256, h.sealed = sha256.Sum256([]byte(h.evidence.Text)), true
+	}
+}
+
+// hitsAtOnce is how many hits are allocated together.
+const hitsAtOnce = 16
+
+func (e *Engine) newHit() *hit {
+	if len(e.spare) == 0 {
+		e.spare = make([]hit, hitsAtOnce)
+	}
+	h := &e.spare[0]
+	e.spare = e.spare[1:]
+	return h
 }

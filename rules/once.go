@@ -8,9 +8,9 @@ import (
 // once is a Once made ready for the engine, with the occurrences that another event may still tell of.
 type once struct {
 	*Once
-	by      [][]string // the fields of By
-	tellers []int      // numbers of the conditions of From
-	within  int64      // µs
+	by      []source // the fields of By
+	tellers []int    // numbers of the conditions of From
+	within  int64    // µs
 
 	list []*occurrence // in the order in which they were judged; those that a lead took up stay until their time
 	// An event looks for its like among those with equal keys, and among those that miss one.
@@ -148,6 +148,7 @@ func (o *occurrence) matches(h *hit) bool {
 // teller did not know.
 func (o *occurrence) takeEvidence(h *hit) {
 	if !o.hit.rule.counts {
+		h.seal()
 		e := h.evidence
 		e.Teller = true
 		o.hit.also = append(o.hit.also, e)

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -53,36 +55,60 @@ func (e *Engine) watermark(now time.Time) int64 {
 	return low
 }
 
-// hitHeap orders hits by time, generation, offset and rule, so that what a rule finds does not depend on the order
-// in which files are read.
-type hitHeap []*hit
-
-func (h hitHeap) Len() int { return len(h) }
-
-func (h hitHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	switch {
-	case a.order != b.order:
-		return a.order < b.order
-	case a.gen != b.gen:
-		return a.gen < b.gen
-	case a.off != b.off:
-		return a.off < b.off
-	}
-	return a.rule.index < b.rule.index
+// A queue holds hits in the order of their time, generation, offset and rule, so that what a rule finds does not depend
+// on the order in which files are read.
+type queue struct {
+	list  []*hit // sorted
+	fresh []*hit // added since
 }
 
-func (h hitHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (q *queue) add(h *hit) { q.fresh = append(q.fresh, h) }
 
-// Push implements heap.Interface.
-func (h *hitHeap) Push(x any) { *h = append(*h, x.(*hit)) }
+// before takes the hits of times before t off the queue. They are valid until the next call.
+func (q *queue) before(t int64) []*hit {
+	q.merge()
+	n, _ := slices.BinarySearchFunc(q.list, t, func(h *hit, t int64) int { return cmp.Compare(h.order, t) })
+	out := q.list[:n:n]
+	q.list = q.list[n:]
+	return out
+}
 
-// Pop implements heap.Interface.
-func (h *hitHeap) Pop() any {
-	old := *h
-	n := len(old) - 1
-	x := old[n]
-	old[n] = nil
-	*h = old[:n]
-	return x
+// merge puts the fresh hits among the sorted ones. Those of one file come in order.
+func (q *queue) merge() {
+	if len(q.fresh) == 0 {
+		return
+	}
+	if !slices.IsSortedFunc(q.fresh, inOrder) {
+		slices.SortFunc(q.fresh, inOrder)
+	}
+	from, _ := slices.BinarySearchFunc(q.list, q.fresh[0], inOrder)
+	a, b := slices.Clone(q.list[from:]), q.fresh
+	q.list = q.list[:from]
+	for len(a) > 0 && len(b) > 0 {
+		if inOrder(b[0], a[0]) < 0 {
+			q.list, b = append(q.list, b[0]), b[1:]
+		} else {
+			q.list, a = append(q.list, a[0]), a[1:]
+		}
+	}
+	q.list = append(append(q.list, a...), b...)
+	clear(q.fresh)
+	q.fresh = q.fresh[:0]
+}
+
+// inOrder compares two hits.
+func inOrder(a, b *hit) int {
+	if c := cmp.Compare(a.order, b.order); c != 0 {
+		return c
+	}
+	if a.gen != b.gen {
+		if a.gen < b.gen {
+			return -1
+		}
+		return 1
+	}
+	if c := cmp.Compare(a.off, b.off); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.rule.index, b.rule.index)
 }

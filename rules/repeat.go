@@ -9,8 +9,8 @@ import (
 // repeat is a Repeat made ready for the engine, with what was said lately.
 type repeat struct {
 	*Repeat
-	from int        // the number of its condition
-	by   [][]string // the fields of By
+	from int      // the number of its condition
+	by   []source // the fields of By
 	told recent[telling]
 }
 
@@ -23,7 +23,7 @@ type telling struct {
 // repeat returns which repeat of r the row belongs to, nil if to none.
 func (e *Engine) repeat(r *compiled, row int) *repeat {
 	for _, p := range r.repeat {
-		if e.cond.match(p.from).Has(row) {
+		if e.cond.Match(p.from).Has(row) {
 			return p
 		}
 	}
@@ -34,7 +34,7 @@ func (e *Engine) repeat(r *compiled, row int) *repeat {
 func (p *repeat) key(row event.Row) string {
 	var b strings.Builder
 	for _, names := range p.by {
-		text, _, _ := first(row, names)
+		text, _, _ := names.of(row)
 		b.WriteString(cut(text))
 		b.WriteByte(0)
 	}

@@ -25,8 +25,7 @@ const minute = int64(time.Minute / time.Microsecond)
 // Work is per page and per run of rows of one minute: nothing is allocated per row. It is used by one goroutine.
 type Stage struct {
 	counters []counter
-	matchers []*query.Matcher // each query once, however many KPIs use it
-	hits     []event.Bits     // by matcher, of the page at hand
+	queries  *query.Set
 	runs     []run
 	cells    map[cell]int // position in out
 	out      []event.Delta
@@ -36,7 +35,7 @@ type Stage struct {
 // A counter is what Stage does for one definition.
 type counter struct {
 	def               *Definition
-	from, where       int // matchers; where is -1 where all of from counts
+	from, where       int // queries; where is -1 where all of from counts
 	sFrom, sCnt, sHis string
 	cells             []int64 // of the histogram, for the run at hand
 	touched           []int32
@@ -56,17 +55,16 @@ type cell struct {
 
 // NewStage returns a stage that counts defs, which Load has checked.
 func NewStage(defs []Definition) (*Stage, error) {
-	s := &Stage{cells: map[cell]int{}, now: time.Now}
-	known := map[string]int{}
+	s := &Stage{queries: query.NewSet(), cells: map[cell]int{}, now: time.Now}
 	for i := range defs {
 		d := &defs[i]
 		c := counter{def: d, where: -1, sFrom: d.series("from"), sCnt: d.series("count"), sHis: d.series("hist")}
 		var err error
-		if c.from, err = s.matcher(known, d.From, d.from); err != nil {
+		if c.from, err = s.queries.Add(d.from); err != nil {
 			return nil, fmt.Errorf("kpi %q: from: %w", d.ID, err)
 		}
 		if d.where != nil {
-			if c.where, err = s.matcher(known, d.Where, d.where); err != nil {
+			if c.where, err = s.queries.Add(d.where); err != nil {
 				return nil, fmt.Errorf("kpi %q: where: %w", d.ID, err)
 			}
 		}
@@ -75,21 +73,7 @@ func NewStage(defs []Definition) (*Stage, error) {
 		}
 		s.counters = append(s.counters, c)
 	}
-	s.hits = make([]event.Bits, len(s.matchers))
 	return s, nil
-}
-
-func (s *Stage) matcher(known map[string]int, text string, e query.Expr) (int, error) {
-	if i, ok := known[text]; ok {
-		return i, nil
-	}
-	m, err := query.Compile(e)
-	if err != nil {
-		return 0, err
-	}
-	s.matchers = append(s.matchers, m)
-	known[text] = len(s.matchers) - 1
-	return known[text], nil
 }
 
 // Process appends the deltas of c's events to c.Rollups.
@@ -110,15 +94,13 @@ func (s *Stage) Process(_ context.Context, c *event.Commit) error {
 
 func (s *Stage) page(p *event.Page) {
 	s.split(p)
-	for i, m := range s.matchers {
-		m.Match(p, &s.hits[i])
-	}
+	s.queries.Begin(p)
 	for i := range s.counters {
 		c := &s.counters[i]
-		from := &s.hits[c.from]
+		from := s.queries.Match(c.from)
 		counted := *from
 		if c.where >= 0 {
-			where := &s.hits[c.where]
+			where := s.queries.Match(c.where)
 			for w := range counted {
 				counted[w] &= where[w]
 			}

@@ -174,6 +174,10 @@ type stringTest struct {
 	glob  glob
 	re    *pattern
 	buf   []byte // scratch: the page's value
+
+	known   *keyword // what is known of the field's values in the page; nil: nothing
+	suspect int      // the number of re there, -1 for none
+	left    event.Bits
 }
 
 func newStringTest(t *Test) *stringTest {
@@ -187,6 +191,14 @@ func newStringTest(t *Test) *stringTest {
 		n.re = newPattern(t.Re)
 	}
 	return n
+}
+
+// share lets the test use what others find out of its field.
+func (n *stringTest) share(s *shared) {
+	n.known, n.suspect = s.keyword(n.f), -1
+	if n.re != nil {
+		n.suspect = n.known.add(n.re)
+	}
 }
 
 func (n *stringTest) cost() int {
@@ -223,9 +235,17 @@ func (n *stringTest) eval(p *event.Page, in, out *event.Bits) {
 	if c == nil {
 		return
 	}
+	equal := n.re == nil && n.glob == nil
+	if equal && n.known != nil && n.known.equal(p, c, n.equal, in, out) {
+		return
+	}
+	if n.suspect >= 0 && n.known != nil {
+		intersect(in, n.known.suspectsOf(p, c, n.suspect), &n.left)
+		in = &n.left
+	}
 	for w := range out {
 		rows := in[w] & c.Valid[w]
-		if n.re == nil && n.glob == nil {
+		if equal {
 			out[w] = n.equals(p.Arena.Buf, word(c.Str, w), rows)
 			continue
 		}

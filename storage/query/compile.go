@@ -44,8 +44,8 @@ func (t *Test) check() error {
 	return nil
 }
 
-// compileTest makes the node of a test that check has passed.
-func compileTest(t *Test) node {
+// test makes the node of a test that check has passed.
+func (s *shared) test(t *Test) node {
 	switch {
 	case !t.Known:
 		return newObjectTest(t)
@@ -59,7 +59,9 @@ func compileTest(t *Test) node {
 	}
 	switch t.Kind {
 	case event.Keyword:
-		return newStringTest(t)
+		n := newStringTest(t)
+		n.share(s)
+		return n
 	case event.Text:
 		return newTextTest(t)
 	case event.Float:

@@ -10,8 +10,9 @@ import (
 // A Matcher evaluates a tree over pages. It holds its scratch memory and is not safe for concurrent use: compile
 // one for each goroutine.
 type Matcher struct {
-	root node
-	all  event.Bits
+	root   node
+	all    event.Bits
+	shared *shared
 }
 
 // A node sets in out the rows of in that it holds for, and clears all others. in and out differ. Rows that an
@@ -23,17 +24,25 @@ type node interface {
 
 // Compile makes a matcher of a tree. A nil tree matches everything. Trees that Parse made always compile; one
 // that was made by hand is an error where a test's operator does not go with its kind or an operand is missing.
-func Compile(e Expr) (*Matcher, error) {
-	root, err := compile(e)
+func Compile(e Expr) (*Matcher, error) { return newShared().matcher(e) }
+
+func (s *shared) matcher(e Expr) (*Matcher, error) {
+	root, err := s.compile(e)
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{root: root}, nil
+	return &Matcher{root: root, shared: s}, nil
 }
 
 // Match sets in out the rows of p that match and clears all others. It allocates nothing once its scratch memory has
 // grown, but for what package regexp's pools may.
 func (m *Matcher) Match(p *event.Page, out *event.Bits) {
+	m.shared.page++
+	m.match(p, out)
+}
+
+// match is Match of the page that shared knows.
+func (m *Matcher) match(p *event.Page, out *event.Bits) {
 	n := min(p.N, event.PageRows)
 	m.all = event.Bits{}
 	for w := range n >> 6 {
@@ -45,24 +54,24 @@ func (m *Matcher) Match(p *event.Page, out *event.Bits) {
 	m.root.eval(p, &m.all, out)
 }
 
-func compile(e Expr) (node, error) {
+func (s *shared) compile(e Expr) (node, error) {
 	switch e := e.(type) {
 	case nil:
 		return constant(true), nil
 	case And:
-		kids, err := compileAll(e)
+		kids, err := s.compileAll(e)
 		if err != nil || len(kids) == 1 {
 			return one(kids), err
 		}
 		return &allOf{kids: kids}, nil
 	case Or:
-		kids, err := compileAll(e)
+		kids, err := s.compileAll(e)
 		if err != nil || len(kids) == 1 {
 			return one(kids), err
 		}
 		return &anyOf{kids: kids}, nil
 	case Not:
-		x, err := compile(e.X)
+		x, err := s.compile(e.X)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +80,7 @@ func compile(e Expr) (node, error) {
 		if err := e.check(); err != nil {
 			return nil, fmt.Errorf("compile the test of %s: %w", e.Field, err)
 		}
-		return compileTest(e), nil
+		return s.test(e), nil
 	}
 	return nil, fmt.Errorf("compile a condition: unknown type %T", e)
 }
@@ -83,11 +92,11 @@ func one(kids []node) node {
 	return kids[0]
 }
 
-func compileAll(list []Expr) ([]node, error) {
+func (s *shared) compileAll(list []Expr) ([]node, error) {
 	kids := make([]node, len(list))
 	for i, e := range list {
 		var err error
-		if kids[i], err = compile(e); err != nil {
+		if kids[i], err = s.compile(e); err != nil {
 			return nil, err
 		}
 	}

@@ -1,0 +1,52 @@
+package query
+
+import "github.com/saypro/veritail/pipeline/event"
+
+// A Set evaluates many trees over the same pages. Equal trees are evaluated once a page, and so is what trees have in
+// common: the values of a keyword, and a search for the texts that their regular expressions need. It is not safe for
+// concurrent use.
+type Set struct {
+	shared *shared
+	list   []*Matcher
+	byText map[string]int
+
+	page *event.Page
+	bits []event.Bits
+	done []int // the page that bits are of, as shared counts them
+}
+
+// NewSet returns a set without trees.
+func NewSet() *Set { return &Set{shared: newShared(), byText: map[string]int{}} }
+
+// Add adds a tree and returns its number, the one it has if it was added before. Errors are those of Compile.
+func (s *Set) Add(e Expr) (int, error) {
+	text := ""
+	if e != nil {
+		text = String(e)
+	}
+	if i, ok := s.byText[text]; ok {
+		return i, nil
+	}
+	m, err := s.shared.matcher(e)
+	if err != nil {
+		return 0, err
+	}
+	s.list, s.bits, s.done = append(s.list, m), append(s.bits, event.Bits{}), append(s.done, -1)
+	s.byText[text] = len(s.list) - 1
+	return len(s.list) - 1, nil
+}
+
+// Begin makes p the page that Match looks at. The page must not change until the next one.
+func (s *Set) Begin(p *event.Page) {
+	s.page = p
+	s.shared.page++
+}
+
+// Match returns the rows of the page that match tree i. They are valid until the next Begin.
+func (s *Set) Match(i int) *event.Bits {
+	if s.done[i] != s.shared.page {
+		s.list[i].match(s.page, &s.bits[i])
+		s.done[i] = s.shared.page
+	}
+	return &s.bits[i]
+}
