@@ -125,7 +125,7 @@ func (d *Decoder) assemble(f *format, line []byte, span event.Span, now time.Tim
 	if len(a.quote) > 0 {
 		return d.quoted(f, line, span, now)
 	}
-	if d.takes(f.ignore, line) {
+	if d.takes(f.ignore, line) || d.readHeader(f, line, span) {
 		d.ignored()
 		return true
 	}
@@ -173,8 +173,8 @@ func (d *Decoder) keyed(f *format, line []byte, span event.Span, now time.Time) 
 		}
 	}
 	key, t := c.temps[a.by], int64(0)
-	if f.time != nil && c.temps[f.time.temp] != nil {
-		t, _ = f.time.parse(&d.clock, c.temps[f.time.temp])
+	if f.time != nil {
+		t, _ = f.time.of(&d.clock, c.temps)
 	}
 	if t == 0 {
 		t = d.latest
@@ -211,7 +211,7 @@ func (d *Decoder) quoted(f *format, line []byte, span event.Span, now time.Time)
 		}
 		return true
 	}
-	if len(line) == 0 || d.takes(f.ignore, line) {
+	if len(line) == 0 || d.takes(f.ignore, line) || d.readHeader(f, line, span) {
 		d.ignored()
 		return true
 	}

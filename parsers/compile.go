@@ -37,7 +37,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	}
 	steps := []func(*formatFile) error{
 		func(ff *formatFile) error { return s.compilePatterns(f, ff) },
-		func(ff *formatFile) error { return s.compileJSON(f, ff) },
+		func(ff *formatFile) error { return s.compileMembers(f, ff) },
 		func(ff *formatFile) error { return s.compileLookups(f, ff) },
 		func(ff *formatFile) error { return s.compileRefine(f, ff) },
 		func(ff *formatFile) error { return f.compileTime(ff.Time) },
@@ -86,13 +86,11 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		return fmt.Errorf("ignore: %w", err)
 	}
 	f.needs(f.ignore)
-	switch {
-	case ff.Kind != "" && ff.Kind != "grok" && ff.Kind != "json":
-		return fmt.Errorf("kind: %q is neither grok nor json", ff.Kind)
-	case (ff.Kind == "json") != (ff.JSON != nil):
-		return errors.New("kind: json goes with tables [json] and [json.map], and no other kind does")
-	case len(f.patterns.list) == 0 && ff.Kind != "json":
-		return errors.New("a format needs at least one [[pattern]]")
+	if len(f.patterns.list) == 0 {
+		if ff.Members == nil {
+			return errors.New("a format needs at least one [[pattern]], or [members]")
+		}
+		f.bare = &pattern{set: common, whole: true}
 	}
 	return nil
 }
@@ -261,20 +259,23 @@ func (s *Set) constant(name, value string) (constant, error) {
 }
 
 func (f *format) compileTime(tf timeFile) error {
-	if tf.From == "" {
+	if len(tf.From) == 0 {
 		if len(tf.Layouts) > 0 {
 			return errors.New("time: layouts without from, the capture that is the time")
 		}
 		return nil
 	}
-	temp, ok := f.temps[tf.From]
-	if !ok {
-		return fmt.Errorf("time: no pattern captures %s", tf.From)
+	f.time = &timeParser{layouts: tf.Layouts}
+	for _, from := range tf.From {
+		temp, ok := f.temps[from]
+		if !ok {
+			return fmt.Errorf("time: no pattern captures %s", from)
+		}
+		f.time.temps = append(f.time.temps, temp)
 	}
 	if len(tf.Layouts) == 0 {
 		return errors.New("time: layouts is empty")
 	}
-	f.time = &timeParser{temp: temp, layouts: tf.Layouts}
 	return nil
 }
 

@@ -41,7 +41,7 @@ type Decoder struct {
 	line    captures // of the line at hand
 	ended   captures // of a record that ends while a line is at hand
 	inner   captures // of the message
-	values  []jsonValue
+	members scanned
 	ranges  []textRange
 	inHead  bool    // the record that is put together has had lines of its head only
 	refused *format // the other format that took a refused line last
@@ -176,7 +176,7 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	if j := f.join; j != nil && j.continued != nil && d.joiner.Continues() && j.continued.Match(line, d.line.slots) >= 0 {
 		return d.joiner.Continue(line, span, now)
 	}
-	if f.ignore != nil && f.ignore.Match(line, d.line.slots) >= 0 {
+	if d.readHeader(f, line, span) || d.takes(f.ignore, line) {
 		d.ignored()
 		return true
 	}
@@ -192,12 +192,25 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	return true
 }
 
-// match finds the pattern of f that takes line; c (or d.values for JSON) then holds what it captured.
-func (d *Decoder) match(f *format, line []byte, c *captures) (*pattern, bool) {
-	if f.json != nil {
-		return nil, d.jsonLine(f, line)
+// match finds the pattern of f that takes text; c then holds what it captured, and d.members the members that it holds.
+func (d *Decoder) match(f *format, text []byte, c *captures) (*pattern, bool) {
+	if f.members == nil {
+		p := f.patterns.first(text, c.slots)
+		return p, p != nil
 	}
-	p := f.patterns.first(line, c.slots)
+	p := f.bare
+	if p == nil {
+		if p = f.patterns.first(text, c.slots); p == nil {
+			return nil, false
+		}
+	}
+	d.members.none()
+	in, ok := p.holds(text, c.slots)
+	if !ok || d.scan(f, text, in) {
+		return p, true
+	}
+	d.members.none()
+	p = f.without.first(text, c.slots)
 	return p, p != nil
 }
 
@@ -273,6 +286,7 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 		}
 	}
 	if final {
+		d.members.columns = nil
 		d.latest = max(d.latest, d.mark.Low)
 		d.mark.Low = math.MaxInt64
 	}
@@ -283,6 +297,9 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 func (d *Decoder) Mark() event.Mark {
 	m := d.mark
 	m.Low = max(m.Low, d.latest)
+	if d.members.columns != nil {
+		m.Open = append(m.Open, d.members.header)
+	}
 	if d.joiner == nil {
 		return m
 	}

@@ -17,13 +17,13 @@ func (s *Set) detect(path string, sample []byte) *format {
 	lines := sampleOf(sample)
 	var best *format
 	bestLines, bestNamed := 0, false
-	d := &Decoder{set: s}
+	d := &Decoder{set: s, clock: clock{zone: time.UTC, near: time.Now()}}
 	for _, f := range s.lines {
 		d.line.slots = make([]int32, f.slots)
 		n := 0
 		switch {
-		case f.join != nil && f.join.assembly != nil:
-			n = s.assembledLines(f, lines)
+		case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
+			n = s.decodedLines(f, lines)
 		default:
 			for _, line := range lines {
 				if _, ok := d.match(f, line, &d.line); ok {
@@ -39,8 +39,8 @@ func (s *Set) detect(path string, sample []byte) *format {
 	return best
 }
 
-// assembledLines returns how many of the lines lie in records that f takes.
-func (s *Set) assembledLines(f *format, lines [][]byte) int {
+// decodedLines returns how many of the lines become events of f, where a line alone does not tell.
+func (s *Set) decodedLines(f *format, lines [][]byte) int {
 	d, err := s.NewDecoder(event.Generation{Format: f.name}, Options{})
 	if err != nil {
 		return 0

@@ -28,17 +28,20 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		d.mark.Lines.Cut++
 	}
 	clear(c.temps)
-	if f.json != nil {
-		d.jsonRow(&w, f, c.temps)
-	} else {
-		w.assign(p, raw, base, c.slots, c.temps)
+	w.assign(p, raw, base, c.slots, c.temps)
+	if f.members != nil {
+		if rec != nil && f.join.assembly == nil {
+			d.scanAgain(f, p, raw[:rec.Parts[0].End], c.slots)
+		}
+		d.writeMembers(&w, base, c.temps)
 	}
+	w.constants(p)
 	if rec != nil && f.join.assembly == nil {
 		d.parts(&w, f, raw, base, rec, c.temps)
 	}
 	t := int64(0)
-	if f.time != nil && c.temps[f.time.temp] != nil {
-		t, _ = f.time.parse(&d.clock, c.temps[f.time.temp])
+	if f.time != nil {
+		t, _ = f.time.of(&d.clock, c.temps)
 	}
 	t = d.timeOr(t)
 	pg.SetInt(w.row, event.FieldTime, t)

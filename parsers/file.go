@@ -7,7 +7,6 @@ import "errors"
 type formatFile struct {
 	Title    string            `toml:"title"`
 	Dataset  string            `toml:"dataset"`  // event.dataset where the source names none
-	Kind     string            `toml:"kind"`     // "grok" (default) or "json"
 	Rank     int               `toml:"rank"`     // of formats that fit a sample equally well, the lowest wins; default 100
 	Names    []string          `toml:"names"`    // words in a path that speak for this format
 	Within   []string          `toml:"within"`   // reads the message of these formats instead of lines
@@ -25,7 +24,7 @@ type formatFile struct {
 	Refine   []refineFile      `toml:"refine"`
 	Join     *joinFile         `toml:"join"`
 	Carry    *carryFile        `toml:"carry"`
-	JSON     *jsonFile         `toml:"json"`
+	Members  *membersFile      `toml:"members"`
 }
 
 type patternFile struct {
@@ -37,8 +36,8 @@ type patternFile struct {
 // timeFile, which may be left out, says which capture is the time stamp and how it is written: layouts of Go's time package, or one of
 // unix, unix_ms, unix_ns.
 type timeFile struct {
-	From    string   `toml:"from"`
-	Layouts []string `toml:"layouts"`
+	From    oneOrMore `toml:"from"` // several are joined by a blank
+	Layouts []string  `toml:"layouts"`
 }
 
 // lookupFile translates a captured value: table["404"] or, for a value's beginning, table["4*"].
@@ -79,10 +78,17 @@ type carryFile struct {
 	Start  map[string]string `toml:"start"` // an event with these values begins a session: what was carried is dropped
 }
 
-// jsonFile maps keys of JSON objects, dotted where they are nested, to fields; the first key that is there wins.
-type jsonFile struct {
-	Map     map[string][]string `toml:"map"`
-	Require []string            `toml:"require"` // an object without one of these fields is no event of this format
+// membersFile says that a line, or a capture of it, holds named members, and which of them become which fields.
+type membersFile struct {
+	Kind      string              `toml:"kind"`      // json, csv or kv
+	From      string              `toml:"from"`      // the capture that holds them; empty: the whole line or record
+	Columns   []string            `toml:"columns"`   // csv: field, _temporary or field:type by position; "" is passed over
+	Header    string              `toml:"header"`    // csv: grok of the beginning of lines that name the columns
+	Separator string              `toml:"separator"` // csv: one byte, default a comma
+	Hex       []string            `toml:"hex"`       // kv: bare values of these keys are decoded where they are hexadecimal
+	Prefix    string              `toml:"prefix"`    // before the names of members without a place in the map; "-": they are dropped
+	Require   []string            `toml:"require"`   // without one of these fields it is no event of the format
+	Map       map[string][]string `toml:"map"`       // field ← keys, dotted where nested; the first that is there wins
 }
 
 // oneOrMore is a list of expressions; a single one may stand without brackets.

@@ -27,6 +27,8 @@ type Set struct {
 	pool    pagePool
 	consts  int // number of constants in all formats
 	library *grok.Library
+
+	memberSpecs int
 }
 
 // A format is one compiled format file.
@@ -43,7 +45,9 @@ type format struct {
 	time                 *timeParser
 	join                 *joinSpec
 	carry                *carrySpec
-	json                 *jsonSpec
+	members              *membersSpec   // nil: what the patterns capture is all
+	without              patterns       // with members of a capture: those that are tried where the members cannot be read
+	bare                 *pattern       // of a format that has members and no patterns: its constants
 	temps                map[string]int // captures that are no field: _name
 	within               []string
 	on                   []event.Field // with within: the fields that it reads
@@ -79,7 +83,22 @@ type pattern struct {
 	assigns []assign
 	set     []constant
 	role    role
-	slots   int // number of slots of its captures
+	slots   int   // number of slots of its captures
+	whole   bool  // the whole text holds members
+	members []int // or one of these captures does
+}
+
+// holds returns the range of text that holds members, and false where none does. slots are those of the pattern's match.
+func (p *pattern) holds(text []byte, slots []int32) (textRange, bool) {
+	if p.whole {
+		return textRange{0, len(text)}, true
+	}
+	for _, i := range p.members {
+		if slots[2*i] >= 0 {
+			return textRange{int(slots[2*i]), int(slots[2*i+1])}, true
+		}
+	}
+	return textRange{}, false
 }
 
 // An assign moves one capture into a field or a temporary.

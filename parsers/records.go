@@ -42,7 +42,7 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 	}
 	t := int64(0)
 	if f.time != nil {
-		t, _ = f.time.parse(&d.clock, c.temps[f.time.temp])
+		t, _ = f.time.of(&d.clock, c.temps)
 	}
 	d.latest = max(d.latest, t)
 	if t != 0 && !d.resuming {
@@ -128,6 +128,7 @@ func (d *Decoder) parts(w *rowWriter, f *format, raw []byte, base event.Str, rec
 		w.fill = true
 		line := event.Str{Off: base.Off + uint32(l.From), Len: uint32(l.End - l.From)}
 		w.assign(l.Info.pattern, raw[l.From:l.End], line, l.Info.slots, temps)
+		w.constants(l.Info.pattern)
 		w.fill = false
 	}
 	if f.join.text >= 0 {

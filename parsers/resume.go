@@ -18,6 +18,10 @@ const (
 // Resume implements pipeline.Decoder: the lines before the mark are read again for what they leave behind, then those
 // of the open records, which become open again.
 func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
+	open, err := d.resumeHeader(m, read)
+	if err != nil {
+		return err
+	}
 	if err := d.remember(m, read); err != nil {
 		return err
 	}
@@ -25,7 +29,7 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 	d.resuming = true
 	defer func() { d.resuming = false }()
 	now, end := time.Now(), int64(0)
-	for _, s := range m.Open {
+	for _, s := range open {
 		text, err := read(s)
 		if err != nil {
 			return fmt.Errorf("read the open record at %d again: %w", s.Off, err)
@@ -40,6 +44,24 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 		d.joiner.Forget()
 	}
 	return nil
+}
+
+// resumeHeader reads the line again that named the columns, and returns the other open spans of the mark.
+func (d *Decoder) resumeHeader(m event.Mark, read func(event.Span) ([]byte, error)) ([]event.Span, error) {
+	if d.own == nil || d.own.members == nil || d.own.members.header == nil {
+		return m.Open, nil
+	}
+	var open []event.Span
+	for _, s := range m.Open {
+		text, err := read(s)
+		if err != nil {
+			return nil, fmt.Errorf("read the line at %d again: %w", s.Off, err)
+		}
+		if !d.readHeader(d.own, trimEOL(text), s) {
+			open = append(open, s)
+		}
+	}
+	return open, nil
 }
 
 // remember decodes the lines before the mark into a batch that is thrown away, for the times, the carried fields and

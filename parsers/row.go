@@ -24,7 +24,7 @@ type pageConsts struct {
 }
 
 // assign moves the captures of a match into fields and temporaries. text are the bytes that were matched, which
-// lie in the arena at base.
+// lie in the arena at base. What the match makes constant is set by constants, after members.
 func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int32, temps [][]byte) {
 	for i := range p.assigns {
 		a := &p.assigns[i]
@@ -40,16 +40,22 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 		}
 		w.set(a, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
 	}
+}
+
+// constants sets the fields that a match of p makes constant.
+func (w *rowWriter) constants(p *pattern) {
 	for i := range p.set {
 		w.constant(&p.set[i])
 	}
 }
 
-// set sets one field from its text and reports whether the text fits the field's kind. A text that means nothing
-// is no value.
-func (w *rowWriter) set(a *assign, s event.Str) bool {
+// set sets one field from a text in the arena; see value.
+func (w *rowWriter) set(a *assign, s event.Str) bool { return w.value(a, w.page.Bytes(s), s) }
+
+// value sets one field from its text and reports whether the text fits the field's kind. A text that means nothing
+// is no value. The text lies in the arena at s; where s has no length it is put there if need be.
+func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 	p := w.page
-	text := p.Bytes(s)
 	if w.null[string(text)] {
 		return true
 	}
@@ -64,6 +70,9 @@ func (w *rowWriter) set(a *assign, s event.Str) bool {
 	}
 	switch a.kind {
 	case event.Keyword, event.Text:
+		if s.Len == 0 {
+			s = p.Arena.Put(text)
+		}
 		p.SetStr(w.row, a.field, s)
 	case event.Int:
 		n, err := strconv.ParseInt(string(text), 10, 64)

@@ -8,8 +8,27 @@ import (
 
 // A timeParser reads time stamps in one of several layouts.
 type timeParser struct {
-	temp    int
+	temps   []int // what the stamp is made of, joined by a blank
 	layouts []string
+}
+
+// of returns the time of the line whose temporaries are temps, in µs.
+func (p *timeParser) of(c *clock, temps [][]byte) (int64, bool) {
+	stamp := temps[p.temps[0]]
+	if len(p.temps) > 1 {
+		c.stamp = c.stamp[:0]
+		for i, temp := range p.temps {
+			if i > 0 {
+				c.stamp = append(c.stamp, ' ')
+			}
+			c.stamp = append(c.stamp, temps[temp]...)
+		}
+		stamp = c.stamp
+	}
+	if stamp == nil {
+		return 0, false
+	}
+	return p.parse(c, stamp)
 }
 
 // A clock holds what reading time stamps of one generation needs beside the stamp: the zone of stamps without one,
@@ -20,6 +39,8 @@ type clock struct {
 
 	last  string // the stamp read last, and its time
 	value int64
+
+	stamp []byte // memory for stamps of several parts
 }
 
 // parse returns the time of stamp in µs.

@@ -104,14 +104,18 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 				continue
 			}
 			text := w.page.Bytes(at)
-			p := in.patterns.first(text, d.inner.slots)
-			if p == nil {
+			p, ok := d.match(in, text, &d.inner)
+			if !ok {
 				continue
 			}
 			clear(d.inner.temps)
 			outer := w.null
 			w.null = in.null
 			w.assign(p, text, at, d.inner.slots, d.inner.temps)
+			if in.members != nil {
+				d.writeMembers(w, at, d.inner.temps)
+			}
+			w.constants(p)
 			d.derive(w, in, d.inner.temps)
 			w.null = outer
 			d.unwrap(w, in)
@@ -134,5 +138,6 @@ func (d *Decoder) unwrap(w *rowWriter, f *format) {
 	if p := f.unwrap.first(text, d.inner.slots); p != nil {
 		clear(d.inner.temps)
 		w.assign(p, text, at, d.inner.slots, d.inner.temps)
+		w.constants(p)
 	}
 }

@@ -78,7 +78,8 @@ func (a Account) Balanced() bool { return a.Read == a.Parsed+a.Unparsed+a.Ignore
 
 // A Mark is a checkpoint: reading of Gen stands at Off, and the records of Open (below Off) are not complete yet.
 // A restart reads exactly the spans of Open again and goes on at Off. Lines counts what became of everything
-// before Off except the open spans.
+// before Off except the open spans. One of them may be a line that is counted already and that later lines are read
+// with: the one that names their columns.
 type Mark struct {
 	Gen   GenID   `json:"gen"`
 	Off   int64   `json:"offset"`

@@ -1,0 +1,366 @@
+package members
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// How deep objects are taken apart, and how deep values may be nested at all (the bound of encoding/json).
+const (
+	maxDots  = 16
+	maxDepth = 10000
+)
+
+// JSON reads an object (RFC 8259). Members of nested objects have dotted keys; deeper than 16, and in arrays, they stay
+// JSON. A member that is null is left out. It reports false for anything else than one object, and for one of more
+// than Max members. Of equal keys all are returned, in their order.
+func (s *Scanner) JSON(b []byte) ([]Member, bool) {
+	s.begin()
+	i := skipBlanks(b, 0)
+	if i >= len(b) || b[i] != '{' {
+		return nil, false
+	}
+	i, ok := s.object(b, i+1, nil, 0)
+	if !ok || skipBlanks(b, i) != len(b) {
+		return nil, false
+	}
+	return s.list, true
+}
+
+// object reads the object whose brace stands before i, and returns where it ends.
+func (s *Scanner) object(b []byte, i int, prefix []byte, depth int) (int, bool) {
+	for first := true; ; first = false {
+		if i = skipBlanks(b, i); i >= len(b) {
+			return i, false
+		}
+		if first && b[i] == '}' {
+			return i + 1, true
+		}
+		if b[i] != '"' {
+			return i, false
+		}
+		end, plain := stringEnd(b, i+1)
+		if end < 0 {
+			return i, false
+		}
+		key, ok := s.key(b[i:end+1], prefix, plain)
+		if !ok {
+			return i, false
+		}
+		if i = skipBlanks(b, end+1); i >= len(b) || b[i] != ':' {
+			return i, false
+		}
+		if i, ok = s.member(b, skipBlanks(b, i+1), key, depth); !ok {
+			return i, false
+		}
+		if i = skipBlanks(b, i); i >= len(b) {
+			return i, false
+		}
+		switch b[i] {
+		case ',':
+			i++
+		case '}':
+			return i + 1, true
+		default:
+			return i, false
+		}
+	}
+}
+
+// key returns the dotted key of a member, whose own one is the JSON string quoted.
+func (s *Scanner) key(quoted, prefix []byte, plain bool) ([]byte, bool) {
+	own := quoted[1 : len(quoted)-1]
+	if plain && prefix == nil {
+		return own, true
+	}
+	n := len(s.decoded)
+	if prefix != nil {
+		s.decoded = append(append(s.decoded, prefix...), '.')
+	}
+	if plain {
+		s.decoded = append(s.decoded, own...)
+		return s.keep(n), true
+	}
+	ok := s.unescape(own)
+	return s.keep(n), ok
+}
+
+// member reads the value at i.
+func (s *Scanner) member(b []byte, i int, key []byte, depth int) (int, bool) {
+	if i >= len(b) {
+		return i, false
+	}
+	if b[i] == '{' && depth < maxDots {
+		return s.object(b, i+1, key, depth+1)
+	}
+	m := Member{Key: key, Off: i, Bare: true}
+	var end int
+	if b[i] == '"' {
+		close, plain := stringEnd(b, i+1)
+		if close < 0 {
+			return i, false
+		}
+		end = close + 1
+		m.Text, m.Off, m.Bare = b[i+1:close:close], i+1, false
+		if !plain {
+			n := len(s.decoded)
+			if !s.unescape(m.Text) {
+				return i, false
+			}
+			m.Text, m.Off = s.keep(n), -1
+		}
+	} else {
+		if end = skipValue(b, i, depth+1); end < 0 {
+			return i, false
+		}
+		if b[i] == 'n' {
+			return end, true
+		}
+		m.Text = b[i:end:end]
+	}
+	m.JSON = b[i:end:end]
+	if len(s.list) == Max {
+		return i, false
+	}
+	s.list = append(s.list, m)
+	return end, true
+}
+
+// skipBlanks returns the first i at or after i where no blank stands.
+func skipBlanks(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd returns where the closing quote of the string stands that begins at i, -1 if there is none or a control
+// byte comes first. plain says that the string has no escapes.
+func stringEnd(b []byte, i int) (end int, plain bool) {
+	plain = true
+	for {
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			if m := stops(w); m != 0 {
+				i += bits.TrailingZeros64(m) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+			i++
+		}
+		switch {
+		case i >= len(b) || b[i] < ' ':
+			return -1, false
+		case b[i] == '"':
+			return i, plain
+		}
+		plain = false
+		i += 2 // the byte behind the backslash is no quote that closes; unescape judges it
+	}
+}
+
+// stops has the high bit set of the first byte of w that is a quote, a backslash or below a blank. Bits above that one
+// mean nothing.
+func stops(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	q := w ^ ones*'"'
+	s := w ^ ones*'\\'
+	return ((q-ones)&^q | (s-ones)&^s | (w-ones*' ')&^w) & highs
+}
+
+// unescape appends the text of a JSON string, given without its quotes.
+func (s *Scanner) unescape(b []byte) bool {
+	for i := 0; i < len(b); {
+		c := b[i]
+		if c != '\\' {
+			s.decoded = append(s.decoded, c)
+			i++
+			continue
+		}
+		if i+1 >= len(b) {
+			return false
+		}
+		switch b[i+1] {
+		case '"', '\\', '/':
+			s.decoded = append(s.decoded, b[i+1])
+		case 'b':
+			s.decoded = append(s.decoded, '\b')
+		case 'f':
+			s.decoded = append(s.decoded, '\f')
+		case 'n':
+			s.decoded = append(s.decoded, '\n')
+		case 'r':
+			s.decoded = append(s.decoded, '\r')
+		case 't':
+			s.decoded = append(s.decoded, '\t')
+		case 'u':
+			r, n := escapedRune(b[i:])
+			if n == 0 {
+				return false
+			}
+			s.decoded = utf8.AppendRune(s.decoded, r)
+			i += n
+			continue
+		default:
+			return false
+		}
+		i += 2
+	}
+	return true
+}
+
+// escapedRune reads \uXXXX, or two of them that are a surrogate pair, and returns how many bytes it took, 0 if it is
+// none. Half a pair is U+FFFD.
+func escapedRune(b []byte) (rune, int) {
+	r, ok := hex4(b)
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	if low, ok := hex4(b[6:]); ok {
+		if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+			return pair, 12
+		}
+	}
+	return utf8.RuneError, 6
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0, false
+	}
+	r := rune(0)
+	for _, c := range b[2:6] {
+		d, ok := unhex(c)
+		if !ok {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
+}
+
+func unhex(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// skipValue returns where the value ends that begins at i, -1 if it is none.
+func skipValue(b []byte, i, depth int) int {
+	if i >= len(b) || depth > maxDepth {
+		return -1
+	}
+	switch c := b[i]; {
+	case c == '{' || c == '[':
+		return skipNested(b, i, depth)
+	case c == '"':
+		end, plain := stringEnd(b, i+1)
+		if end < 0 || !plain && !json.Valid(b[i:end+1]) {
+			return -1
+		}
+		return end + 1
+	case c == '-' || c >= '0' && c <= '9':
+		return skipNumber(b, i)
+	case c == 't':
+		return skipWord(b, i, "true")
+	case c == 'f':
+		return skipWord(b, i, "false")
+	case c == 'n':
+		return skipWord(b, i, "null")
+	}
+	return -1
+}
+
+// skipNested skips an object or an array.
+func skipNested(b []byte, i, depth int) int {
+	open, close := b[i], b[i]+2 // '{' and '}', '[' and ']'
+	i = skipBlanks(b, i+1)
+	if i < len(b) && b[i] == close {
+		return i + 1
+	}
+	for {
+		if open == '{' {
+			if i >= len(b) || b[i] != '"' {
+				return -1
+			}
+			if i = skipValue(b, i, depth); i < 0 {
+				return -1
+			}
+			if i = skipBlanks(b, i); i >= len(b) || b[i] != ':' {
+				return -1
+			}
+			i = skipBlanks(b, i+1)
+		}
+		if i = skipValue(b, i, depth+1); i < 0 {
+			return -1
+		}
+		if i = skipBlanks(b, i); i >= len(b) {
+			return -1
+		}
+		switch b[i] {
+		case close:
+			return i + 1
+		case ',':
+			i = skipBlanks(b, i+1)
+		default:
+			return -1
+		}
+	}
+}
+
+func skipWord(b []byte, i int, word string) int {
+	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
+		return -1
+	}
+	return i + len(word)
+}
+
+func skipNumber(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if i = skipDigits(b, i); i < 0 {
+		return -1
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = skipDigits(b, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		i = skipDigits(b, i)
+	}
+	return i
+}
+
+// skipDigits returns the end of the digits at i, -1 if there are none.
+func skipDigits(b []byte, i int) int {
+	from := i
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	if i == from {
+		return -1
+	}
+	return i
+}
