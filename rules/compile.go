@@ -42,19 +42,19 @@ type conditions struct {
 	exprs  map[int]query.Expr
 }
 
-func (c *conditions) add(text string) (int, error) {
-	if i, ok := c.byText[text]; ok {
+func (m *conditions) add(text string) (int, error) {
+	if i, ok := m.byText[text]; ok {
 		return i, nil
 	}
-	e, err := query.Parse(text, c.schema, time.Now())
+	e, err := query.Parse(text, m.schema, time.Now())
 	if err != nil {
 		return 0, err
 	}
-	i, err := c.Add(e)
+	i, err := m.Add(e)
 	if err != nil {
 		return 0, err
 	}
-	c.byText[text], c.exprs[i] = i, e
+	m.byText[text], m.exprs[i] = i, e
 	return i, nil
 }
 
