@@ -18,7 +18,7 @@ type table struct {
 	states []*state
 	ids    map[string]uint32 // key → row
 	regs   int               // registers in use
-	column [][]uint16        // tag → its registers, the first its home
+	column [][]uint16        // tag → the registers that it has had
 }
 
 // A cell is a state's row, which is even, or the number of an edge shifted by one with bit 0 set. The first edges are:
@@ -327,23 +327,19 @@ func (m *Machine) add(t **table, items []item, regs []uint16, ctx uint8, key str
 
 // stateKey writes down what makes a state: its items, its context, and which captures stand at the same place.
 func (b *builder) stateKey(ctx uint8) {
-	tags := b.m.nfa.tags
 	key := append(b.key[:0], ctx)
 	for _, it := range b.items {
 		key = binary.AppendUvarint(key, uint64(it.pc))
 		key = append(key, it.pending)
 	}
-	for tag := range tags {
-		clear(b.ids)
-		for i := range b.items {
-			r := b.regs[i*tags+tag]
-			id, ok := b.ids[r]
-			if !ok && r != regNone {
-				id = uint64(len(b.ids) + 1)
-				b.ids[r] = id
-			}
-			key = binary.AppendUvarint(key, id)
+	clear(b.ids)
+	for _, r := range b.regs {
+		id, ok := b.ids[r]
+		if !ok && r != regNone {
+			id = uint64(len(b.ids) + 1)
+			b.ids[r] = id
 		}
+		key = binary.AppendUvarint(key, id)
 	}
 	b.key = key
 }
@@ -440,16 +436,12 @@ func (b *builder) intern(t **table, ctx uint8) (uint32, []move) {
 	}
 	n := **t
 	regs := slices.Clone(b.regs)
-	for tag := range tags {
-		fresh := uint16(0)
-		for i := range b.items {
-			if regs[i*tags+tag] != regPlace {
-				continue
+	if first := slices.Index(regs, regPlace); first >= 0 { // all captures that stand here share a register
+		fresh := n.free(first%tags, regs)
+		for i := range regs {
+			if regs[i] == regPlace {
+				regs[i] = fresh
 			}
-			if fresh == 0 {
-				fresh = n.free(tag, regs, tags)
-			}
-			regs[i*tags+tag] = fresh
 		}
 	}
 	*t = &n
@@ -457,19 +449,17 @@ func (b *builder) intern(t **table, ctx uint8) (uint32, []move) {
 	return row, b.moves(regs)
 }
 
-// free returns a register of the tag that none of the items uses, its home if that is free.
-func (t *table) free(tag int, regs []uint16, tags int) uint16 {
+// free returns a register that is not in use, if it can be one that the tag has had before: ways that lead to the same
+// state then tend to agree.
+func (t *table) free(tag int, used []uint16) uint16 {
 	for _, r := range t.column[tag] {
-		used := false
-		for i := tag; i < len(regs); i += tags {
-			used = used || regs[i] == r
-		}
-		if !used {
+		if !slices.Contains(used, r) {
 			return r
 		}
 	}
 	r := uint16(t.regs)
 	t.regs++
+	t.column = slices.Clone(t.column)
 	t.column[tag] = append(slices.Clone(t.column[tag]), r)
 	return r
 }

@@ -110,33 +110,39 @@ func (e *explainer) follow(t thread, p int, seen map[item]int, next *[]thread) {
 		t.pc, t.pending = i.out, t.pending|bit
 		e.follow(t, p, seen, next)
 	case opBytes:
-		loose := e.loose(i)
-		if !loose {
-			e.waits(t, p)
-		}
-		if e.m.b.byte < 0 {
-			return
-		}
+		takes, taken := e.takes(i), false
+		loose := takes >= looseBytes
 		for _, a := range i.arcs {
-			if e.m.nfa.sets[a.set].has(byte(e.m.b.byte)) {
+			if e.m.b.byte >= 0 && e.m.nfa.sets[a.set].has(byte(e.m.b.byte)) {
+				taken = true
 				step := thread{item: item{a.out, t.pending}, weight: t.weight, loose: loose}
-				if !loose {
+				if takes < preciseBytes {
 					step.weight++
 				}
 				*next = append(*next, step)
 			}
 		}
+		if !loose || !taken {
+			e.waits(t, p)
+		}
 	}
 }
 
-// loose reports whether an instruction takes nearly any byte.
-func (e *explainer) loose(i *inst) bool {
+// Of the 128 ASCII bytes, a place that takes so many is any text, but for its quotes; one that takes fewer than the other
+// bound says something of the text.
+const (
+	looseBytes   = 126
+	preciseBytes = 90
+)
+
+// takes returns the number of ASCII bytes that an instruction takes.
+func (e *explainer) takes(i *inst) int {
 	n := 0
 	for _, a := range i.arcs {
 		s := &e.m.nfa.sets[a.set]
 		n += bits.OnesCount64(s[0]) + bits.OnesCount64(s[1])
 	}
-	return n >= 127
+	return n
 }
 
 // waits notes that t waits at p, if it has come as far as those before: behind a run, what ends it is wanted rather than more.
