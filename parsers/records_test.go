@@ -238,3 +238,42 @@ func TestRecordsAreTheSameWhateverCutsAndRestarts(t *testing.T) {
 		})
 	}
 }
+
+// FuzzRecords: any lines of a script in any order, cut and resumed anywhere, give the same events.
+func FuzzRecords(f *testing.F) {
+	for i := range scripts {
+		f.Add(uint8(i), uint8(9), []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14})
+		f.Add(uint8(i), uint8(30), []byte{1, 1, 4, 6, 5, 5, 5, 5, 5, 5, 5, 5, 5, 0, 9, 3, 2, 1})
+	}
+	sets := make([]*parsers.Set, len(scripts))
+	for i, s := range scripts {
+		sets[i] = s.load(f)
+	}
+	f.Fuzz(func(t *testing.T, which, cut uint8, order []byte) {
+		i := int(which) % len(scripts)
+		var text, head []byte
+		for n, l := range order {
+			if n == int(cut) {
+				head = text[:len(text):len(text)]
+			}
+			text = append(append(text, scripts[i].lines[int(l)%len(scripts[i].lines)]...), '\n')
+		}
+		newDecoder := func() *parsers.Decoder { return decoder(t, sets[i], "app", "x.log") }
+		want := read(newDecoder(), text)
+		var b event.Batch
+		d := newDecoder()
+		d.Decode(&b, head, 0)
+		before, m := collect(nil, &b), d.Mark()
+		again := newDecoder()
+		if err := again.Resume(m, func(s event.Span) ([]byte, error) { return text[s.Off:s.End()], nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := again.Mark(); stored(got) != stored(m) {
+			t.Fatalf("resumed at %+v, the mark says %+v", got, m)
+		}
+		again.Decode(&b, text[len(head):], int64(len(head)))
+		again.Flush(&b, near, true)
+		same(t, "resumed", byOffset(collect(before, &b)), want)
+		balanced(t, again, text)
+	})
+}

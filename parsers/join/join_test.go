@@ -187,3 +187,88 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 		t.Errorf("%v allocations a record", n)
 	}
 }
+
+// FuzzJoiner: whatever comes in whatever order, every line ends in exactly one record, in its order, and nothing stays
+// open.
+func FuzzJoiner(f *testing.F) {
+	f.Add([]byte("sabacfcxdsaecs"))
+	f.Add([]byte("iacccsbkbcsbaaaaaaaaaaab"))
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		var off, ended int64
+		covered := map[int64]int{}
+		j := join.New(4, 40, func(r *join.Record[int]) {
+			lines, bytes, last := int32(0), int64(0), int64(-1)
+			for _, sp := range r.Spans {
+				if sp.Off <= last {
+					t.Fatalf("spans out of order: %v", r.Spans)
+				}
+				last = sp.End() - 1
+				for o := sp.Off; o < sp.End(); o += 10 {
+					covered[o]++
+					lines++
+				}
+				bytes += int64(sp.Len)
+			}
+			if lines != r.Lines || bytes != r.Bytes {
+				t.Fatalf("%d lines, %d bytes in spans; the record says %d, %d", lines, bytes, r.Lines, r.Bytes)
+			}
+			if kept := int32(strings.Count(string(r.Raw), "\n")) + 1; kept > r.Lines || kept < r.Lines && !r.Cut || kept > 4 {
+				t.Fatalf("%d lines kept of %d, cut: %v", kept, r.Lines, r.Cut)
+			}
+			at := 0
+			for _, p := range r.Parts {
+				if p.From < at || p.End < p.From || p.To < p.End || p.To > len(r.Raw) {
+					t.Fatalf("parts %+v of %d bytes", r.Parts, len(r.Raw))
+				}
+				at = p.To
+			}
+			ended += int64(r.Lines)
+		})
+		line := []byte("123456789")
+		for i, op := range ops {
+			sp, key, now := event.Span{Off: off, Len: 10}, []byte{'a' + op>>4&3}, time.Unix(int64(i), 0)
+			at := int64(i) * 100_000
+			took := true
+			switch op & 15 {
+			case 0, 1, 2:
+				j.Start(key, line, sp, at, now)
+			case 3, 4, 5:
+				_, took = j.Attach(key, line, sp, at, now)
+			case 6, 7, 8:
+				took = j.Continue(line, sp, now)
+			case 9, 10:
+				j.Single(line, sp, at, now)
+			default:
+				took = false
+				switch op & 15 {
+				case 11:
+					j.Forget()
+				case 12:
+					j.Seal()
+				case 13:
+					j.Expire(at - 1_000_000)
+				case 14:
+					j.ExpireSeen(now.Add(-5 * time.Second))
+				}
+			}
+			if took {
+				off += 10
+			}
+			open := int64(0)
+			j.Open(func(r *join.Record[int]) { open += int64(r.Lines) })
+			if open+ended != off/10 {
+				t.Fatalf("after %d: %d lines open, %d ended, of %d", i, open, ended, off/10)
+			}
+		}
+		j.Drain()
+		if j.Len() != 0 || ended != off/10 {
+			t.Fatalf("%d records are open, %d lines of %d ended", j.Len(), ended, off/10)
+		}
+		for o, n := range covered {
+			if n != 1 {
+				t.Fatalf("the line at %d is in %d records", o, n)
+			}
+		}
+	})
+}
