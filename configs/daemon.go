@@ -46,11 +46,12 @@ type Retention struct {
 
 // A Source names files to follow and what they are.
 type Source struct {
-	Paths   []string `toml:"paths"`   // globs, as path/filepath.Match has them
-	Exclude []string `toml:"exclude"` // globs of files to leave out
-	Dataset string   `toml:"dataset"` // event.dataset of their events
-	Format  string   `toml:"format"`  // name of a format, or "auto"
-	Site    string   `toml:"site"`    // counted apart under this name; empty for this machine
+	Paths   []string `toml:"paths"`           // globs, as path/filepath.Match has them
+	Exclude []string `toml:"exclude"`         // globs of files to leave out
+	Dataset string   `toml:"dataset"`         // event.dataset of their events
+	Format  string   `toml:"format"`          // name of a format, or "auto"
+	Site    string   `toml:"site"`            // counted apart under this name; empty for this machine
+	Prefix  string   `toml:"log_line_prefix"` // how PostgreSQL's lines begin, as its setting says; empty: guessed from them
 }
 
 // Auto is the Format of a source whose files' formats are told from their content.

@@ -58,6 +58,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	if err != nil {
 		return fmt.Errorf("set: %w", err)
 	}
+	if f.prefix, lib, err = s.compilePrefix(f, ff, lib); err != nil {
+		return fmt.Errorf("prefix: %w", err)
+	}
 	exprs := make([]string, len(ff.Pattern))
 	for i, pf := range ff.Pattern {
 		exprs[i] = pf.Grok

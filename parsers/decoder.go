@@ -18,6 +18,8 @@ type Options struct {
 	// tried against the other formats.
 	Found bool
 	Near  time.Time // when the file was written last; stamps without a year lie before it. Zero: now
+	// Prefix is the setting that says how lines of a format with a prefix begin; empty: it is guessed from the lines.
+	Prefix string
 }
 
 // A Decoder turns the lines of one generation into events; see pipeline.Decoder, which it implements.
@@ -46,6 +48,8 @@ type Decoder struct {
 	inHead  bool    // the record that is put together has had lines of its head only
 	refused *format // the other format that took a refused line last
 	stopped stopped
+
+	variants map[*format]*variant // of formats with a prefix: the one that took a line last
 
 	resuming bool // the lines at hand are those of open records; they end none
 }
@@ -110,6 +114,7 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 
 // lines decodes the lines of block, which begins at off.
 func (d *Decoder) lines(block []byte, off int64, now time.Time) {
+	d.fitBlock(block)
 	for len(block) > 0 {
 		n := bytes.IndexByte(block, '\n') + 1
 		if n == 0 {
@@ -194,6 +199,10 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 
 // match finds the pattern of f that takes text; c then holds what it captured, and d.members the members that it holds.
 func (d *Decoder) match(f *format, text []byte, c *captures) (*pattern, bool) {
+	if f.prefix != nil {
+		p := d.matchPrefixed(f, text, c)
+		return p, p != nil
+	}
 	if f.members == nil {
 		p := f.patterns.first(text, c.slots)
 		return p, p != nil

@@ -24,6 +24,10 @@ func (s *Set) detect(path string, sample []byte) *format {
 		switch {
 		case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
 			n = s.decodedLines(f, lines)
+		case f.prefix != nil:
+			if v := f.prefix.choose(lines); v != nil {
+				n = v.taken(lines)
+			}
 		default:
 			for _, line := range lines {
 				if _, ok := d.match(f, line, &d.line); ok {

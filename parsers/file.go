@@ -25,6 +25,7 @@ type formatFile struct {
 	Join     *joinFile         `toml:"join"`
 	Carry    *carryFile        `toml:"carry"`
 	Members  *membersFile      `toml:"members"`
+	Prefix   *prefixFile       `toml:"prefix"`
 }
 
 type patternFile struct {
@@ -112,4 +113,19 @@ func (l *oneOrMore) UnmarshalTOML(v any) error {
 		return nil
 	}
 	return errors.New("has to be an expression or an array of expressions")
+}
+
+// prefixFile says how lines begin whose beginning is a setting of the program that writes them.
+type prefixFile struct {
+	Rest    string            `toml:"rest"`    // the escape behind which all may be missing
+	Escapes map[string]string `toml:"escapes"` // letter → grok of what %letter writes
+	Known   []string          `toml:"known"`   // settings in common use
+	Sign    []signFile        `toml:"sign"`
+}
+
+// signFile is a piece of a line that tells an escape: the first group of match is what the escape writes.
+type signFile struct {
+	Match   string `toml:"match"`
+	Escape  string `toml:"escape"`
+	Without string `toml:"without"` // not where this escape was met
 }

@@ -40,6 +40,7 @@ type format struct {
 	ignore               *grok.Set // nil without
 	unwrap               patterns
 	patterns             patterns
+	prefix               *prefixSpec // nil: all its lines begin alike
 	lookups              []lookup
 	refine               []refinement
 	time                 *timeParser

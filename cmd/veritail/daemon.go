@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/saypro/veritail/configs"
@@ -133,12 +132,15 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 		if err := set.Known(s.Format); err != nil {
 			return nil, userErrorf("source %s: %w", s.Dataset, err)
 		}
+		if err := set.CheckPrefix(s.Prefix); err != nil {
+			return nil, userErrorf("source %s: log_line_prefix: %w", s.Dataset, err)
+		}
 		format := s.Format
 		if format == configs.Auto {
 			format = ""
 		}
 		for _, p := range s.Paths {
-			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site})
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix})
 		}
 	}
 	return out, nil
@@ -146,7 +148,8 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 
 // decoder returns a decoder for a generation. followed has checked its format.
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
-	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local, Found: !d.named(g)}
+	from := d.patternOf(g)
+	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix}
 	dec, err := d.setup.set.NewDecoder(g, opts)
 	if err != nil { // the format of an earlier configuration is gone: tell it from the content again
 		g.Format = ""
@@ -157,12 +160,22 @@ func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	return dec
 }
 
-// named reports whether the source of a generation names the format.
-func (d *daemon) named(g event.Generation) bool {
-	return slices.ContainsFunc(d.patterns, func(p source.Pattern) bool {
-		ok, err := filepath.Match(p.Glob, g.Path)
-		return err == nil && ok && p.Format != "" && p.Format == g.Format
-	})
+// patternOf returns the pattern by which a generation is followed: of several that match its path one that names its
+// format, and an empty one where none is left.
+func (d *daemon) patternOf(g event.Generation) source.Pattern {
+	var found source.Pattern
+	for _, p := range d.patterns {
+		if ok, err := filepath.Match(p.Glob, g.Path); err != nil || !ok {
+			continue
+		}
+		if p.Format != "" && p.Format == g.Format {
+			return p
+		}
+		if found.Glob == "" {
+			found = p
+		}
+	}
+	return found
 }
 
 // follow runs the pipeline until ctx ends. What the rules still hold back then is judged after the next start.

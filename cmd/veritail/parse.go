@@ -12,7 +12,7 @@ import (
 )
 
 func parseCommand() *cobra.Command {
-	var format, configDir string
+	var format, configDir, prefix string
 	c := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print each event of a log as one JSON object a line",
@@ -25,6 +25,9 @@ format takes has "veritail.unparsed": true.`,
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			s, err := loadSetup(configDir)
 			if err != nil {
+				return err
+			}
+			if err := s.usePrefix(prefix); err != nil {
 				return err
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
@@ -61,6 +64,7 @@ format takes has "veritail.unparsed": true.`,
 	}
 	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
 	c.Flags().Bool("json", true, "one JSON object a line, the only form")
+	prefixFlag(c, &prefix)
 	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
 	return c
 }

@@ -27,7 +27,7 @@ const allFindings = math.MaxInt32
 
 func scanCommand() *cobra.Command {
 	var asJSON bool
-	var configDir, format, report string
+	var configDir, format, report, prefix string
 	c := &cobra.Command{
 		Use:   "scan FILE...",
 		Short: "Analyse finished logs: findings, counts and key figures",
@@ -44,6 +44,9 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			s, err := loadSetup(configDir)
 			if err != nil {
+				return err
+			}
+			if err := s.usePrefix(prefix); err != nil {
 				return err
 			}
 			r, err := scanFiles(cmd.Context(), s, paths, format, cmd.InOrStdin(), cmd.ErrOrStderr())
@@ -69,6 +72,7 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line; the last is the summary")
 	c.Flags().StringVar(&report, "report", "", "also write the report to this HTML `file`")
 	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
+	prefixFlag(c, &prefix)
 	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats, rules and KPIs in place of the shipped ones")
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/spf13/cobra"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
@@ -23,6 +24,7 @@ type setup struct {
 	rules  []rules.Rule
 	kpis   []kpi.Definition
 	host   string
+	prefix string // how lines of a format with a prefix begin; empty: guessed
 }
 
 // loadSetup reads the configuration below dir, the shipped one if dir is empty.
@@ -58,6 +60,20 @@ func (s *setup) stages(cfg rules.Config) (*kpi.Stage, *rules.Engine, error) {
 	return figures, engine, nil
 }
 
+// prefixFlag lets a command be told how the lines of a log begin.
+func prefixFlag(c *cobra.Command, prefix *string) {
+	c.Flags().StringVar(prefix, "log-line-prefix", "", "PostgreSQL's `setting` of that name, where its logs are not understood without")
+}
+
+// usePrefix takes a setting that a flag gives.
+func (s *setup) usePrefix(prefix string) error {
+	if err := s.set.CheckPrefix(prefix); err != nil {
+		return userErrorf("log_line_prefix: %w", err)
+	}
+	s.prefix = prefix
+	return nil
+}
+
 // generation returns the generation of a file that a command reads once.
 func (s *setup) generation(path, format string) event.Generation {
 	return event.Generation{
@@ -71,7 +87,7 @@ func (s *setup) decoder(g event.Generation) (*parsers.Decoder, error) {
 	if st, err := os.Stat(g.Path); err == nil && st.Mode().IsRegular() {
 		near = st.ModTime()
 	}
-	d, err := s.set.NewDecoder(g, parsers.Options{Host: s.host, Near: near})
+	d, err := s.set.NewDecoder(g, parsers.Options{Host: s.host, Near: near, Prefix: s.prefix})
 	if err != nil {
 		return nil, userError{err}
 	}

@@ -22,6 +22,7 @@ type Pattern struct {
 	Dataset string
 	Format  string // empty: to be detected
 	Site    string // empty: this machine
+	Prefix  string // how lines begin, for formats with a prefix; empty: to be guessed
 }
 
 // Timing says how often a Finder looks.

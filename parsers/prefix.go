@@ -1,0 +1,205 @@
+package parsers
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/saypro/veritail/parsers/grok"
+)
+
+// prefixName is what expressions of a format with [prefix] call the beginning of their lines.
+const prefixName = "PREFIX"
+
+// A prefixSpec is how the lines of a format begin where their writer lets people choose: a setting with escapes, such as
+// PostgreSQL's log_line_prefix = "%m [%p] %q%u@%d ". The expressions of the format are compiled for each setting that is
+// met, as variants of its patterns. It is safe for concurrent use.
+type prefixSpec struct {
+	escapes map[string]string // letter → expression of what it writes
+	rest    string            // the letter behind which a prefix may end
+	known   []string          // settings in common use
+	signs   []sign
+	heads   *grok.Set // takes a line that may have a prefix, and captures it first
+
+	build    func(setting string) (*variant, error)
+	mu       sync.Mutex
+	variants map[string]*variant // by setting; nil where it cannot be compiled
+}
+
+// A sign is a piece of text by which a line tells how it was written: an expression, at the first group of which (or at
+// the whole, where it has none) the escape stands.
+type sign struct {
+	match   *regexp.Regexp
+	escape  string
+	without string // not where this escape has been met
+}
+
+// A variant is the patterns of a format for one setting of its prefix.
+type variant struct {
+	patterns
+	detail int // number of its escapes
+}
+
+// maxVariants bounds the settings that are kept: lines of strangers may suggest any number of them.
+const maxVariants = 256
+
+// compilePrefix compiles the table [prefix], nil without. lib then knows the prefix by its name: of the first known
+// setting.
+func (s *Set) compilePrefix(f *format, ff *formatFile, lib *grok.Library) (*prefixSpec, *grok.Library, error) {
+	pf := ff.Prefix
+	if pf == nil {
+		return nil, lib, nil
+	}
+	if len(pf.Known) == 0 || len(pf.Escapes) == 0 {
+		return nil, nil, errors.New("it needs escapes and known settings")
+	}
+	p := &prefixSpec{escapes: pf.Escapes, rest: pf.Rest, known: pf.Known, variants: map[string]*variant{}}
+	for l := range pf.Escapes {
+		if len(l) != 1 || l == "%" || l == p.rest {
+			return nil, nil, fmt.Errorf("escapes: %q is no letter of an escape", l)
+		}
+	}
+	for i, sf := range pf.Sign {
+		re, err := regexp.Compile(`^(?:` + sf.Match + `)`)
+		if err != nil {
+			return nil, nil, fmt.Errorf("sign %d: %w", i+1, err)
+		}
+		p.signs = append(p.signs, sign{re, sf.Escape, sf.Without})
+	}
+	if err := p.compileHeads(f, ff, lib); err != nil {
+		return nil, nil, err
+	}
+	// every escape once: what any setting captures is known from here on
+	letters := slices.Sorted(maps.Keys(p.escapes))
+	if _, err := s.prefixed(f, ff, lib, p, "%"+strings.Join(letters, "%")); err != nil {
+		return nil, nil, err
+	}
+	p.build = func(setting string) (*variant, error) { return s.variant(f, ff, lib, p, setting) }
+	for _, k := range p.known {
+		if _, err := p.expression(k); err != nil {
+			return nil, nil, fmt.Errorf("known: %w", err)
+		}
+	}
+	expr, err := p.expression(p.known[0])
+	return p, lib.With(map[string]string{prefixName: expr}), err
+}
+
+// compileHeads compiles what takes a line whatever its prefix is.
+func (p *prefixSpec) compileHeads(f *format, ff *formatFile, lib *grok.Library) error {
+	var heads []string
+	for i, pat := range ff.Pattern {
+		after, ok := strings.CutPrefix(pat.Grok, "%{"+prefixName+"}")
+		if !ok {
+			return fmt.Errorf("pattern %d: beside a table [prefix] it has to begin with %%{%s}", i+1, prefixName)
+		}
+		heads = append(heads, "(?<_head>.*?)"+after)
+	}
+	var err error
+	if p.heads, err = compileSet(lib, heads, grok.Whole); err != nil {
+		return err
+	}
+	f.needs(p.heads)
+	return nil
+}
+
+// prefixed compiles the format's expressions for a setting.
+func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (patterns, error) {
+	expr, err := p.expression(setting)
+	if err != nil {
+		return patterns{}, err
+	}
+	exprs := make([]string, len(ff.Pattern))
+	for i, pat := range ff.Pattern {
+		exprs[i] = pat.Grok
+	}
+	return s.alternatives(f, lib.With(map[string]string{prefixName: expr}), exprs, grok.Whole)
+}
+
+// variant compiles a variant of f, whose own patterns have been compiled.
+func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (*variant, error) {
+	scratch := &format{temps: maps.Clone(f.temps)} // f is in use by others
+	ps, err := s.prefixed(scratch, ff, lib, p, setting)
+	if err != nil {
+		return nil, err
+	}
+	for i, made := range f.patterns.list {
+		ps.list[i].set, ps.list[i].role = made.set, made.role
+	}
+	return &variant{ps, strings.Count(strings.ReplaceAll(setting, "%%", ""), "%")}, nil
+}
+
+// expression returns the grok expression of what a setting writes. An escape may be padded, as in %-10u: then blanks
+// stand around what it writes.
+func (p *prefixSpec) expression(setting string) (string, error) {
+	var out strings.Builder
+	open := false
+	for i := 0; i < len(setting); i++ {
+		if setting[i] != '%' {
+			out.WriteString(regexp.QuoteMeta(setting[i : i+1]))
+			continue
+		}
+		m := escape.FindStringSubmatch(setting[i:])
+		if m == nil {
+			return "", fmt.Errorf("%q: nothing is escaped at its end", setting)
+		}
+		i += len(m[0]) - 1
+		switch expr, ok := p.escapes[m[2]]; {
+		case m[2] == "%":
+			out.WriteByte('%')
+		case m[2] == p.rest && p.rest != "" && !open:
+			out.WriteString("(?:")
+			open = true
+		case !ok:
+			return "", fmt.Errorf("%q: %%%s is no escape", setting, m[2])
+		case m[1] != "":
+			out.WriteString(" *" + expr + " *")
+		default:
+			out.WriteString(expr)
+		}
+	}
+	if open {
+		out.WriteString(")?")
+	}
+	return out.String(), nil
+}
+
+var escape = regexp.MustCompile(`^%(-?[0-9]*)(.)`)
+
+// variantOf returns the variant of a setting, nil if it cannot be compiled.
+func (p *prefixSpec) variantOf(setting string) *variant {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, ok := p.variants[setting]
+	if ok {
+		return v
+	}
+	if len(p.variants) >= maxVariants {
+		clear(p.variants)
+	}
+	v, err := p.build(setting)
+	if err != nil {
+		v = nil
+	}
+	p.variants[setting] = v
+	return v
+}
+
+// CheckPrefix returns an error if setting is none that a format with a prefix knows how to read; an empty one is guessed.
+func (s *Set) CheckPrefix(setting string) error {
+	var first error
+	for _, f := range s.lines {
+		if f.prefix == nil {
+			continue
+		}
+		_, err := f.prefix.expression(setting)
+		if err == nil {
+			return nil
+		}
+		first = errors.Join(first, err)
+	}
+	return first
+}
