@@ -140,28 +140,19 @@ func (p *Page) Column(f Field) *Column {
 // Columns returns the fields that have a column, in the order in which they got their first value.
 func (p *Page) Columns() []Field { return p.used }
 
-// Need returns f's column for writing, long enough for the page's rows.
-func (p *Page) Need(f Field) *Column {
-	if int(f) >= len(p.cols) {
+// column returns f's column for writing.
+func (p *Page) column(f Field) *Column {
+	if int(f) < len(p.cols) {
+		if c := p.cols[f]; c != nil {
+			return c
+		}
+	} else {
 		n := max(len(p.Schema.Fields()), int(f)+1)
 		p.cols = append(p.cols, make([]*Column, n-len(p.cols))...)
 	}
-	c := p.cols[f]
-	if c == nil {
-		c = p.takeColumn(f)
-		p.cols[f] = c
-		p.used = append(p.used, f)
-	}
-	switch c.Kind {
-	case Keyword, Text:
-		c.Str = grow(c.Str, p.N)
-	case Float:
-		c.Float = grow(c.Float, p.N)
-	case Address:
-		c.IP = grow(c.IP, p.N)
-	default:
-		c.Int = grow(c.Int, p.N)
-	}
+	c := p.takeColumn(f)
+	p.cols[f] = c
+	p.used = append(p.used, f)
 	return c
 }
 
@@ -177,6 +168,16 @@ func (p *Page) takeColumn(f Field) *Column {
 		}
 	}
 	return &Column{Field: f, Kind: kind}
+}
+
+// put sets element i of s, which lies at its end or beyond for each new row; elements between are zero.
+func put[T any](s []T, i int, v T) []T {
+	if i == len(s) {
+		return append(s, v)
+	}
+	s = grow(s, i+1)
+	s[i] = v
+	return s
 }
 
 // grow returns s with length n, the new elements zero.
@@ -195,36 +196,45 @@ func grow[T any](s []T, n int) []T {
 
 // SetStr sets a Keyword or Text field of row i.
 func (p *Page) SetStr(i int, f Field, s Str) {
-	c := p.Need(f)
-	c.Str[i] = s
+	c := p.column(f)
+	c.Str = put(c.Str, i, s)
 	c.Valid.Set(i)
 }
 
 // SetInt sets an Int, Time, Duration or Bool field of row i.
 func (p *Page) SetInt(i int, f Field, v int64) {
-	c := p.Need(f)
-	c.Int[i] = v
+	c := p.column(f)
+	c.Int = put(c.Int, i, v)
 	c.Valid.Set(i)
 }
 
 // SetFloat sets a Float field of row i.
 func (p *Page) SetFloat(i int, f Field, v float64) {
-	c := p.Need(f)
-	c.Float[i] = v
+	c := p.column(f)
+	c.Float = put(c.Float, i, v)
 	c.Valid.Set(i)
 }
 
 // SetIP sets an Address field of row i.
 func (p *Page) SetIP(i int, f Field, v IP) {
-	c := p.Need(f)
-	c.IP[i] = v
+	c := p.column(f)
+	c.IP = put(c.IP, i, v)
 	c.Valid.Set(i)
 }
 
-// Complete makes every column as long as the page. The decoder calls it once, when the page is full.
+// Complete makes every column as long as the page. The decoder calls it when it hands the page on.
 func (p *Page) Complete() {
 	for _, f := range p.used {
-		p.Need(f)
+		switch c := p.cols[f]; c.Kind {
+		case Keyword, Text:
+			c.Str = grow(c.Str, p.N)
+		case Float:
+			c.Float = grow(c.Float, p.N)
+		case Address:
+			c.IP = grow(c.IP, p.N)
+		default:
+			c.Int = grow(c.Int, p.N)
+		}
 	}
 }
 
