@@ -3,7 +3,6 @@ package parsers
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"sort"
 	"strconv"
 	"strings"
@@ -18,13 +17,10 @@ var units = map[string]float64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	f := &format{
 		name: name, title: ff.Title, dataset: ff.Dataset, rank: ff.Rank, names: ff.Names,
-		null: map[string]bool{"": true}, temps: map[string]int{}, within: ff.Within,
+		null: ff.Null, temps: map[string]int{}, within: ff.Within,
 	}
 	if f.rank == 0 {
 		f.rank = 100
-	}
-	for _, n := range ff.Null {
-		f.null[n] = true
 	}
 	for field, kind := range ff.Fields {
 		k, ok := event.KindOf(kind)
@@ -314,28 +310,7 @@ func (s *Set) conditions(m map[string]string) ([]condition, error) {
 		if !ok {
 			return nil, fmt.Errorf("unknown field %q", name)
 		}
-		c := condition{field: field, values: map[string]bool{}, any: values == "*"}
-		for _, v := range strings.Split(values, "|") {
-			c.values[v] = true
-		}
-		out = append(out, c)
+		out = append(out, condition{field: field, values: strings.Split(values, "|"), any: values == "*"})
 	}
 	return out, nil
-}
-
-// parseAddr parses an IP address without allocating for the error of a host name.
-func parseAddr(b []byte) (event.IP, bool) {
-	if len(b) < 2 || len(b) > 45 {
-		return event.IP{}, false
-	}
-	for _, c := range b {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' || c == ':' || c == '.') {
-			return event.IP{}, false
-		}
-	}
-	a, err := netip.ParseAddr(string(b))
-	if err != nil {
-		return event.IP{}, false
-	}
-	return event.IPFrom(a), true
 }

@@ -36,7 +36,7 @@ type format struct {
 	name, title, dataset string
 	rank                 int
 	names                []string
-	null                 map[string]bool
+	null                 nulls
 	ignore               *grok.Set // nil without
 	unwrap               patterns
 	patterns             patterns
@@ -124,7 +124,7 @@ type constant struct {
 // A condition holds for events that have one of the values, or any value.
 type condition struct {
 	field  event.Field
-	values map[string]bool
+	values []string
 	any    bool
 }
 

@@ -157,7 +157,7 @@ func TestMembersBecomeFields(t *testing.T) {
 func TestRowsAreTheSameWhateverCutsAndRestarts(t *testing.T) {
 	set := memberSet(t)
 	for format, lines := range map[string][]string{
-		"w3c": {"#Software: IIS", "#Fields: date time c-ip cs-username", "#Fields: time date cs-username x", "2026-11-24 10:00:00 10.0.0.7 bob", "10:00:01 2026-11-24 eve 7", "junk", ""},
+		"w3c":    {"#Software: IIS", "#Fields: date time c-ip cs-username", "#Fields: time date cs-username x", "2026-11-24 10:00:00 10.0.0.7 bob", "10:00:01 2026-11-24 eve 7", "junk", ""},
 		"orders": {"id;status", "id;state;sum", "7;ok", "8;failed;3", "", "junk;;;;"},
 	} {
 		open := 0

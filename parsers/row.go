@@ -11,7 +11,7 @@ import (
 type rowWriter struct {
 	page *event.Page
 	row  int
-	null map[string]bool
+	null nulls
 	fill bool // set only what the row has not got yet
 	pc   *pageConsts
 	num  [24]byte
@@ -56,7 +56,7 @@ func (w *rowWriter) set(a *assign, s event.Str) bool { return w.value(a, w.page.
 // is no value. The text lies in the arena at s; where s has no length it is put there if need be.
 func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 	p := w.page
-	if w.null[string(text)] {
+	if w.null.has(text) {
 		return true
 	}
 	if w.fill && (w.known(a.field) || a.ip >= 0 && w.known(a.ip)) {
@@ -126,11 +126,33 @@ func (w *rowWriter) constant(c *constant) {
 	}
 }
 
+// nulls are the texts that mean "nothing" in a format, beside the empty one. They are few: a search is cheaper than a map.
+type nulls []string
+
+func (n nulls) has(text []byte) bool {
+	for _, s := range n {
+		if string(text) == s {
+			return true
+		}
+	}
+	return len(text) == 0
+}
+
+// allow reports whether text is one of the values.
+func (c *condition) allow(text []byte) bool {
+	for _, v := range c.values {
+		if string(text) == v {
+			return true
+		}
+	}
+	return false
+}
+
 // has reports whether the row has one of the values that each condition allows.
 func (w *rowWriter) has(conds []condition) bool {
 	for i := range conds {
 		text := w.fieldText(conds[i].field)
-		if text == nil || !conds[i].any && !conds[i].values[string(text)] {
+		if text == nil || !conds[i].any && !conds[i].allow(text) {
 			return false
 		}
 	}
