@@ -151,11 +151,13 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 			return
 		}
 	}
-	if d.auto && d.tryOthers(line, span) {
-		d.forget()
+	// What a program writes without an envelope may hold anything, a statement of somebody for one: read as a line of
+	// another format it would forge an event.
+	if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
 		return
 	}
-	if d.joiner != nil && d.own.join.rest && d.joiner.Continue(line, span, now) {
+	if d.auto && d.tryOthers(line, span) {
+		d.forget()
 		return
 	}
 	d.forget()
