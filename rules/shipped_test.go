@@ -75,7 +75,7 @@ var contract = map[string]string{
 	"db.admin-terminate": "db.namespace", "db.unique-violation": "db.namespace", "db.foreign-key-violation": "db.namespace",
 	"db.check-violation": "db.namespace", "db.not-null-violation": "db.namespace", "db.division-by-zero": "db.namespace",
 	"db.aborted-transaction-reused": "db.namespace", "db.login-failed": "source.ip", "db.login-refused": "source.ip",
-	"db.access-denied": "user.name", "db.too-many-connections": "db.namespace", "db.disk-full": "db.namespace",
+	"db.access-denied": "user.name", "db.aborted-connection": "db.namespace", "db.too-many-connections": "db.namespace", "db.disk-full": "db.namespace",
 	"db.server-crash": "host.name", "db.crash-recovery": "host.name", "db.wal-archiving-failed": "host.name",
 	"db.corruption": "host.name", "backup.failed": "veritail.job", "backup.succeeded": "veritail.job",
 }
