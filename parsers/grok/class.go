@@ -207,14 +207,20 @@ func writeClassRune(b *strings.Builder, r rune) {
 	}
 }
 
+// complement returns the runes that are not in ranges, in ascending order.
 func complement(ranges []rune) []rune {
+	pairs := make([][2]rune, 0, len(ranges)/2)
+	for i := 0; i < len(ranges); i += 2 {
+		pairs = append(pairs, [2]rune{ranges[i], ranges[i+1]})
+	}
+	slices.SortFunc(pairs, func(a, b [2]rune) int { return int(a[0] - b[0]) })
 	var out []rune
 	next := rune(0)
-	for i := 0; i < len(ranges); i += 2 {
-		if ranges[i] > next {
-			out = append(out, next, ranges[i]-1)
+	for _, p := range pairs {
+		if p[0] > next {
+			out = append(out, next, p[0]-1)
 		}
-		next = max(next, ranges[i+1]+1)
+		next = max(next, p[1]+1)
 	}
 	if next <= unicode.MaxRune {
 		out = append(out, next, unicode.MaxRune)
@@ -222,19 +228,7 @@ func complement(ranges []rune) []rune {
 	return out
 }
 
+// intersection returns the runes that are in both, in ascending order.
 func intersection(a, b []rune) []rune {
-	outside := append(pairs(complement(a)), pairs(complement(b))...)
-	slices.SortFunc(outside, func(a, b [2]rune) int { return int(a[0] - b[0]) })
-	var ranges []rune
-	for _, p := range outside {
-		ranges = append(ranges, p[0], p[1])
-	}
-	return complement(ranges)
-}
-
-func pairs(ranges []rune) (out [][2]rune) {
-	for i := 0; i < len(ranges); i += 2 {
-		out = append(out, [2]rune{ranges[i], ranges[i+1]})
-	}
-	return out
+	return complement(slices.Concat(complement(a), complement(b)))
 }

@@ -17,21 +17,17 @@ func (p *parser) escaped() (*node, error) {
 	case 'b', 'B', 'A', 'z', 'Z', 'G':
 		p.i += 2
 		return &node{op: opAssert, assert: c}, nil
-	case 'R': // any line ending; \r\n is one
+	case 'R': // a line ending; one that \n follows is \r\n
 		p.i += 2
-		return p.parsed(`(?>\r\n|[\n-\r\x{85}\x{2028}\x{2029}])`)
+		return p.parsed(`(?:\r\n|\r(?!\n)|[\n-\f\x{85}\x{2028}\x{2029}])`)
 	case 'k':
 		return p.backref()
 	case 'g', 'K', 'X', 'Q', 'E', 'C':
 		return nil, fmt.Errorf(`\%c is not supported`, c)
 	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		n := int(c - '0')
-		if n > p.groups && len(p.caps) == 0 {
-			return nil, fmt.Errorf(`\%d: there are %d groups before it`, n, p.groups)
+		if n, ok, err := p.counting(); ok || err != nil {
+			return n, err
 		}
-		p.i += 2
-		p.counted = true
-		return &node{op: opBackref, refs: []int{n}, counted: true, fold: p.fold}, nil
 	}
 	items, negative, r, err := p.escape(false)
 	if err != nil {
@@ -45,6 +41,22 @@ func (p *parser) escaped() (*node, error) {
 		open = "[^"
 	}
 	return &node{op: opClass, class: open + items + "]", fold: p.fold}, nil
+}
+
+// counting reads a back-reference by number: of more than one digit only if there are so many groups, else it is an octal
+// escape and ok is false.
+func (p *parser) counting() (n *node, ok bool, err error) {
+	digits := digitsOf(p.s[p.i+1:])
+	number, err := strconv.Atoi(p.s[p.i+1 : p.i+1+digits])
+	if err != nil || digits > 1 && number > p.groups {
+		return nil, false, nil
+	}
+	if number > p.groups && len(p.caps) == 0 {
+		return nil, false, fmt.Errorf(`\%d: there are %d groups before it`, number, p.groups)
+	}
+	p.i += 1 + digits
+	p.counted = true
+	return &node{op: opBackref, refs: []int{number}, counted: true, fold: p.fold}, true, nil
 }
 
 // backref reads \k<name>: what a capture of that name took, the last of several.

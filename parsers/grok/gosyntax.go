@@ -57,6 +57,9 @@ type goWriter struct {
 
 // write writes n to a place. repeats is how many times n may be repeated within.
 func (w *goWriter) write(n *node, place, repeats int) error {
+	if w.b.Len() > maxExpanded {
+		return &inexpressible{fmt.Sprintf("with its repetitions it grows beyond %d bytes", maxExpanded)}
+	}
 	switch n.op {
 	case opText:
 		w.fold(n, func() { w.b.WriteString(quoteRune(n.char)) })

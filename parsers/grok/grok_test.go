@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -74,6 +75,37 @@ func TestWhatAnExpressionCaptures(t *testing.T) {
 		{"the first alternative that matches, not the longest", `(?<a>a|ab)`, "ab", map[string]string{"a": "a"}},
 		{"a point takes a line ending", `a(?<x>.+)b`, "a\n\nb", map[string]string{"x": "\n\n"}},
 		{"^ and $ stand at line ends", `^(?<x>b)$`, "a\nb\nc", map[string]string{"x": "b"}},
+		{"a class within a class", `^(?<a>[x[0-9]_]+)$`, "x1_", map[string]string{"a": "x1_"}},
+		{"an intersection of classes", `^(?<a>[a-z&&[^aeiou]]+)`, "xyza", map[string]string{"a": "xyz"}},
+		{"the opposite of an intersection", `^(?<a>[^a-z&&[^aeiou]]+)`, "aeA.x", map[string]string{"a": "aeA."}},
+		{"a hexadecimal digit in a class, and its opposite", `(?<a>[\h:]+)(?<b>\H+)`, "a:Fgh", map[string]string{"a": "a:F", "b": "gh"}},
+		{"POSIX brackets are Unicode's", `(?<a>[[:alpha:]]+)(?<b>[[:^alpha:][:digit:]]+)`, "é中1.", map[string]string{"a": "é中", "b": "1."}},
+		{"a property by POSIX name", `(?<a>\p{Upper}+)(?<b>\P{Upper})(?<c>\p{^Digit})`, "ÀÉèx", map[string]string{"a": "ÀÉ", "b": "è", "c": "x"}},
+		{"blanks have the vertical tab", `a(?<x>\s)b(?<y>\S)`, "a\vbc", map[string]string{"x": "\v", "y": "c"}},
+		{"a range with escapes", `(?<a>[\x41-\u0043\-]+)`, "-ABCD", map[string]string{"a": "-ABC"}},
+		{"a backspace", `(?<a>[\b])`, "\b", map[string]string{"a": "\b"}},
+		{"octal and control characters", `\101\cI(?<a>\e)`, "A\t\x1b", map[string]string{"a": "\x1b"}},
+		{"a letter without meaning", `\i(?<a>\y)`, "iy", map[string]string{"a": "y"}},
+		{"a comment", `a(?# no matter )(?<x>b)`, "ab", map[string]string{"x": "b"}},
+		{"blanks that do not count", "(?x) a (?<x> b ) # no matter\n c", "abc", map[string]string{"x": "b"}},
+		{"a flag reaches over alternatives, as in Ruby", `^(?:a(?i)b|c)(?<x>.)`, "aCd", map[string]string{"x": "d"}},
+		{"a flag for a group", `(?i:A)(?<x>B)`, "aB", map[string]string{"x": "B"}},
+		{"a point that leaves the line ending out", `(?<a>(?-m:.+))`, "ab\nc", map[string]string{"a": "ab"}},
+		{"up to n times", `^(?<a>a{,2})`, "aaa", map[string]string{"a": "aa"}},
+		{"n times or not at all", `^(?<a>a{2}?)b`, "b", map[string]string{}},
+		{"braces that repeat nothing", `(?<a>a{x}{)`, "a{x}{", map[string]string{"a": "a{x}{"}},
+		{"a look-ahead and a look-behind", `(?<![0-9])(?<a>[0-9]{3})(?= )(?<b>.*)`, "1234 123 x", map[string]string{"a": "123", "b": " x"}},
+		{"a longer look-ahead", `(?<a>\w+)(?=: no)`, "x: yes y: no", map[string]string{"a": "y"}},
+		{"a look-ahead that captures", `(?=(?<all>.*))(?<a>\w+)`, "ab c", map[string]string{"all": "ab c", "a": "ab"}},
+		{"an atomic group", `(?>a|ab)(?<x>.?)`, "abc", map[string]string{"x": "b"}},
+		{"a possessive quantifier", `"[^"]*+(?<x>.)`, `"ab"c`, map[string]string{"x": `"`}},
+		{"a back-reference", `(?<q>["'])(?<a>.*?)\k<q>`, `"it's" x`, map[string]string{"q": `"`, "a": "it's"}},
+		{"a back-reference by number", `^(a|b)\1$`, "bb", map[string]string{}},
+		{"the end before a line ending", `(?<a>b)\Z`, "ab\n", map[string]string{"a": "b"}},
+		{"any line ending", `a\R(?<x>.)`, "a\r\nb", map[string]string{"x": "b"}},
+		{"a definition in place", `%{DIG=[0-9]{2}} %{DIG:x}`, "12 34", map[string]string{"x": "34"}},
+		{"a question mark behind a name", `%{DIGITS:[a][b]?}`, "7", map[string]string{"[a][b]": "7"}},
+		{"more repetitions than Go takes", `^(?<a>(?:\.[a-z]{1,62}){0,63})$`, ".a" + strings.Repeat(".bc", 40), map[string]string{"a": ".a" + strings.Repeat(".bc", 40)}},
 		{"no match", `x`, "y", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -164,14 +196,57 @@ func TestBadExpressionsAreRefusedWithTheReason(t *testing.T) {
 	}
 }
 
+// All patterns of all layers compile, and all but a few need no fallback.
 func TestEveryShippedPatternCompiles(t *testing.T) {
-	lib := library(t)
-	if len(lib.Names()) < 80 {
-		t.Errorf("only %d patterns", len(lib.Names()))
+	for _, tc := range []struct {
+		naming   grok.Naming
+		patterns int
+		regexp2  []string
+	}{
+		{grok.Legacy, 329, []string{"MONGO_QUERY", "MONGO_SLOWQUERY", "SYSLOGPAMSESSION"}},
+		{grok.ECS, 373, []string{"MONGO_QUERY", "SYSLOGPAMSESSION"}},
+	} {
+		lib := library(t).In(tc.naming)
+		engines := map[string][]string{}
+		for _, name := range lib.Names() {
+			m, err := lib.Compile("%{" + name + ":x}")
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			engine, reason := m.Engine()
+			if (engine == "automaton") != (reason == "") {
+				t.Errorf("%s is matched by %s: %q", name, engine, reason)
+			}
+			engines[engine] = append(engines[engine], name)
+		}
+		if n := len(lib.Names()); n != tc.patterns || len(engines["automaton"]) != n-len(tc.regexp2) || !slices.Equal(engines["regexp2"], tc.regexp2) {
+			t.Errorf("%s: %d patterns, %d matched by the automaton, by regexp %q, by regexp2 %q", tc.naming, n, len(engines["automaton"]),
+				engines["regexp"], engines["regexp2"])
+		}
 	}
-	for _, name := range lib.Names() {
-		if _, err := lib.Compile("%{" + name + ":x}"); err != nil {
-			t.Errorf("%s: %v", name, err)
+}
+
+// Layers: the user's patterns win over Veritail's, those over Logstash's of the naming, those over vjeantet's.
+func TestAnUpperLayerWins(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	lib, err := grok.LoadLibrary(fstest.MapFS{
+		"patterns/vjeantet/grok": file("A 1\nB 1\nC 1\nD 1\nE 1\n"), "patterns/legacy/x": file("A 2\nB 2\nC 2\n"), "patterns/ecs-v1/x": file("A 3\nB 3\nD 3\n"),
+		"patterns/veritail/p": file("A 4\nB 4\n"), "patterns/own": file("A\t5\n"), "patterns/README.md": file("no pattern\n"), "patterns/elsewhere/x": file("A 6\n"),
+	}, "patterns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for naming, want := range map[grok.Naming]string{grok.Legacy: "54211", grok.ECS: "54131"} {
+		m, err := lib.In(naming).CompileAnchored("%{A}%{B}%{C}%{D}%{E}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if captured(m, want) == nil {
+			t.Errorf("%s: not %s", naming, want)
+		}
+		if m, err := lib.With(map[string]string{"A": "7"}).In(naming).Compile("^%{A}"); err != nil || captured(m, "7") == nil {
+			t.Errorf("a pattern given by itself does not win: %v", err)
 		}
 	}
 }

@@ -79,8 +79,9 @@ func byteSets(re *syntax.Regexp) (sets []*[256]bool, ok bool) {
 	case syntax.OpCharClass:
 		set, ok := byteSet(re.Rune)
 		return []*[256]bool{set}, ok
-	case syntax.OpAnyChar:
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		set, _ := byteSet([]rune{0, unicode.MaxRune})
+		set['\n'] = re.Op == syntax.OpAnyChar
 		return []*[256]bool{set}, true
 	}
 	return nil, false

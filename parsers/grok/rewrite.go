@@ -4,7 +4,7 @@ import "slices"
 
 // rewrites gives, for constructs of Logstash's pattern library that only a backtracking engine understands, what they
 // mean without. The key is the construct as it is written, wherever it stands and whatever the pattern is called. Each
-// pair is equal for every text in every context, captures included; TestRewritesMeanTheSame tries both on all short texts
+// pair is equal for every text in every context, captures included; TestTortureRewritesMeanTheSame tries both on all short texts
 // over the characters that matter.
 var rewrites = map[string]string{
 	// BASE10NUM: an atomic number ends where no digit, nor a point and a digit, goes on.
