@@ -52,6 +52,7 @@ type Source struct {
 	Format  string   `toml:"format"`          // name of a format, or "auto"
 	Site    string   `toml:"site"`            // counted apart under this name; empty for this machine
 	Prefix  string   `toml:"log_line_prefix"` // how PostgreSQL's lines begin, as its setting says; empty: guessed from them
+	Zone    string   `toml:"zone"`            // IANA name of the zone of stamps that name none; empty: this machine's
 }
 
 // Auto is the Format of a source whose files' formats are told from their content.
@@ -185,10 +186,21 @@ func (s *Source) check(fsys fs.FS, name, key string) Errors {
 	if !siteName.MatchString(s.Site) {
 		fault(".site", "a site's name is at most 64 letters, digits, _, - and dots, not %q", s.Site)
 	}
+	if _, err := s.Location(); err != nil {
+		fault(".zone", "key \"zone\" wants a name of the time zone database, such as \"Europe/Berlin\", or \"UTC\", not %q", s.Zone)
+	}
 	if s.Format == "" {
 		s.Format = Auto
 	}
 	return faults
+}
+
+// Location returns the zone of the source's stamps that name none.
+func (s *Source) Location() (*time.Location, error) {
+	if s.Zone == "" {
+		return time.Local, nil
+	}
+	return time.LoadLocation(s.Zone)
 }
 
 // A Duration is a time.Duration that configuration files may also write in days: "90d", "1d12h".

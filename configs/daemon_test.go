@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // a machine may have none
 )
 
 const day = 24 * time.Hour
@@ -116,6 +117,7 @@ findings = "0s"
 paths = ["/a/*.log"]
 dataset = "a-1.b_2"
 site = "north.1"
+zone = "Europe/Berlin"
 [[source]]
 paths = ["x"]
 dataset = "x"
@@ -127,7 +129,7 @@ format = "nginx.access"
 	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", Console: Console{"[::1]:80"},
 		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3},
 		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day)},
-		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1"},
+		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", d, want)
@@ -154,6 +156,8 @@ func TestLoadDaemonRefuses(t *testing.T) {
 			"[[source]]\ndataset = 'a'\n[[source]]\npaths = ['ok',\n '[x']\ndataset = 'b'\n",
 			"veritail.toml:1: a source needs \"paths\": the files to follow\n" +
 				"veritail.toml:5: \"[x\" is no path or glob"},
+		{"a zone that there is not", "[[source]]\npaths = ['a']\ndataset = 'a'\nzone = 'Europe/Berlim'\n",
+			`veritail.toml:4: key "zone" wants a name of the time zone database, such as "Europe/Berlin", or "UTC", not "Europe/Berlim"`},
 		{"a source without data set, or with a strange one", "[[source]]\npaths = ['a']\n[[source]]\npaths = ['b']\ndataset = 'a b'\nsite='a/b'\n",
 			"veritail.toml:1: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"\"\n" +
 				"veritail.toml:5: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"a b\"\n" +

@@ -264,7 +264,7 @@ func (f *format) compileTime(tf timeFile) error {
 		}
 		return nil
 	}
-	f.time = &timeParser{layouts: tf.Layouts}
+	f.time = &timeParser{format: f, layouts: compileLayouts(tf.Layouts)}
 	for _, from := range tf.From {
 		temp, ok := f.temps[from]
 		if !ok {

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"sort"
 	"time"
@@ -17,7 +18,11 @@ type Options struct {
 	// Found says that the generation's format was not named but found in its content before: lines that it refuses are
 	// tried against the other formats.
 	Found bool
-	Near  time.Time // when the file was written last; stamps without a year lie before it. Zero: now
+	Near  time.Time // when the file was written last: stamps without a year lie before it; zero: not known
+	Live  bool      // the file is followed: lines may be decoded as they are written
+	// Reread opens the file once more, decompressed, to look ahead for the years of stamps that have none; nil: it
+	// cannot be read twice. A reader that is an io.Seeker is read at places only.
+	Reread func() (io.ReadCloser, error)
 	// Prefix is the setting that says how lines of a format with a prefix begin; empty: it is guessed from the lines.
 	Prefix string
 }
@@ -38,7 +43,9 @@ type Decoder struct {
 	joiner *join.Joiner[lineInfo]
 	carry  *carry
 	mark   event.Mark
-	latest int64 // the latest time of an event, µs
+	opened time.Time
+	idle   time.Time // when everything that was there had been decoded; zero: not yet
+	fed    bool      // something was decoded since the last Flush
 
 	line    captures // of the line at hand
 	ended   captures // of a record that ends while a line is at hand
@@ -63,13 +70,10 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.UTC
 	}
-	if opts.Near.IsZero() {
-		opts.Near = time.Now()
-	}
 	d := &Decoder{
 		set: s, gen: g, opts: opts, pages: map[*format]*openPage{},
-		clock: clock{zone: opts.Zone, near: opts.Near},
-		mark:  event.Mark{Gen: g.ID},
+		clock: newClock(opts.Zone, opts.Near), opened: time.Now(),
+		mark: event.Mark{Gen: g.ID},
 	}
 	slots, temps := 0, 0
 	for _, f := range s.byName {
@@ -77,6 +81,9 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	}
 	for _, c := range []*captures{&d.line, &d.ended, &d.inner} {
 		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
+	}
+	if opts.Reread != nil {
+		d.clock.plan = d.lookAhead
 	}
 	d.auto = opts.Found
 	if g.Format == "" || g.Format == "auto" {
@@ -107,7 +114,9 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 			d.use(f)
 		}
 	}
-	d.lines(block, off, time.Now())
+	now := time.Now()
+	d.received(now)
+	d.lines(block, off, now)
 	d.mark.Off = off + int64(len(block))
 	d.completePages()
 }
@@ -260,19 +269,8 @@ func (d *Decoder) unparsed(raw []byte, spans []event.Span, lines int32, cut bool
 		pg.CutRows.Set(i)
 		d.mark.Lines.Cut++
 	}
-	pg.SetInt(i, event.FieldTime, d.timeOr(0))
+	op.setTime(i, d.clock.without(), d.set)
 	d.mark.Lines.Unparsed += int64(lines)
-}
-
-// timeOr returns t, or where it is 0 the time of the event before, or when the file was written.
-func (d *Decoder) timeOr(t int64) int64 {
-	switch {
-	case t != 0:
-		return t
-	case d.latest != 0:
-		return d.latest
-	}
-	return d.opts.Near.UnixMicro()
 }
 
 // Long implements pipeline.Decoder.
@@ -289,6 +287,10 @@ func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 // Flush implements pipeline.Decoder.
 func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 	d.attach(b)
+	if !d.fed {
+		d.idle = now
+	}
+	d.fed = false
 	if d.joiner != nil {
 		if final {
 			d.joiner.Drain()
@@ -298,7 +300,7 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 	}
 	if final {
 		d.members.columns = nil
-		d.latest = max(d.latest, d.mark.Low)
+		d.clock.latest = max(d.clock.latest, d.mark.Low)
 		d.mark.Low = math.MaxInt64
 	}
 	d.completePages()
@@ -307,14 +309,14 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 // Mark implements pipeline.Decoder.
 func (d *Decoder) Mark() event.Mark {
 	m := d.mark
-	m.Low = max(m.Low, d.latest)
+	m.Low = max(m.Low, d.clock.latest)
 	if d.members.columns != nil {
 		m.Open = append(m.Open, d.members.header)
 	}
 	if d.joiner == nil {
 		return m
 	}
-	low := d.latest
+	low := d.clock.latest
 	d.joiner.Open(func(r *join.Record[lineInfo]) {
 		m.Open = append(m.Open, r.Spans...)
 		m.Lines.Read -= int64(r.Lines)

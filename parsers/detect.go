@@ -17,7 +17,7 @@ func (s *Set) detect(path string, sample []byte) *format {
 	lines := sampleOf(sample)
 	var best *format
 	bestLines, bestNamed := 0, false
-	d := &Decoder{set: s, clock: clock{zone: time.UTC, near: time.Now()}}
+	d := &Decoder{set: s, clock: newClock(time.UTC, time.Time{})}
 	for _, f := range s.lines {
 		d.line.slots = make([]int32, f.slots)
 		n := 0

@@ -39,13 +39,7 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	if rec != nil && f.join.assembly == nil {
 		d.parts(&w, f, raw, base, rec, c.temps)
 	}
-	t := int64(0)
-	if f.time != nil {
-		t, _ = f.time.of(&d.clock, c.temps)
-	}
-	t = d.timeOr(t)
-	pg.SetInt(w.row, event.FieldTime, t)
-	d.latest = max(d.latest, t)
+	op.setTime(w.row, d.timeOf(f, c.temps, spans[0].Off, rec), d.set)
 	d.derive(&w, f, c.temps)
 	d.unwrap(&w, f)
 	d.readFields(&w, f)

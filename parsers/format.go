@@ -25,7 +25,9 @@ type Set struct {
 	byName  map[string]*format
 	inner   []*format // those that read messages of others, by rank and name
 	pool    pagePool
-	consts  int // number of constants in all formats
+	basis   event.Field // veritail.time.clock
+	doubt   event.Field // veritail.time.doubt
+	consts  int         // number of constants in all formats
 	library *grok.Library
 
 	memberSpecs int
@@ -155,6 +157,12 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	}
 	s := &Set{Schema: schema, byName: map[string]*format{}, library: lib}
 	var errs []error
+	if s.basis, err = schema.Add("veritail.time.clock", event.Keyword); err == nil {
+		s.doubt, err = schema.Add("veritail.time.doubt", event.Keyword)
+	}
+	if err != nil {
+		return nil, err
+	}
 	whens := map[*format]map[string]string{} // their fields may be those of files that are compiled later
 	for _, file := range files {
 		var ff formatFile

@@ -36,6 +36,8 @@ type openPage struct {
 	page   *event.Page
 	consts pageConsts
 	host   event.Str // the decoder's host name in the arena, once it is there
+	basis  [len(basisTexts)]event.Str
+	doubts [len(doubtTexts)]event.Str
 }
 
 // attach makes b the batch that events go to. Pages begun in another batch, or in b before it was emptied, are no

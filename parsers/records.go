@@ -14,6 +14,7 @@ type lineInfo struct {
 	slots   []int32     // of the pattern, relative to the line
 	section event.Field // ≥ 0: the line's text, which begins at text, is this field
 	text    int
+	when    moment // of the first line
 }
 
 // remember keeps what p matched in the line at hand.
@@ -40,13 +41,10 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 			}
 		}
 	}
-	t := int64(0)
-	if f.time != nil {
-		t, _ = f.time.of(&d.clock, c.temps)
-	}
-	d.latest = max(d.latest, t)
-	if t != 0 && !d.resuming {
-		d.joiner.Expire(t - f.join.wait.Microseconds())
+	when := d.when(f, c.temps, span.Off)
+	t := when.time
+	if !d.resuming {
+		d.joiner.Expire(d.clock.latest - f.join.wait.Microseconds())
 	}
 	var key []byte
 	if f.join.by >= 0 {
@@ -64,11 +62,11 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 			return
 		}
 		if p.role != roleSame {
-			d.single(f, p, line, span, t, now)
+			d.single(f, p, line, span, when, now)
 			return
 		}
 	case roleAlone:
-		d.single(f, p, line, span, t, now)
+		d.single(f, p, line, span, when, now)
 		return
 	case roleBySection:
 		if f.join.section < 0 || text < 0 {
@@ -86,12 +84,16 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 			return
 		}
 	}
-	d.joiner.Start(key, line, span, t, now).Info.remember(f, p, c.slots)
+	first := d.joiner.Start(key, line, span, t, now)
+	first.Info.remember(f, p, c.slots)
+	first.Info.when = when
 }
 
 // single makes an event of a line that no other one joins, once the lines that continue it have come.
-func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, t int64, now time.Time) {
-	d.joiner.Single(line, span, t, now).Info.remember(f, p, d.line.slots)
+func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, when moment, now time.Time) {
+	only := d.joiner.Single(line, span, when.time, now)
+	only.Info.remember(f, p, d.line.slots)
+	only.Info.when = when
 	if !f.join.continues() {
 		d.joiner.Forget()
 	}

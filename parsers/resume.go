@@ -28,7 +28,7 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 	d.mark = event.Mark{Gen: d.gen.ID, Off: m.Off, Lines: m.Lines}
 	d.resuming = true
 	defer func() { d.resuming = false }()
-	now, end := time.Now(), int64(0)
+	now, end, came := time.Now(), int64(0), d.clock
 	for _, s := range open {
 		text, err := read(s)
 		if err != nil {
@@ -39,6 +39,9 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 		}
 		d.lines(text, s.Off, now)
 		end = s.End()
+	}
+	if len(m.Open) > 0 && came.before.time != 0 {
+		d.clock = came.forgetful() // the open records are of before
 	}
 	if d.joiner != nil && end != m.Off {
 		d.joiner.Forget()

@@ -69,7 +69,7 @@ func TestFormatsWithinOthersAddToEachOther(t *testing.T) {
 		{"another field alone", "ERROR x|at x Caused by: Deadlock", []string{`"error.type":"Deadlock"`}, nil},
 		{"either of two fields", "ERROR ORA-00060", []string{`"event.code":"00060"`}, nil},
 		{"or the other", "ERROR x|at y ORA-00060", []string{`"event.code":"00060"`}, nil},
-		{"no time: the file's", "INFO x", []string{`"@timestamp":"2026-11-24T12:00:00.000000Z"`}, nil},
+		{"no time: the file's", "INFO x", []string{`"@timestamp":"2026-11-26T12:00:00.000000Z"`}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := read(decoder(t, set, "app", "x.log"), []byte(tc.line+"\n"))

@@ -132,6 +132,10 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 		if err := set.Known(s.Format); err != nil {
 			return nil, userErrorf("source %s: %w", s.Dataset, err)
 		}
+		zone, err := s.Location()
+		if err != nil {
+			return nil, userErrorf("source %s: %w", s.Dataset, err)
+		}
 		if err := set.CheckPrefix(s.Prefix); err != nil {
 			return nil, userErrorf("source %s: log_line_prefix: %w", s.Dataset, err)
 		}
@@ -140,7 +144,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 			format = ""
 		}
 		for _, p := range s.Paths {
-			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix})
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Zone: zone})
 		}
 	}
 	return out, nil
@@ -149,7 +153,13 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 // decoder returns a decoder for a generation. followed has checked its format.
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	from := d.patternOf(g)
-	opts := parsers.Options{Host: d.cfg.Host, Zone: time.Local, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix}
+	opts := parsers.Options{
+		Host: d.cfg.Host, Zone: from.Zone, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix, Live: true,
+	}
+	if source.Is(g, g.Path) { // else it was rotated, and what has its path is another file
+		opts.Near = written(g.Path)
+		opts.Reread = func() (io.ReadCloser, error) { return reread(g.Path) }
+	}
 	dec, err := d.setup.set.NewDecoder(g, opts)
 	if err != nil { // the format of an earlier configuration is gone: tell it from the content again
 		g.Format = ""
@@ -161,9 +171,9 @@ func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 }
 
 // patternOf returns the pattern by which a generation is followed: of several that match its path one that names its
-// format, and an empty one where none is left.
+// format, and one that says nothing where none is left.
 func (d *daemon) patternOf(g event.Generation) source.Pattern {
-	var found source.Pattern
+	found := source.Pattern{Zone: time.Local}
 	for _, p := range d.patterns {
 		if ok, err := filepath.Match(p.Glob, g.Path); err != nil || !ok {
 			continue

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // a machine may have no zones of its own
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"

@@ -13,6 +13,7 @@ import (
 
 func parseCommand() *cobra.Command {
 	var format, configDir, prefix string
+	var zone func(*setup) error
 	c := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print each event of a log as one JSON object a line",
@@ -28,6 +29,9 @@ format takes has "veritail.unparsed": true.`,
 				return err
 			}
 			if err := s.usePrefix(prefix); err != nil {
+				return err
+			}
+			if err := zone(s); err != nil {
 				return err
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
@@ -66,5 +70,6 @@ format takes has "veritail.unparsed": true.`,
 	c.Flags().Bool("json", true, "one JSON object a line, the only form")
 	prefixFlag(c, &prefix)
 	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
+	zone = zoneFlag(c)
 	return c
 }

@@ -28,6 +28,7 @@ const allFindings = math.MaxInt32
 func scanCommand() *cobra.Command {
 	var asJSON bool
 	var configDir, format, report, prefix string
+	var zone func(*setup) error
 	c := &cobra.Command{
 		Use:   "scan FILE...",
 		Short: "Analyse finished logs: findings, counts and key figures",
@@ -47,6 +48,9 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 				return err
 			}
 			if err := s.usePrefix(prefix); err != nil {
+				return err
+			}
+			if err := zone(s); err != nil {
 				return err
 			}
 			r, err := scanFiles(cmd.Context(), s, paths, format, cmd.InOrStdin(), cmd.ErrOrStderr())
@@ -74,6 +78,7 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
 	prefixFlag(c, &prefix)
 	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats, rules and KPIs in place of the shipped ones")
+	zone = zoneFlag(c)
 	return c
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
 )
@@ -24,7 +26,8 @@ type setup struct {
 	rules  []rules.Rule
 	kpis   []kpi.Definition
 	host   string
-	prefix string // how lines of a format with a prefix begin; empty: guessed
+	prefix string         // how lines of a format with a prefix begin; empty: guessed
+	zone   *time.Location // of stamps in finished files that name none; nil: UTC
 }
 
 // loadSetup reads the configuration below dir, the shipped one if dir is empty.
@@ -83,13 +86,47 @@ func (s *setup) generation(path, format string) event.Generation {
 
 // decoder returns a decoder for a file that a command reads once.
 func (s *setup) decoder(g event.Generation) (*parsers.Decoder, error) {
-	near := time.Now()
-	if st, err := os.Stat(g.Path); err == nil && st.Mode().IsRegular() {
-		near = st.ModTime()
-	}
-	d, err := s.set.NewDecoder(g, parsers.Options{Host: s.host, Near: near, Prefix: s.prefix})
+	d, err := s.set.NewDecoder(g, parsers.Options{
+		Host: s.host, Zone: s.zone, Prefix: s.prefix, Near: written(g.Path), Reread: func() (io.ReadCloser, error) { return reread(g.Path) },
+	})
 	if err != nil {
 		return nil, userError{err}
 	}
 	return d, nil
+}
+
+// written returns when a file was written last, the zero time for what is none or not there.
+func written(path string) time.Time {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return time.Time{}
+	}
+	return st.ModTime()
+}
+
+// reread opens a regular file once more, to look for the years of its stamps.
+func reread(path string) (io.ReadCloser, error) {
+	if written(path).IsZero() {
+		return nil, fmt.Errorf("%s cannot be read twice", path)
+	}
+	f, err := source.Open(path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Gzip() {
+		f.Close()
+		return os.Open(path)
+	}
+	return f, nil
+}
+
+// zoneFlag adds the flag that names the zone of stamps without one; the function that it returns sets it.
+func zoneFlag(c *cobra.Command) func(*setup) error {
+	name := c.Flags().String("zone", "UTC", "`zone` of time stamps that name none, such as Europe/Berlin, or Local")
+	return func(s *setup) (err error) {
+		if s.zone, err = time.LoadLocation(*name); err != nil {
+			return userErrorf("zone %q is not in the time zone database; Europe/Berlin or UTC are", *name)
+		}
+		return nil
+	}
 }

@@ -20,9 +20,10 @@ type Pattern struct {
 	Glob    string   // a path, or a pattern as path/filepath.Glob takes it
 	Exclude []string // patterns of paths that Glob matches and that are not meant
 	Dataset string
-	Format  string // empty: to be detected
-	Site    string // empty: this machine
-	Prefix  string // how lines begin, for formats with a prefix; empty: to be guessed
+	Format  string         // empty: to be detected
+	Site    string         // empty: this machine
+	Prefix  string         // how lines begin, for formats with a prefix; empty: to be guessed
+	Zone    *time.Location // of time stamps that name none
 }
 
 // Timing says how often a Finder looks.

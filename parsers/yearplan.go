@@ -1,0 +1,243 @@
+package parsers
+
+import (
+	"bufio"
+	"io"
+	"math"
+	"sort"
+	"time"
+)
+
+// A yearPlan says in which year the lines of a file without years are.
+type yearPlan []yearMark
+
+// A yearMark is a year with the offsets of the first and the last line that were seen of it.
+type yearMark struct {
+	from, to int64
+	year     int
+}
+
+// at returns the first and the last year in which the line at off may be; a line behind the last that was seen may be of
+// any later year. It returns 0 for an empty plan.
+func (p yearPlan) at(off int64) (first, last int) {
+	if len(p) == 0 {
+		return 0, 0
+	}
+	i := max(sort.Search(len(p), func(i int) bool { return p[i].from > off })-1, 0)
+	switch first = p[i].year; {
+	case off <= p[i].to:
+		return first, first
+	case i+1 < len(p):
+		return first, p[i+1].year
+	}
+	return first, math.MaxInt
+}
+
+// How a file is looked through for its years: this many places, in each as many bytes, at most.
+const (
+	planPlaces = 2048
+	planBytes  = 16 << 10
+)
+
+// lookAhead reads the stamps of p's format at places all over the file and returns its years. A year ends where the stamps step
+// back by more than a month; the last one is the latest in which no stamp lies more than a day after the file was
+// written and every 29 February is one.
+func (d *Decoder) lookAhead(p *timeParser) yearPlan { return d.lookAheadWith(d.seer(p.format)) }
+
+// lookAheadWith is lookAhead with see to read the stamp of a line.
+func (d *Decoder) lookAheadWith(see func([]byte) (civil, bool)) yearPlan {
+	if d.opts.Reread == nil {
+		return nil
+	}
+	r, err := d.opts.Reread()
+	if err != nil {
+		return nil // the file has gone, or cannot be read twice: its order decides as it comes
+	}
+	defer r.Close()
+	plan := planner{see: see, lines: bufio.NewReaderSize(r, planBytes)}
+	if s, ok := r.(io.ReadSeeker); ok {
+		plan.places(s)
+	} else {
+		plan.all()
+	}
+	return plan.years(d.clock.limit())
+}
+
+// seer returns a function that reads the stamp of a line of f, if the line has one without a year.
+func (d *Decoder) seer(f *format) func(line []byte) (civil, bool) {
+	look := &Decoder{set: d.set, clock: newClock(d.opts.Zone, d.opts.Near)}
+	look.line = captures{make([]int32, len(d.line.slots)), make([][]byte, len(d.line.temps))}
+	return func(line []byte) (civil, bool) {
+		stamp := look.stampOf(f, line)
+		if stamp == nil {
+			return civil{}, false
+		}
+		for i := range f.time.layouts {
+			l, v, kept := &f.time.layouts[i], civil{day: -1}, layoutState{}
+			if !l.dated && !l.slow && l.unit == 0 && l.parse(stamp, &v, 0, 0, -1, &kept) {
+				return v, true
+			}
+		}
+		return civil{}, false
+	}
+}
+
+// stampOf returns the text of the time stamp of a line of f, nil if it has none.
+func (d *Decoder) stampOf(f *format, line []byte) []byte {
+	p, ok := d.match(f, line, &d.line)
+	if !ok || p == nil || len(f.time.temps) != 1 {
+		return nil
+	}
+	for i := range p.assigns {
+		a := &p.assigns[i]
+		if from, to := d.line.slots[2*a.slot], d.line.slots[2*a.slot+1]; a.temp == f.time.temps[0] && from >= 0 {
+			return line[from:to]
+		}
+	}
+	return nil
+}
+
+// A planner collects stamps of a file.
+type planner struct {
+	see    func([]byte) (civil, bool)
+	lines  *bufio.Reader
+	stamps []plannedStamp
+}
+
+type plannedStamp struct {
+	civil
+	off  int64
+	year int // from the first stamp's on
+}
+
+// places reads stamps at places that are evenly spread over the file.
+func (p *planner) places(s io.ReadSeeker) {
+	size, err := s.Seek(0, io.SeekEnd)
+	if err != nil {
+		return
+	}
+	step := max(size/planPlaces, planBytes)
+	for off := int64(0); off < size; off += step {
+		if _, err := s.Seek(off, io.SeekStart); err != nil {
+			return
+		}
+		p.lines.Reset(io.LimitReader(s, planBytes))
+		at := off
+		if off > 0 {
+			skipped, err := p.lines.ReadSlice('\n') // the line that the place lies in
+			if err != nil {
+				continue
+			}
+			at += int64(len(skipped))
+		}
+		p.read(at, size <= planBytes*16 || step == planBytes)
+	}
+}
+
+// all reads through a file that cannot be read from the middle.
+func (p *planner) all() { p.read(0, true) }
+
+// read takes stamps from the lines that follow: the first one, or all.
+func (p *planner) read(off int64, all bool) {
+	for {
+		line, err := p.lines.ReadSlice('\n')
+		if v, ok := p.see(trimEOL(line)); ok && err != bufio.ErrBufferFull {
+			p.stamps = append(p.stamps, plannedStamp{civil: v, off: off})
+			if !all {
+				return
+			}
+		}
+		off += int64(len(line))
+		if err == bufio.ErrBufferFull {
+			n, skipped := p.skip()
+			off += n
+			err = skipped
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// skip reads on to the end of a line that is longer than the buffer.
+func (p *planner) skip() (n int64, err error) {
+	for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
+		var more []byte
+		more, err = p.lines.ReadSlice('\n')
+		n += int64(len(more))
+	}
+	return n, err
+}
+
+// stray is how far a stamp may lie behind the ones before a jump to end it: the lines between are of a wrong clock, such as
+// those of a machine that starts without one.
+const (
+	stray      = 2 * 24 * 3600
+	strayLines = 64
+)
+
+// years numbers the years of the stamps and returns the plan in which none is after limit, seconds since 1970.
+func (p *planner) years(limit int64) yearPlan {
+	const base = 2000 // any leap year
+	from, before := int64(0), int64(0)
+	var kept []plannedStamp
+	for i := 0; i < len(p.stamps); i++ {
+		s := &p.stamps[i]
+		y := base
+		if len(kept) > 0 {
+			for y = time.Unix(from, 0).UTC().Year(); s.seconds1970(y) < from; y++ {
+			}
+			if s.seconds1970(y) > before+stepBack/1e6 {
+				if j := p.backAt(i, before); j > 0 {
+					i = j - 1
+					continue
+				}
+			}
+		}
+		before = s.seconds1970(y)
+		from = before - stepBack/1e6
+		s.year = y - base
+		kept = append(kept, *s)
+	}
+	if p.stamps = kept; len(kept) == 0 {
+		return nil
+	}
+	for first := time.Unix(limit, 0).UTC().Year() + 1 - kept[len(kept)-1].year; ; first-- {
+		if p.fit(first, limit) {
+			return p.plan(first)
+		}
+	}
+}
+
+// backAt returns the number of the stamp soon behind i that lies near before, seconds since 1970, 0 if there is none.
+func (p *planner) backAt(i int, before int64) int {
+	year := time.Unix(before, 0).UTC().Year()
+	for j := i + 1; j < min(i+strayLines, len(p.stamps)); j++ {
+		if d := p.stamps[j].seconds1970(year) - before; d > -stray && d < stray {
+			return j
+		}
+	}
+	return 0
+}
+
+// fit reports whether the file may begin in the year first.
+func (p *planner) fit(first int, limit int64) bool {
+	for i := range p.stamps {
+		if s := &p.stamps[i]; !s.in(first+s.year) || s.seconds1970(first+s.year) > limit {
+			return first < 1972 // a file with 29 February in the wrong places fits nowhere
+		}
+	}
+	return true
+}
+
+func (p *planner) plan(first int) yearPlan {
+	var out yearPlan
+	for _, s := range p.stamps {
+		if n := len(out) - 1; n < 0 || out[n].year != first+s.year {
+			out = append(out, yearMark{s.off, s.off, first + s.year})
+		} else {
+			out[n].to = s.off
+		}
+	}
+	return out
+}
