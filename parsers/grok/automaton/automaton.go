@@ -71,7 +71,7 @@ type Machine struct {
 // limits of what a machine remembers; beyond, it forgets and learns anew. Tests set them lower.
 var (
 	maxStates = 8192
-	maxCells  = 1 << 20 // of the table, 4 bytes each
+	maxBytes  = 8 << 20
 )
 
 // Compile builds a machine. Expressions that Go's parser refuses are errors, and so is what is too large for a machine to
@@ -113,14 +113,7 @@ func (m *Machine) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.table.Load()
-	s := Stats{Places: len(m.nfa.insts), States: len(t.states) - 1, Flushes: t.gen, Bytes: 4 * len(t.cells)}
-	for _, st := range t.states[1:] {
-		s.Bytes += 64 + 8*len(st.items) + 2*len(st.regs) + len(st.key)
-	}
-	for i := range t.edges {
-		s.Bytes += 64 + 4*len(t.edges[i].moves)
-	}
-	return s
+	return Stats{Places: len(m.nfa.insts), States: len(t.states) - 1, Flushes: t.gen, Bytes: t.bytes()}
 }
 
 // Match returns the number of the first expression that matches b, from 0, or -1. Capture i of that expression then is

@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A table holds the states that were built since the machine forgot last, and the transitions between them. Matchers
@@ -18,6 +19,7 @@ type table struct {
 	states []*state
 	ids    map[string]uint32 // key → row
 	regs   int               // registers in use
+	size   int               // bytes of states and edges, about
 	column [][]uint16        // tag → the registers that it has had
 }
 
@@ -277,7 +279,7 @@ func (m *Machine) extend(gen int, row, class uint32) (t *table, newRow uint32, o
 	if t.gen != gen {
 		return t, 0, false
 	}
-	if len(t.states) >= maxStates || int(t.used) >= maxCells {
+	if len(t.states) >= maxStates || t.bytes() >= maxBytes {
 		st, old := t.states[row/m.row], t
 		t = m.newTable(t.gen + 1)
 		t.regs, t.column = old.regs, old.column // the captures of the text at hand stay in their registers
@@ -321,9 +323,19 @@ func (m *Machine) add(t **table, items []item, regs []uint16, ctx uint8, key str
 	}
 	n.states = append(n.states, &state{items: slices.Clone(items), regs: slices.Clone(regs), ctx: ctx, key: key})
 	n.ids[key] = row
+	n.size += stateBytes + len(items)*int(unsafe.Sizeof(item{})) + 2*len(regs) + 2*len(key)
 	*t = &n
 	return row
 }
+
+// stateBytes and edgeBytes are what a state and an edge take beside their lists.
+const (
+	stateBytes = int(unsafe.Sizeof(state{})) + 64 // and its places in states and ids
+	edgeBytes  = int(unsafe.Sizeof(edge{}))
+)
+
+// bytes returns the memory of the table, about.
+func (t *table) bytes() int { return t.size + 4*len(t.cells) }
 
 // stateKey writes down what makes a state: its items, its context, and which captures stand at the same place.
 func (b *builder) stateKey(ctx uint8) {
@@ -381,6 +393,7 @@ func (b *builder) lead(t **table, at uint32, e edge) {
 		e.moves = e.moves[:len(e.moves)-1]
 	}
 	n.edges = append(n.edges, e)
+	n.size += edgeBytes + 4*len(e.moves)
 	*t = &n
 	b.m.table.Store(&n) // before the cell: who reads it in an older version of the table finds the edge in this one
 	atomic.StoreUint32(&n.cells[at], uint32(len(n.edges)-1)<<1|1)
