@@ -21,6 +21,9 @@ type Need struct {
 // All are the programs that tests may need, in the order in which `make deps` shows them.
 var All = []Need{
 	{"chromium", "chromium", "looks at the console as a browser does", nil},
+	{"goaccess", "goaccess", "make bench: reads the same access log", nil},
+	{"fail2ban-regex", "fail2ban", "make bench: reads the same login log", nil},
+	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
 }
 
 // Find returns the program's path, and false if it is not there.
