@@ -34,6 +34,9 @@ func checkCommand() *cobra.Command {
 			for _, f := range failures {
 				fmt.Fprintf(out, "%s\n\n", f)
 			}
+			for _, f := range s.set.Fallbacks() {
+				fmt.Fprintln(out, f)
+			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
 				len(s.set.Formats()), len(s.rules), len(s.kpis), tests-len(failures), tests)
 			if len(failures) > 0 {
