@@ -8,6 +8,7 @@ import (
 
 	"github.com/vjeantet/grok"
 
+	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -22,7 +23,7 @@ func benchText(b *testing.B, format string) []byte {
 	b.Helper()
 	name, ok := logOf[format]
 	if !ok {
-		return sample(b, format)
+		return long(sample(b, format))
 	}
 	text, err := os.ReadFile("../testdata/site/" + name)
 	if err != nil {
@@ -31,8 +32,17 @@ func benchText(b *testing.B, format string) []byte {
 	return text
 }
 
-func perLine(b *testing.B, lines int) {
-	n := float64(b.N) * float64(lines)
+// long repeats a short log: what a batch costs shall not count for a few lines.
+func long(text []byte) []byte {
+	if text[len(text)-1] != '\n' {
+		text = append(text, '\n')
+	}
+	return bytes.Repeat(text, 1+(256<<10)/len(text))
+}
+
+func perLine(b *testing.B, text []byte) {
+	n := float64(b.N) * float64(bytes.Count(text, []byte("\n")))
+	b.ReportMetric(float64(b.N)*float64(len(text))/1e6/b.Elapsed().Seconds(), "MB/s")
 	b.ReportMetric(n/b.Elapsed().Seconds(), "lines/s")
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/line")
 	b.ReportMetric(0, "ns/op") // a pass over the log says nothing
@@ -43,16 +53,34 @@ func BenchmarkFormats(b *testing.B) {
 	for _, format := range shipped(b).Formats() {
 		b.Run(format, func(b *testing.B) {
 			text := benchText(b, format)
-			d := decoder(b, shipped(b), format, "x.log")
-			off := int64(0)
 			b.ReportAllocs()
-			for b.Loop() {
-				var batch event.Batch
-				d.Decode(&batch, text, off)
-				off += int64(len(text))
-				batch.Release()
+			decodeAll(b, decoder(b, shipped(b), format, "x.log"), text)
+			perLine(b, text)
+		})
+	}
+}
+
+func decodeAll(b *testing.B, d *parsers.Decoder, text []byte) {
+	off := int64(0)
+	for b.Loop() {
+		var batch event.Batch
+		d.Decode(&batch, text, off)
+		off += int64(len(text))
+		batch.Release()
+	}
+}
+
+// BenchmarkJoining measures each way to put the lines of records together, with patterns that cost little.
+func BenchmarkJoining(b *testing.B) {
+	for _, s := range scripts {
+		b.Run(s.name, func(b *testing.B) {
+			var text []byte
+			for len(text) < 256<<10 {
+				text = append(text, s.record...)
 			}
-			perLine(b, bytes.Count(text, []byte("\n")))
+			b.ReportAllocs()
+			decodeAll(b, decoder(b, s.load(b), "app", "x.log"), text)
+			perLine(b, text)
 		})
 	}
 }
@@ -86,7 +114,8 @@ func BenchmarkGrok(b *testing.B) {
 			b.Fatal(err)
 		}
 		slots := make([]int32, 2*len(m.Captures()))
-		lines := strings.Split(strings.TrimSuffix(string(benchText(b, format)), "\n"), "\n")
+		text := benchText(b, format)
+		lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 		matched := 0
 		for _, line := range lines {
 			if m.Match([]byte(line), slots) {
@@ -106,7 +135,7 @@ func BenchmarkGrok(b *testing.B) {
 					m.Match(line, slots)
 				}
 			}
-			perLine(b, len(lines))
+			perLine(b, text)
 		})
 		b.Run(format+"/vjeantet", func(b *testing.B) {
 			for b.Loop() {
@@ -116,7 +145,7 @@ func BenchmarkGrok(b *testing.B) {
 					}
 				}
 			}
-			perLine(b, len(lines))
+			perLine(b, text)
 		})
 	}
 }

@@ -272,3 +272,29 @@ func FuzzJoiner(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkJoiner puts records of four lines together, of eight sessions that interleave.
+func BenchmarkJoiner(b *testing.B) {
+	j := join.New(1000, 1<<20, func(*join.Record[int]) {})
+	line := []byte(strings.Repeat("a line of a record of several lines ", 3))
+	off := int64(0)
+	step := func(key byte, add func(key []byte, sp event.Span)) {
+		add([]byte{key}, event.Span{Off: off, Len: int32(len(line))})
+		off += int64(len(line))
+	}
+	b.SetBytes(int64(4 * 8 * len(line)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for key := range byte(8) {
+			step(key, func(key []byte, sp event.Span) { j.Start(key, line, sp, off, time.Time{}) })
+		}
+		for range 2 {
+			for key := range byte(8) {
+				step(key, func(key []byte, sp event.Span) { j.Attach(key, line, sp, off, time.Time{}) })
+			}
+		}
+		for key := range byte(8) {
+			step(key, func(_ []byte, sp event.Span) { j.Continue(line, sp, time.Time{}) })
+		}
+	}
+}
