@@ -131,11 +131,13 @@ func (f *format) needs(set *grok.Set) {
 	}
 }
 
-// assign decides where capture i goes: a name that begins with _ is a temporary, all others are fields.
+// assign decides where capture i goes: a name that begins with _ is a temporary, all others are fields, [a][b] the field
+// a.b.
 func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	a := assign{slot: i, temp: -1, ip: -1, unit: 1}
-	if strings.HasPrefix(c.Name, "_") {
-		a.temp = f.temp(c.Name)
+	name := c.Field()
+	if strings.HasPrefix(name, "_") {
+		a.temp = f.temp(name)
 		return a, nil
 	}
 	kind := event.Keyword
@@ -144,19 +146,19 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	} else if c.Type != "" {
 		k, ok := event.KindOf(c.Type)
 		if !ok {
-			return a, fmt.Errorf("capture %s: %q is no type", c.Name, c.Type)
+			return a, fmt.Errorf("capture %s: %q is no type", name, c.Type)
 		}
 		kind = k
 	}
-	field, known := s.Schema.Lookup(c.Name)
+	field, known := s.Schema.Lookup(name)
 	if !known {
 		var err error
-		if field, err = s.Schema.Add(c.Name, kind); err != nil {
+		if field, err = s.Schema.Add(name, kind); err != nil {
 			return a, err
 		}
 	}
 	a.field, a.kind = field, s.Schema.Def(field).Kind
-	if base, ok := strings.CutSuffix(c.Name, ".address"); ok {
+	if base, ok := strings.CutSuffix(name, ".address"); ok {
 		ip, err := s.Schema.Add(base+".ip", event.Address)
 		if err != nil {
 			return a, err

@@ -47,3 +47,20 @@ continue = ['\t', '(?>a|ab)c']
 	d := decoder(t, set, "app", "app.log")
 	has(t, read(d, []byte("2026-11-24T10:00:00Z !it is \"said\"!\n"))[0].text, `"message":"it is \"said\""`)
 }
+
+// Names in brackets, as Logstash writes them, are the fields with dots.
+func TestNamesInBracketsAreFields(t *testing.T) {
+	set, err := parsers.Load(config(`title = "app"
+dataset = "app"
+[[pattern]]
+grok = '(?<_time>\S+) (?<[source][address]>\S+) %{W:[url][path]} %{W:[source][port]:int}'
+[time]
+from = "_time"
+layouts = ["2006-01-02T15:04:05Z07:00"]
+`), event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decoder(t, set, "app", "app.log")
+	has(t, read(d, []byte("2026-11-24T10:00:00Z 10.0.0.1 x 8080\n"))[0].text, `"source.ip":"10.0.0.1"`, `"url.path":"x"`, `"source.port":8080`)
+}

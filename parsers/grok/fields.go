@@ -12,6 +12,9 @@ type Capture struct {
 	Type string // what followed the second colon: int, float, …; usually empty
 }
 
+// Field returns the name with dots: source.ip for [source][ip].
+func (c Capture) Field() string { return strings.Join(fieldPath(c.Name), ".") }
+
 // Fields returns what a match captured, as Logstash would store it: [a][b] is member b of a, a field that was captured
 // several times is a list of its values in the order of the expression, an empty capture is no field. A value is a string,
 // with type int an int64 or a json.Number beyond its range, with float a float64; other types leave the string.
