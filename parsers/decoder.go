@@ -37,7 +37,7 @@ type Decoder struct {
 
 	batch *event.Batch
 	seq   uint64
-	pages map[*format]*openPage
+	pages []*openPage // by the id of the format; 0: unparsed
 
 	clock  clock
 	joiner *join.Joiner[lineInfo]
@@ -71,7 +71,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 		opts.Zone = time.UTC
 	}
 	d := &Decoder{
-		set: s, gen: g, opts: opts, pages: map[*format]*openPage{},
+		set: s, gen: g, opts: opts, pages: make([]*openPage, len(s.byName)+1),
 		clock: newClock(opts.Zone, opts.Near), opened: time.Now(),
 		mark: event.Mark{Gen: g.ID},
 	}

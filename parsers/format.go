@@ -35,6 +35,7 @@ type Set struct {
 
 // A format is one compiled format file.
 type format struct {
+	id                   int // numbers it among all of the set, from 1
 	name, title, dataset string
 	rank                 int
 	names                []string
@@ -176,6 +177,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 			continue
 		}
 		s.byName[f.name], whens[f] = f, ff.When
+		f.id = len(s.byName)
 		if len(f.within) > 0 {
 			s.inner = append(s.inner, f)
 		} else {

@@ -13,32 +13,35 @@ type pagePool struct{ pool sync.Pool }
 // keepArena bounds the arena that a pooled page keeps: one batch of huge lines shall not hold memory for ever.
 const keepArena = 8 << 20
 
-func (p *pagePool) get(s *event.Schema) *event.Page {
-	if pg, ok := p.pool.Get().(*event.Page); ok {
-		return pg
-	}
-	return &event.Page{Schema: s, Arena: &event.Arena{}}
-}
-
-func (p *pagePool) put(pg *event.Page) {
-	pg.Reset()
-	if cap(pg.Arena.Buf) > keepArena {
-		pg.Arena.Buf = nil
-	}
-	pg.Arena.Buf = pg.Arena.Buf[:0]
-	p.pool.Put(pg)
-}
-
-var batchSeq atomic.Uint64
-
-// openPage is a page that a decoder is filling, with the constants its arena holds.
+// An openPage is a page that a decoder is filling, with what its arena holds once for all rows.
 type openPage struct {
 	page   *event.Page
 	consts pageConsts
-	host   event.Str // the decoder's host name in the arena, once it is there
+	host   event.Str // the decoder's host name, once it is there
 	basis  [len(basisTexts)]event.Str
 	doubts [len(doubtTexts)]event.Str
 }
+
+func (p *pagePool) get(s *Set) *openPage {
+	if op, ok := p.pool.Get().(*openPage); ok {
+		return op
+	}
+	pg := &event.Page{Schema: s.Schema, Arena: &event.Arena{}}
+	return &openPage{page: pg, consts: pageConsts{make([]event.Str, s.consts), make([]bool, s.consts)}}
+}
+
+func (p *pagePool) put(op *openPage) {
+	op.page.Reset()
+	if cap(op.page.Arena.Buf) > keepArena {
+		op.page.Arena.Buf = nil
+	}
+	op.page.Arena.Buf = op.page.Arena.Buf[:0]
+	clear(op.consts.known)
+	*op = openPage{page: op.page, consts: op.consts}
+	p.pool.Put(op)
+}
+
+var batchSeq atomic.Uint64
 
 // attach makes b the batch that events go to. Pages begun in another batch, or in b before it was emptied, are no
 // longer the decoder's.
@@ -54,13 +57,20 @@ func (d *Decoder) attach(b *event.Batch) {
 
 // pageFor returns the page that takes the next event of format f (nil: unparsed).
 func (d *Decoder) pageFor(f *format) *openPage {
-	if op := d.pages[f]; op != nil && op.page.N < event.PageRows {
+	id := 0
+	if f != nil {
+		id = f.id
+	}
+	op := d.pages[id]
+	if op != nil && op.page.N < event.PageRows {
 		return op
 	}
-	if op := d.pages[f]; op != nil {
+	if op != nil {
 		op.page.Complete()
 	}
-	pg := d.set.pool.get(d.set.Schema)
+	pool := &d.set.pool
+	op = pool.get(d.set)
+	pg := op.page
 	pg.Gen, pg.Path, pg.Site = d.gen.ID, d.gen.Path, d.gen.Site
 	pg.Format, pg.Data = "", d.gen.Dataset
 	if f != nil {
@@ -69,17 +79,17 @@ func (d *Decoder) pageFor(f *format) *openPage {
 			pg.Data = f.dataset
 		}
 	}
-	op := &openPage{page: pg, consts: pageConsts{make([]event.Str, d.set.consts), make([]bool, d.set.consts)}}
-	d.pages[f] = op
+	d.pages[id] = op
 	d.batch.Pages = append(d.batch.Pages, pg)
-	pool := &d.set.pool
-	d.batch.OnRelease(func() { pool.put(pg) })
+	d.batch.OnRelease(func() { pool.put(op) })
 	return op
 }
 
 // completePages makes the pages that were filled ready for the stages.
 func (d *Decoder) completePages() {
 	for _, op := range d.pages {
-		op.page.Complete()
+		if op != nil {
+			op.page.Complete()
+		}
 	}
 }
