@@ -92,8 +92,8 @@ func TestAFileOfTheWrongFormatIsToldWhereItStops(t *testing.T) {
 		t.Errorf("format %q, nearest %q, column %d", name, nearest, column)
 	}
 	d = decoder(t, shipped(t), "", "x.log")
-	read(d, []byte("2026/11/24 10:00:00 [error] 12-1: hello\n"))
-	if _, nearest, column := d.Format(); nearest != "nginx.error" || column != 31 {
+	read(d, []byte(`10.0.0.1 - - [24/Nov/2026:10:00:00 +0000] 'GET / HTTP/1.1' 200`+"\n"))
+	if _, nearest, column := d.Format(); nearest != "nginx.access" || column != 43 {
 		t.Errorf("nearest %q, column %d", nearest, column)
 	}
 }

@@ -29,11 +29,7 @@ func (s *Set) detect(path string, sample []byte) *format {
 				n = v.taken(lines)
 			}
 		default:
-			for _, line := range lines {
-				if _, ok := d.match(f, line, &d.line); ok {
-					n++
-				}
-			}
+			n = d.takenBy(f, lines)
 		}
 		named := f.namedBy(path)
 		if n > bestLines || n == bestLines && n > 0 && named && !bestNamed {
@@ -41,6 +37,23 @@ func (s *Set) detect(path string, sample []byte) *format {
 		}
 	}
 	return best
+}
+
+// takenBy returns how many of the lines f takes by its patterns, and by what says that they continue such a one.
+func (d *Decoder) takenBy(f *format, lines [][]byte) int {
+	n, open := 0, false
+	for _, line := range lines {
+		if open && f.join.continued != nil && f.join.continued.Match(line, d.line.slots) >= 0 {
+			n++
+			continue
+		}
+		_, ok := d.match(f, line, &d.line)
+		if ok {
+			n++
+		}
+		open = f.join != nil && (ok || open && f.join.rest)
+	}
+	return n
 }
 
 // decodedLines returns how many of the lines become events of f, where a line alone does not tell.
