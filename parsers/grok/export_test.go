@@ -4,8 +4,8 @@ package grok
 // empty where Go's regexp does not understand it.
 func RegexpText(m Matcher) string {
 	a, ok := m.(*Automaton)
-	if !ok || len(a.x.looks) > 0 {
+	if !ok || len(a.x.expr.Looks) > 0 {
 		return ""
 	}
-	return a.x.mode.anchored(a.x.text)
+	return a.x.mode.anchored(a.x.expr.Text)
 }

@@ -5,6 +5,8 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
 // goRepeats is how many times Go's regular expressions repeat something at most, repetitions within repetitions
@@ -20,25 +22,32 @@ type inexpressible struct{ reason string }
 // Error implements error.
 func (e *inexpressible) Error() string { return e.reason }
 
-// goSyntax returns the expression in Go's syntax: its capturing groups are exactly the captures, and the rune lookMarker+k
-// stands for looks[k]. An inexpressible error is returned where only a backtracking engine can do it.
-func (t *tree) goSyntax() (text string, looks []look, err error) {
+// multiline stands before regular expressions: as in Logstash, . matches a line ending, and ^ and $ stand at the ends of
+// lines.
+const multiline = "(?sm)"
+
+// goSyntax returns the expression in Go's syntax. Its capturing groups are exactly the captures. An inexpressible error is
+// returned where only a backtracking engine can do it.
+func (t *tree) goSyntax() (automaton.Expression, error) {
 	t.root = simplify(t.root, nil, nil)
 	w := goWriter{}
 	if err := w.write(t.root, inAlt, goRepeats); err != nil {
-		return "", nil, err
+		return automaton.Expression{}, err
 	}
-	return w.b.String(), w.looks, nil
+	return automaton.Expression{Text: multiline + w.b.String(), Looks: w.looks}, nil
 }
 
-// explanation returns the expression for automaton.Explain: every reference and named group is a group, refs telling
-// which, and what cannot be expressed takes more than it should.
-func (t *tree) explanation() (text string, looks []look, refs []string) {
+// explanation returns the expression for automaton.Explain, of a matcher in a mode: every reference and named group is a
+// group, refs telling which, and what cannot be expressed takes more than it should.
+func (t *tree) explanation(mode Mode) (e automaton.Expression, refs []string) {
 	w := goWriter{explain: true}
-	if err := w.write(t.root, inAlt, goRepeats); err != nil {
-		return ".*", nil, nil
+	if mode == Search {
+		w.b.WriteString(".*?")
 	}
-	return w.b.String(), w.looks, w.refs
+	if err := w.write(t.root, inConcat, goRepeats); err != nil {
+		return automaton.Expression{Text: multiline + ".*"}, nil
+	}
+	return automaton.Expression{Text: multiline + w.b.String(), Looks: w.looks}, w.refs
 }
 
 // How tight the place binds that a node is written to.
@@ -50,7 +59,7 @@ const (
 
 type goWriter struct {
 	b       strings.Builder
-	looks   []look
+	looks   []automaton.Look
 	explain bool
 	refs    []string // of the groups of an explanation
 }
@@ -174,7 +183,7 @@ func (w *goWriter) look(n *node, place int) error {
 	inner := goWriter{}
 	err := inner.write(n.subs[0], inAlt, goRepeats)
 	l, ok := newLook(inner.b.String(), n.behind, n.negative)
-	if err != nil || !ok || len(inner.looks) > 0 || n.captures() || len(w.looks) == maxLooks {
+	if err != nil || !ok || len(inner.looks) > 0 || n.captures() || len(w.looks) == automaton.MaxLooks {
 		if w.explain {
 			w.b.WriteString("(?:)")
 			return nil
@@ -183,7 +192,7 @@ func (w *goWriter) look(n *node, place int) error {
 	}
 	w.looks = append(w.looks, l)
 	return w.grouped(place == inRepeat, func() error {
-		w.b.WriteRune(lookMarker + rune(len(w.looks)-1))
+		w.b.WriteRune(automaton.Marker + rune(len(w.looks)-1))
 		return nil
 	})
 }

@@ -3,45 +3,29 @@ package grok
 import (
 	"regexp/syntax"
 	"unicode"
+
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
-// lookMarker is the rune that stands for the first look-around assertion of an expression, lookMarker+1 for the
-// second, and so on. It lies in a private use area of Unicode, where no log has a meaning to match.
-const lookMarker rune = 0x10F000
-
-// maxLooks bounds the assertions of an expression: as many as there are markers.
-const maxLooks = 0xF00
-
-// A look is an assertion about the bytes beside a position, which an automaton decides from what it has just read and
-// what it reads next. It holds, unless negative, where the byte before (behind) or after the position is in first and,
-// with second, the byte after that one is in second. At the end of the text there is no byte, so nothing is in any set.
-//
-// Bytes stand for runes: a set has either none or all of the bytes from 0x80 on, as the class that it is made from has
-// none or all of the runes beyond ASCII. With second all members of first are ASCII, so both bytes begin runes.
-type look struct {
-	behind   bool
-	negative bool
-	first    *[256]bool
-	second   *[256]bool // nil: one byte only; of negative ones ahead only
-}
-
-// newLook returns the look whose inside is expr, in Go's syntax. ok is false where a look cannot tell it: a text of
-// another length than one, a class that divides the runes beyond ASCII.
-func newLook(expr string, behind, negative bool) (l look, ok bool) {
+// newLook returns the assertion whose inside is expr, in Go's syntax. ok is false where an automaton cannot decide it from
+// the byte beside a place or, of negative ones ahead, the two bytes behind it: a text of another length, a class that
+// divides the runes beyond ASCII. Bytes stand for runes: a set has either none or all of the bytes from 0x80 on, as the class
+// has none or all of the runes beyond ASCII, and the first of two is ASCII.
+func newLook(expr string, behind, negative bool) (l automaton.Look, ok bool) {
 	re, err := syntax.Parse(expr, syntax.Perl|syntax.DotNL)
 	if err != nil {
-		return look{}, false
+		return automaton.Look{}, false
 	}
 	sets, ok := byteSets(re)
 	if !ok || len(sets) == 0 || len(sets) > 2 {
-		return look{}, false
+		return automaton.Look{}, false
 	}
-	l = look{behind: behind, negative: negative, first: sets[0]}
+	l = automaton.Look{Behind: behind, Negative: negative, First: *sets[0]}
 	if len(sets) == 2 {
-		if behind || !negative || l.first[0x80] {
-			return look{}, false
+		if behind || !negative || l.First[0x80] {
+			return automaton.Look{}, false
 		}
-		l.second = sets[1]
+		l.Second = sets[1]
 	}
 	return l, true
 }
@@ -65,9 +49,7 @@ func byteSets(re *syntax.Regexp) (sets []*[256]bool, ok bool) {
 		for _, r := range re.Rune {
 			ranges := []rune{r, r}
 			if re.Flags&syntax.FoldCase != 0 {
-				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-					ranges = append(ranges, f, f)
-				}
+				ranges = folded(r)
 			}
 			set, ok := byteSet(ranges)
 			if !ok {

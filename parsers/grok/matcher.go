@@ -46,9 +46,8 @@ type expansion struct {
 	source string // as written
 	mode   Mode
 	tree   *tree
-	text   string // a regular expression in Go's syntax, with markers of looks, and with flags
-	looks  []look
-	unfit  error // why there is no such text
+	expr   automaton.Expression
+	unfit  error // why there is no such expression
 }
 
 // Compile returns a matcher that finds expr anywhere.
@@ -68,7 +67,7 @@ func (l *Library) matcher(expr string, mode Mode) (Matcher, error) {
 	if x.unfit != nil {
 		return x.fallback(x.unfit)
 	}
-	m, err := automaton.Compile([]automaton.Expression{x.automaton()}, automaton.Mode(mode))
+	m, err := automaton.Compile([]automaton.Expression{x.expr}, automaton.Mode(mode))
 	if err != nil {
 		return x.fallback(err)
 	}
@@ -81,22 +80,8 @@ func (l *Library) expansion(expr string, mode Mode) (*expansion, error) {
 		return nil, fmt.Errorf("grok: %w", err)
 	}
 	x := &expansion{source: expr, mode: mode, tree: t}
-	x.text, x.looks, x.unfit = t.goSyntax()
-	x.text = flagged + x.text
+	x.expr, x.unfit = t.goSyntax()
 	return x, nil
-}
-
-// flagged stands before regular expressions: as in Logstash, . matches a line ending, and ^ and $ stand at the ends of
-// lines.
-const flagged = "(?sm)"
-
-// automaton returns the expression as the automaton wants it.
-func (x *expansion) automaton() automaton.Expression {
-	e := automaton.Expression{Text: x.text}
-	for _, l := range x.looks {
-		e.Looks = append(e.Looks, automaton.Look{Behind: l.behind, Negative: l.negative, First: *l.first, Second: l.second})
-	}
-	return e
 }
 
 // Automaton is a Matcher on a tagged automaton: each byte is looked at once, whatever the expression.

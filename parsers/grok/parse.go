@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
 // maxExpanded bounds the text that an expression may grow to, so that patterns which refer to each other cannot exhaust
@@ -179,7 +181,7 @@ func (p *parser) atom() (*node, error) {
 
 // text returns the node of one rune.
 func (p *parser) text(r rune) (*node, error) {
-	if r >= lookMarker && r < lookMarker+maxLooks {
+	if r >= automaton.Marker && r < automaton.Marker+automaton.MaxLooks {
 		return nil, fmt.Errorf("the private rune %U cannot be matched", r)
 	}
 	return &node{op: opText, char: r, fold: p.fold && len(folded(r)) > 2}, nil

@@ -14,8 +14,8 @@ type Regexp struct {
 // fallback returns the matcher of an expression that has become no automaton for a reason: Go's regexp, or if that does
 // not do it either, regexp2.
 func (x *expansion) fallback(reason error) (Matcher, error) {
-	if x.unfit == nil && len(x.looks) == 0 {
-		if re, err := regexp.Compile(x.mode.anchored(x.text)); err == nil {
+	if x.unfit == nil && len(x.expr.Looks) == 0 {
+		if re, err := regexp.Compile(x.mode.anchored(x.expr.Text)); err == nil {
 			return &Regexp{re, x, reason.Error()}, nil
 		}
 	}

@@ -197,7 +197,7 @@ func TestTortureRandomExpressions(t *testing.T) {
 		if text := RegexpText(m); text != "" {
 			re = regexp.MustCompile(text)
 			if w.plain && !strings.Contains(expr, "{,") && !strings.Contains(expr, "[a[") && !strings.Contains(expr, "&&") {
-				re = regexp.MustCompile(mode.anchored(flagged + expr)) // Go reads it as Ruby does: not through our parser
+				re = regexp.MustCompile(mode.anchored(multiline + expr)) // Go reads it as Ruby does: not through our parser
 			}
 		}
 		o := asWritten(t, lib, expr, mode)

@@ -49,7 +49,7 @@ func (s *Set) compile(from, to int) error {
 		if x.unfit != nil {
 			return s.around(from, from+i, to, x.unfit)
 		}
-		exprs = append(exprs, x.automaton())
+		exprs = append(exprs, x.expr)
 	}
 	m, err := automaton.Compile(exprs, automaton.Mode(s.exprs[from].mode))
 	if err == nil {

@@ -26,13 +26,12 @@ func (s Stop) Failed() string {
 
 // stop explains where the expression stops.
 func (x *expansion) stop(b []byte) Stop {
-	text, looks, refs := x.tree.explanation()
-	mode := automaton.Mode(x.mode)
-	if x.mode == Search {
-		text, mode = ".*?(?:"+text+")", automaton.Prefix
+	mode := automaton.Prefix
+	if x.mode == Whole {
+		mode = automaton.Whole
 	}
-	why := &expansion{text: flagged + text, looks: looks}
-	s, err := automaton.Explain(why.automaton(), mode, b)
+	expr, refs := x.tree.explanation(x.mode)
+	s, err := automaton.Explain(expr, mode, b)
 	if err != nil {
 		return Stop{Wanted: x.source} // too large to explain
 	}
