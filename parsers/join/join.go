@@ -14,6 +14,10 @@ import (
 // maxOpen bounds the records that may be open at once; the one that waits longest is ended first.
 const maxOpen = 4096
 
+// keepEnded is how many ended records may wait beyond the number of open ones until their memory is used again: the fewer,
+// the more of it stays in the processor's cache.
+const keepEnded = 32
+
 // A Line is a line of a record that is more than a continuation: the one that began it, or one that joined it.
 type Line[T any] struct {
 	Info      T   // what the decoder remembers of it; the memory of an ended record's is used again
@@ -34,7 +38,13 @@ type Record[T any] struct {
 	Last  int64     // log time of its last line that had one, µs
 	Seen  time.Time // when its last line was read
 
-	keyed bool // a key leads to it; otherwise only continuation lines may join it, and it ends with the next line that is none
+	slot *slot[T] // leads to it; without one only continuation lines may join it, and it ends with the next line that is none
+}
+
+// A slot is a key and the open record of that key, if there is one. Keys come again: a slot is kept for the next record.
+type slot[T any] struct {
+	key  string
+	open *Record[T]
 }
 
 // A Joiner holds the open records of one generation. It is used by one goroutine.
@@ -42,30 +52,47 @@ type Joiner[T any] struct {
 	maxLines int32
 	maxBytes int
 	done     func(*Record[T])
-	open     map[string]*Record[T] // the keyed ones
-	live     int                   // number of open records
-	order    []*Record[T]          // in the order in which they began; may hold ended ones (Lines is 0)
-	last     *Record[T]            // the record of the line before, if it is open
-	ended    []*Record[T]          // records that order may still hold
+	slots    map[string]*slot[T]
+	live     int          // number of open records
+	order    []*Record[T] // in the order in which they began; may hold ended ones (Lines is 0)
+	last     *Record[T]   // the record of the line before, if it is open
+	ended    []*Record[T] // records that order may still hold
 	free     []*Record[T]
 	expired  int64 // the time up to which Expire has looked
 }
 
 // New returns a joiner that calls done with each record that has ended. The record may be used until done returns.
 func New[T any](maxLines, maxBytes int, done func(*Record[T])) *Joiner[T] {
-	return &Joiner[T]{maxLines: int32(maxLines), maxBytes: maxBytes, done: done, open: map[string]*Record[T]{}}
+	return &Joiner[T]{maxLines: int32(maxLines), maxBytes: maxBytes, done: done, slots: map[string]*slot[T]{}}
 }
 
 // Start begins a record; an open one of the same key ends. It returns what is kept of the line, valid until the next
 // call.
 func (j *Joiner[T]) Start(key []byte, line []byte, span event.Span, t int64, now time.Time) *Line[T] {
-	if r := j.open[string(key)]; r != nil {
-		j.end(r)
+	s := j.slots[string(key)]
+	switch {
+	case s == nil:
+		s = j.newSlot(string(key))
+	case s.open != nil:
+		j.end(s.open)
 	}
 	r := j.begin(line, span, t, now)
-	r.Key, r.keyed = string(key), true
-	j.open[r.Key] = r
+	r.Key, r.slot, s.open = s.key, s, r
 	return &r.Parts[0]
+}
+
+// newSlot adds a slot. Those without a record go when there are too many.
+func (j *Joiner[T]) newSlot(key string) *slot[T] {
+	if len(j.slots) >= 2*maxOpen {
+		for k, s := range j.slots {
+			if s.open == nil {
+				delete(j.slots, k)
+			}
+		}
+	}
+	s := &slot[T]{key: key}
+	j.slots[key] = s
+	return s
 }
 
 // Single begins a record that no key leads to: it takes the lines that continue it and ends with the next other one.
@@ -75,7 +102,7 @@ func (j *Joiner[T]) Single(line []byte, span event.Span, t int64, now time.Time)
 
 // begin adds a record with its first line.
 func (j *Joiner[T]) begin(line []byte, span event.Span, t int64, now time.Time) *Record[T] {
-	if j.live >= maxOpen || len(j.ended) >= maxOpen {
+	if j.live >= maxOpen || len(j.ended) > j.live+keepEnded {
 		j.compact()
 	}
 	if j.live >= maxOpen {
@@ -93,10 +120,11 @@ func (j *Joiner[T]) begin(line []byte, span event.Span, t int64, now time.Time) 
 // Attach adds a line to the open record of key. It reports false where no record of the key is open, and returns nil
 // where the record has passed a bound and does not keep the line.
 func (j *Joiner[T]) Attach(key []byte, line []byte, span event.Span, t int64, now time.Time) (*Line[T], bool) {
-	r := j.open[string(key)]
-	if r == nil {
+	s := j.slots[string(key)]
+	if s == nil || s.open == nil {
 		return nil, false
 	}
+	r := s.open
 	at := len(r.Raw) + 1
 	j.add(r, line, span, t, now)
 	if r.Cut {
@@ -120,9 +148,8 @@ func (r *Record[T]) part(from int) *Line[T] {
 
 // Seal makes the record of the line before one that no key leads to any more; see Single.
 func (j *Joiner[T]) Seal() {
-	if r := j.last; r != nil && r.keyed {
-		delete(j.open, r.Key)
-		r.keyed = false
+	if r := j.last; r != nil && r.slot != nil {
+		r.slot.open, r.slot = nil, nil
 	}
 }
 
@@ -177,14 +204,14 @@ func (j *Joiner[T]) add(r *Record[T], line []byte, span event.Span, t int64, now
 func (j *Joiner[T]) Forget() {
 	r := j.last
 	j.last = nil
-	if r != nil && !r.keyed {
+	if r != nil && r.slot == nil {
 		j.end(r)
 	}
 }
 
 // Abandon drops all open records as if their lines had never come.
 func (j *Joiner[T]) Abandon() {
-	clear(j.open)
+	clear(j.slots)
 	j.order, j.ended, j.last, j.live = nil, nil, nil, 0
 }
 
@@ -236,8 +263,8 @@ func (j *Joiner[T]) compact() {
 }
 
 func (j *Joiner[T]) end(r *Record[T]) {
-	if r.keyed {
-		delete(j.open, r.Key)
+	if r.slot != nil {
+		r.slot.open = nil
 	}
 	if j.last == r {
 		j.last = nil
