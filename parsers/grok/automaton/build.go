@@ -12,7 +12,7 @@ import (
 // read it without a lock: cells are read and written atomically, all else is in place before a cell leads to it.
 type table struct {
 	gen    int
-	cells  []uint32 // state's row + class → row of the next state, or edge; longer than used, shared by versions of the table
+	cells  []uint64 // state's row + class → row of the next state, or edge; longer than used, shared by versions of the table
 	used   uint32
 	edges  []edge
 	starts []uint32 // context → row of the first state, or 0
@@ -23,7 +23,8 @@ type table struct {
 	column [][]uint16        // tag → the registers that it has had
 }
 
-// A cell is a state's row, which is even, or the number of an edge shifted by one with bit 0 set. The first edges are:
+// A cell is a state's row, which is even, and in the upper half the register that takes the place; or it is the number of
+// an edge shifted by one with bit 0 set. The first edges are:
 const (
 	unknown = iota // not built yet
 	dead           // no expression can match any more
@@ -83,8 +84,8 @@ func (m *Machine) newTable(gen int) *table {
 	return t
 }
 
-func newCells(n uint32) []uint32 {
-	cells := make([]uint32, n)
+func newCells(n uint32) []uint64 {
+	cells := make([]uint64, n)
 	for i := range cells {
 		cells[i] = unknown<<1 | 1
 	}
@@ -335,7 +336,7 @@ const (
 )
 
 // bytes returns the memory of the table, about.
-func (t *table) bytes() int { return t.size + 4*len(t.cells) }
+func (t *table) bytes() int { return t.size + 8*len(t.cells) }
 
 // stateKey writes down what makes a state: its items, its context, and which captures stand at the same place.
 func (b *builder) stateKey(ctx uint8) {
@@ -361,7 +362,7 @@ func (b *builder) transition(t **table, row, class uint32) {
 	st := (*t).states[row/b.m.row]
 	b.close(st, class)
 	if len(b.items) == 0 && b.found == nil {
-		atomic.StoreUint32(&(*t).cells[row+class], dead<<1|1)
+		atomic.StoreUint64(&(*t).cells[row+class], dead<<1|1)
 		return
 	}
 	e := edge{found: b.found}
@@ -377,32 +378,39 @@ func (b *builder) transition(t **table, row, class uint32) {
 // lead makes a cell lead where e does.
 func (b *builder) lead(t **table, at uint32, e edge) {
 	n := **t
+	if e.set == 0 {
+		e.set = regScratch
+		if last := len(e.moves) - 1; last >= 0 && e.moves[last].from == regPlace {
+			e.set, e.moves = e.moves[last].to, e.moves[:last]
+		}
+	}
 	if target := n.states[e.next/b.m.row]; target != nil {
 		if e.found != nil && b.matchesAnyway(target) {
 			e.found = nil
 		}
 		e.skip = target.skip
 		target.into = append(target.into, at)
-		if e.found == nil && len(e.moves) == 0 && e.skip == nil {
-			atomic.StoreUint32(&n.cells[at], e.next)
+		if e.found == nil && len(e.moves) == 0 && e.skip == nil && e.set < localRegs {
+			atomic.StoreUint64(&n.cells[at], uint64(e.set)<<32|uint64(e.next))
 			return
 		}
-	}
-	if e.set = regScratch; len(e.moves) > 0 && e.moves[len(e.moves)-1].from == regPlace {
-		e.set = e.moves[len(e.moves)-1].to
-		e.moves = e.moves[:len(e.moves)-1]
 	}
 	n.edges = append(n.edges, e)
 	n.size += edgeBytes + 4*len(e.moves)
 	*t = &n
 	b.m.table.Store(&n) // before the cell: who reads it in an older version of the table finds the edge in this one
-	atomic.StoreUint32(&n.cells[at], uint32(len(n.edges)-1)<<1|1)
+	atomic.StoreUint64(&n.cells[at], uint64(len(n.edges)-1)<<1|1)
 }
+
+// worthSkipping is how many ASCII bytes have to leave a state as it is for the run to be passed over: digits and words are
+// mostly so short that going from byte to byte is faster.
+const worthSkipping = 80
 
 // decideSkip finds the bytes that leave st as it is, and makes all cells that lead to st pass over them.
 func (b *builder) decideSkip(t **table, st *state, row uint32) {
 	st.looked = true
 	var loop [256]bool
+	ascii := 0
 	for c := range b.m.rep {
 		b.close(st, uint32(c))
 		if len(b.items) == 0 || b.found != nil && !b.matchesAnyway(st) {
@@ -412,19 +420,25 @@ func (b *builder) decideSkip(t **table, st *state, row uint32) {
 			continue
 		}
 		for i := range loop {
-			loop[i] = loop[i] || int(b.m.class[i]) == c
+			if int(b.m.class[i]) == c {
+				loop[i] = true
+				if i < 128 {
+					ascii++
+				}
+			}
 		}
+	}
+	if ascii < worthSkipping {
+		return
 	}
 	st.skip = newSkip(&loop)
 	into := st.into
 	st.into = nil
 	for _, at := range into {
-		e := edge{next: row}
-		if c := (*t).cells[at]; c&1 != 0 {
+		c := (*t).cells[at]
+		e := edge{next: row, set: uint16(c >> 32)}
+		if c&1 != 0 {
 			e = (*t).edges[c>>1]
-			if e.set != regScratch {
-				e.moves = append(slices.Clone(e.moves), move{e.set, regPlace})
-			}
 		}
 		b.lead(t, at, e)
 	}

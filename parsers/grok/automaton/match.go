@@ -2,7 +2,7 @@ package automaton
 
 import "sync/atomic"
 
-// localRegs registers need no allocation.
+// localRegs registers need no allocation, and a transition may set one of them without an edge.
 const localRegs = 64
 
 // maxRestarts bounds how often a text is begun anew because others made the machine forget; then it has the machine to
@@ -41,26 +41,28 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		}
 	}
 	var local [localRegs]int32
-	regs := grown(local[:], t.regs)
+	regs := grown(&local, t.regs)
 	regs[regNone] = -1
 	expr = -1
 	cells, edges, class := t.cells, t.edges, &m.class
 	p, end := from, uint32(len(m.rep))
 	for {
-		var c uint32
+		var c uint64
+		fast := (*[localRegs]int32)(regs)
 		for p < len(b) {
-			c = atomic.LoadUint32(&cells[row+uint32(class[b[p]])])
+			c = atomic.LoadUint64(&cells[row+uint32(class[b[p]])])
 			if c&1 != 0 {
 				break
 			}
-			row = c
+			fast[c>>32%localRegs] = int32(p)
+			row = uint32(c)
 			p++
 		}
 		cl := end
 		if p < len(b) {
 			cl = uint32(class[b[p]])
 		} else {
-			c = atomic.LoadUint32(&cells[row+cl])
+			c = atomic.LoadUint64(&cells[row+cl])
 		}
 		if c>>1 == unknown {
 			if !locked {
@@ -73,12 +75,8 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			if !ok {
 				return -1, p - from, false
 			}
-			cells, edges, regs = t.cells, t.edges, grown(regs, t.regs)
-			if c = atomic.LoadUint32(&cells[row+cl]); c&1 == 0 {
-				row = c
-				p++
-				continue
-			}
+			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
+			continue
 		}
 		if c>>1 == dead {
 			break
@@ -88,18 +86,17 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			if t = m.table.Load(); t.gen != gen {
 				return -1, p - from, false
 			}
-			cells, edges, regs = t.cells, t.edges, grown(regs, t.regs)
+			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
 		}
 		e := &edges[c>>1]
 		regs[regPlace] = int32(p)
 		if f := e.found; f != nil {
 			expr = f.expr
-			for i, s := range f.slots {
+			out := slots[:len(f.slots)]
+			for i := range out {
+				s := &f.slots[i]
 				v := regs[s.tag]
-				if v >= 0 {
-					v += s.dist
-				}
-				slots[i] = v
+				out[i] = v + s.dist&^(v>>31) // -1 stays
 			}
 			if e.next == 0 {
 				break
@@ -121,10 +118,18 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 	return expr, p - from, true
 }
 
-// grown returns s with room for n numbers.
-func grown(s []int32, n int) []int32 {
-	if n <= len(s) {
-		return s
+// grown returns room for n registers, local if that is enough.
+func grown(local *[localRegs]int32, n int) []int32 {
+	if n <= localRegs {
+		return local[:]
 	}
-	return append(s, make([]int32, n-len(s))...)
+	return make([]int32, n)
+}
+
+// more returns regs with room for n registers.
+func more(regs []int32, n int) []int32 {
+	if n <= len(regs) {
+		return regs
+	}
+	return append(regs, make([]int32, n-len(regs))...)
 }
