@@ -12,7 +12,6 @@
 package automaton
 
 import (
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -120,43 +119,27 @@ func (m *Machine) Stats() Stats {
 // Match returns the number of the first expression that matches b, from 0, or -1. Capture i of that expression then is
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. Without a match slots is left as it is.
 func (m *Machine) Match(b []byte, slots []int32) int {
-	if !isASCII(b) && !utf8.Valid(b) {
-		return m.matchInvalid(b, slots)
-	}
-	return m.matchValid(b, slots)
-}
-
-// isASCII reports whether b holds no byte beyond ASCII.
-func isASCII(b []byte) bool {
-	for ; len(b) >= 32; b = b[32:] {
-		if (binary.LittleEndian.Uint64(b)|binary.LittleEndian.Uint64(b[8:])|
-			binary.LittleEndian.Uint64(b[16:])|binary.LittleEndian.Uint64(b[24:]))&highs != 0 {
-			return false
-		}
-	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func (m *Machine) matchValid(b []byte, slots []int32) int {
 	if m.search {
+		if !utf8.Valid(b) {
+			return m.matchInvalid(b, slots)
+		}
 		return m.find(b, slots)
 	}
-	expr, _, ok := m.run(b, 0, slots, false)
-	if !ok {
-		expr, _ = m.match(b, 0, slots)
+	expr, _, end := m.run(b, 0, slots, false)
+	switch {
+	case end == done:
+		return expr
+	case end == invalid || !utf8.Valid(b):
+		return m.matchInvalid(b, slots)
 	}
+	expr, _ = m.match(b, 0, slots)
 	return expr
 }
 
 // matchInvalid matches a text that is not UTF-8. As for Go's regexp, each byte that belongs to no rune is U+FFFD.
 func (m *Machine) matchInvalid(b []byte, slots []int32) int {
 	text, at := valid(b)
-	expr := m.matchValid(text, slots)
+	expr := m.Match(text, slots)
 	if expr >= 0 {
 		for i := range m.Slots(expr) {
 			if slots[i] >= 0 {

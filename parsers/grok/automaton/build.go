@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"slices"
 	"sync/atomic"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -195,7 +196,7 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 			}
 			b.found = &found{expr: int(i.arg)}
 			for _, s := range n.exprs[i.arg].slots {
-				b.found.slots = append(b.found.slots, slotSource{int(regs[s.tag]), s.dist})
+				b.found.slots = append(b.found.slots, slotSource{int32(regs[s.tag]), s.dist})
 			}
 			return true
 		default:
@@ -390,7 +391,7 @@ func (b *builder) lead(t **table, at uint32, e edge) {
 		}
 		e.skip = target.skip
 		target.into = append(target.into, at)
-		if e.found == nil && len(e.moves) == 0 && e.skip == nil && e.set < localRegs {
+		if e.found == nil && len(e.moves) == 0 && e.skip == nil && e.set < localRegs && !b.beyondASCII(at) {
 			atomic.StoreUint64(&n.cells[at], uint64(e.set)<<32|uint64(e.next))
 			return
 		}
@@ -400,6 +401,12 @@ func (b *builder) lead(t **table, at uint32, e edge) {
 	*t = &n
 	b.m.table.Store(&n) // before the cell: who reads it in an older version of the table finds the edge in this one
 	atomic.StoreUint64(&n.cells[at], uint64(len(n.edges)-1)<<1|1)
+}
+
+// beyondASCII reports whether a cell is of bytes that are not ASCII.
+func (b *builder) beyondASCII(cell uint32) bool {
+	class := int(cell % b.m.row)
+	return class < len(b.m.rep) && b.m.rep[class] >= utf8.RuneSelf
 }
 
 // worthSkipping is how many ASCII bytes have to leave a state as it is for the run to be passed over: digits and words are
@@ -420,11 +427,9 @@ func (b *builder) decideSkip(t **table, st *state, row uint32) {
 			continue
 		}
 		for i := range loop {
-			if int(b.m.class[i]) == c {
+			if int(b.m.class[i]) == c && i < utf8.RuneSelf {
 				loop[i] = true
-				if i < 128 {
-					ascii++
-				}
+				ascii++
 			}
 		}
 	}

@@ -1,18 +1,28 @@
 package automaton
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unicode/utf8"
+)
 
 // localRegs registers need no allocation, and a transition may set one of them without an edge.
-const localRegs = 64
+const localRegs = 32
 
 // maxRestarts bounds how often a text is begun anew because others made the machine forget; then it has the machine to
 // itself.
 const maxRestarts = 3
 
+// How a run ends.
+const (
+	done      = iota
+	forgotten // the machine has forgotten the state that the run was in
+	invalid   // the text is not UTF-8
+)
+
 // match matches valid UTF-8 at b[from:]. steps is how many bytes it looked at, at most.
 func (m *Machine) match(b []byte, from int, slots []int32) (expr, steps int) {
 	for range maxRestarts {
-		if expr, steps, ok := m.run(b, from, slots, false); ok {
+		if expr, steps, end := m.run(b, from, slots, false); end == done {
 			return expr, steps
 		}
 	}
@@ -22,9 +32,9 @@ func (m *Machine) match(b []byte, from int, slots []int32) (expr, steps int) {
 	return expr, steps
 }
 
-// run does the work of match; ok is false if the machine has forgotten the state that it was in. locked: the caller
-// holds the lock.
-func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, steps int, ok bool) {
+// run goes through b[from:] once, and says how it ended. locked: the caller holds the lock. Bytes beyond ASCII always lead
+// to an edge, so that the text need not be known to be UTF-8 before the first of them.
+func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, steps, end int) {
 	ctx := uint8(0)
 	if from > 0 {
 		ctx = m.ctx[m.class[b[from-1]]]
@@ -45,7 +55,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 	regs[regNone] = -1
 	expr = -1
 	cells, edges, class := t.cells, t.edges, &m.class
-	p, end := from, uint32(len(m.rep))
+	p, checked := from, false
 	for {
 		var c uint64
 		fast := (*[localRegs]int32)(regs)
@@ -58,9 +68,14 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			row = uint32(c)
 			p++
 		}
-		cl := end
+		cl := uint32(len(m.rep))
 		if p < len(b) {
-			cl = uint32(class[b[p]])
+			if cl = uint32(class[b[p]]); b[p] >= utf8.RuneSelf && !checked {
+				if !utf8.Valid(b[p:]) {
+					return -1, p - from, invalid
+				}
+				checked = true
+			}
 		} else {
 			c = atomic.LoadUint64(&cells[row+cl])
 		}
@@ -68,12 +83,13 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			if !locked {
 				m.mu.Lock()
 			}
+			var ok bool
 			t, row, ok = m.extend(t.gen, row, cl)
 			if !locked {
 				m.mu.Unlock()
 			}
 			if !ok {
-				return -1, p - from, false
+				return -1, p - from, forgotten
 			}
 			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
 			continue
@@ -84,7 +100,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		if int(c>>1) >= len(edges) { // others have built it since
 			gen := t.gen
 			if t = m.table.Load(); t.gen != gen {
-				return -1, p - from, false
+				return -1, p - from, forgotten
 			}
 			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
 		}
@@ -115,7 +131,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			p = e.skip.from(b, p)
 		}
 	}
-	return expr, p - from, true
+	return expr, p - from, done
 }
 
 // grown returns room for n registers, local if that is enough.

@@ -6,6 +6,7 @@ import (
 	"regexp/syntax"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The operations of an nfa.
@@ -58,7 +59,7 @@ type expression struct {
 
 // A slotSource is a tag, and the distance at which the slot always follows it.
 type slotSource struct {
-	tag  int
+	tag  int32
 	dist int32
 }
 
@@ -373,7 +374,9 @@ func runesOf(i *syntax.Inst) []rune {
 
 // distinguished returns the sets of bytes that expressions or assertions tell apart.
 func (n *nfa) distinguished() []byteSet {
-	sets := append([]byteSet(nil), n.sets...)
+	var ascii byteSet
+	ascii.add(0, utf8.RuneSelf-1)
+	sets := append([]byteSet{ascii}, n.sets...)
 	if n.ops&(syntax.EmptyBeginLine|syntax.EmptyEndLine) != 0 {
 		var s byteSet
 		s.add('\n', '\n')

@@ -3,6 +3,7 @@ package automaton
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 )
 
 // A skip passes over a run of bytes that leave a state as it is.
@@ -18,17 +19,14 @@ const (
 	highs = 0x8080808080808080
 )
 
-// newSkip returns what passes over the bytes of loop.
+// newSkip returns what passes over the bytes of loop, which are ASCII.
 func newSkip(loop *[256]bool) *skip {
 	s := &skip{few: true}
 	var stops []byte
 	for c := range 256 {
 		s.stop[c] = !loop[c]
-		if s.stop[c] && c < 128 {
+		if s.stop[c] && c < utf8.RuneSelf {
 			stops = append(stops, byte(c))
-		}
-		if c >= 128 {
-			s.few = s.few && s.stop[c]
 		}
 	}
 	if len(stops) > len(s.words) {
