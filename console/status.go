@@ -43,6 +43,20 @@ type Source struct {
 
 	Nearest string // where lines are not understood: the format that came nearest
 	Column  int    // and the column, from 1, at which it stops; 0 where there is none
+
+	Sure    string  // how sure the format is that was found; "" where it was named
+	Shapes  []Shape // of the lines that are not understood, most frequent first
+	Dropped int64   // such lines whose shapes were dropped for others
+}
+
+// A Shape is a group of lines that are not understood, alike but for their words and numbers.
+type Shape struct {
+	Example string
+	Count   int64
+	Offset  int64  // of the example in the file
+	Format  string // that comes nearest; "" if none does
+	Column  int    // at which it stops in the example, from 1
+	Failed  string // the part of the pattern that goes no further
 }
 
 // a balance is the account of a set of sources: every line read is in exactly one of its parts.

@@ -115,7 +115,7 @@ func (d *Decoder) assembleLine(line []byte, span event.Span, now time.Time) {
 	default:
 		d.forget()
 		d.unparsed(line, []event.Span{span}, 1, false)
-		d.stopped.sample(line)
+		d.shapes.add(line, span.Off)
 	}
 }
 
@@ -233,5 +233,5 @@ func (d *Decoder) assembled(r *join.Record[lineInfo]) {
 		return
 	}
 	d.unparsed(r.Raw, r.Spans, r.Lines, r.Cut)
-	d.stopped.sample(text)
+	d.shapes.add(text, r.Spans[0].Off)
 }

@@ -52,9 +52,10 @@ type Decoder struct {
 	inner   captures // of the message
 	members scanned
 	ranges  []textRange
-	inHead  bool    // the record that is put together has had lines of its head only
-	refused *format // the other format that took a refused line last
-	stopped stopped
+	inHead  bool         // the record that is put together has had lines of its head only
+	refused *format      // the other format that took a refused line last
+	sample  event.Sample // how the format was found
+	shapes  shapes
 
 	variants map[*format]*variant // of formats with a prefix: the one that took a line last
 
@@ -110,7 +111,8 @@ func (d *Decoder) use(f *format) {
 func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 	d.attach(b)
 	if d.own == nil && d.auto {
-		if f := d.set.detect(d.gen.Path, block); f != nil {
+		if f, sure := d.set.detect(d.gen.Path, block); f != nil {
+			d.sample = sure
 			d.use(f)
 		}
 	}
@@ -171,7 +173,7 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 	}
 	d.forget()
 	d.unparsed(line, []event.Span{span}, 1, false)
-	d.stopped.sample(line)
+	d.shapes.add(line, span.Off)
 }
 
 // ignored counts a line that is no event.

@@ -20,7 +20,7 @@ func TestTheFormatIsToldFromTheContent(t *testing.T) {
 			path := map[string]string{"apache.access": "/var/log/apache2/access.log"}[format]
 			d := decoder(t, shipped(t), "", path)
 			read(d, sample(t, format))
-			if got, _, _ := d.Format(); got != format {
+			if got := d.Told().Format; got != format {
 				t.Errorf("told %q", got)
 			}
 		})
@@ -43,7 +43,7 @@ func TestTheFormatIsToldFromTheContent(t *testing.T) {
 			d := decoder(t, shipped(t), "auto", tc.path)
 			read(d, []byte(tc.text))
 			balanced(t, d, []byte(tc.text))
-			if got, _, _ := d.Format(); got != tc.want {
+			if got := d.Told().Format; got != tc.want {
 				t.Errorf("told %q, want %q", got, tc.want)
 			}
 		})
@@ -55,11 +55,11 @@ func TestDetectionGoesOnUntilAFormatFits(t *testing.T) {
 	var b event.Batch
 	first, second := "starting up\n", "Nov 24 10:00:00 web1 cron[1]: x\n"
 	d.Decode(&b, []byte(first), 0)
-	if got, nearest, _ := d.Format(); got != "" {
-		t.Errorf("told %q, nearest %q, of a line that fits nothing", got, nearest)
+	if got := d.Told().Format; got != "" {
+		t.Errorf("told %q, of a line that fits nothing", got)
 	}
 	d.Decode(&b, []byte(second), int64(len(first)))
-	if got, _, _ := d.Format(); got != "syslog.rfc3164" {
+	if got := d.Told().Format; got != "syslog.rfc3164" {
 		t.Errorf("told %q", got)
 	}
 	b.Release()
@@ -87,14 +87,14 @@ func TestALineThatItsFileRefusesIsTriedAgainstTheOthers(t *testing.T) {
 func TestAFileOfTheWrongFormatIsToldWhereItStops(t *testing.T) {
 	d := decoder(t, shipped(t), "nginx.access", "x.log")
 	read(d, []byte(`10.0.0.1 - - [24/Nov/2026:10:00:00 +0000] 'GET / HTTP/1.1' 200`+"\n"))
-	name, nearest, column := d.Format()
-	if name != "nginx.access" || nearest != "nginx.access" || column != 43 {
-		t.Errorf("format %q, nearest %q, column %d", name, nearest, column)
+	at := shipped(t).Where("nginx.access", []byte(d.Told().Shapes[0].Example))
+	if len(at) != 1 || at[0].Format != "nginx.access" || at[0].Column != 43 {
+		t.Errorf("stops %+v", at)
 	}
 	d = decoder(t, shipped(t), "", "x.log")
 	read(d, []byte(`10.0.0.1 - - [24/Nov/2026:10:00:00 +0000] 'GET / HTTP/1.1' 200`+"\n"))
-	if _, nearest, column := d.Format(); nearest != "nginx.access" || column != 43 {
-		t.Errorf("nearest %q, column %d", nearest, column)
+	if at := shipped(t).Where("", []byte(d.Told().Shapes[0].Example)); at[0].Format != "nginx.access" || at[0].Column != 43 {
+		t.Errorf("nearest %+v", at[0])
 	}
 }
 

@@ -8,35 +8,97 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// sampleLines bounds the lines that detection looks at.
-const sampleLines = 100
+// sampleLines bounds the lines that detection looks at, firstLook those that every format is tried on.
+const (
+	sampleLines = 100
+	firstLook   = 25
+)
 
-// detect returns the format that takes the most lines of the sample; of several, one whose words stand in the path,
-// then the one of the lowest rank. It returns nil if none takes any.
-func (s *Set) detect(path string, sample []byte) *format {
-	lines := sampleOf(sample)
-	var best *format
-	bestLines, bestNamed := 0, false
-	d := &Decoder{set: s, clock: newClock(time.UTC, time.Time{})}
-	for _, f := range s.lines {
-		d.line.slots = make([]int32, f.slots)
-		n := 0
-		switch {
-		case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
-			n = s.decodedLines(f, lines)
-		case f.prefix != nil:
-			if v := f.prefix.choose(lines); v != nil {
-				n = v.taken(lines)
-			}
-		default:
-			n = d.takenBy(f, lines)
+// least is how many lines there may be for one that a format takes; one that takes fewer tells nothing of the file.
+const least = 8
+
+// generic is the rank from which on a format is one that many programs' lines fit: JSON, key=value, "time level text".
+// Such a format is chosen only where no precise one takes half as many lines.
+const generic = 60
+
+// A contender is a format with the lines of the sample that it takes.
+type contender struct {
+	*format
+	taken int
+	named bool
+}
+
+// before reports whether c is the better choice: a precise format before a generic one, then the one that takes more
+// lines, one whose words stand in the path, and the lower rank, by which contenders come.
+func (c *contender) before(o *contender) bool {
+	if cg, og := c.rank >= generic, o.rank >= generic; cg != og {
+		if og {
+			return 2*c.taken >= o.taken
 		}
-		named := f.namedBy(path)
-		if n > bestLines || n == bestLines && n > 0 && named && !bestNamed {
-			best, bestLines, bestNamed = f, n, named
+		return c.taken > 2*o.taken
+	}
+	return c.taken > o.taken || c.taken == o.taken && c.named && !o.named
+}
+
+// detect returns the format that a sample is of, and how sure that is; nil if no format takes enough of its lines. All
+// formats are tried on a part of the sample, those that take nothing of it are left out of the rest.
+func (s *Set) detect(path string, block []byte) (*format, event.Sample) {
+	lines := sampleOf(block)
+	few := spread(lines, firstLook)
+	contenders, best := s.contenders(path, few, s.lines)
+	if len(few) < len(lines) {
+		formats := s.lines
+		if best != nil && 2*best.taken > len(few) {
+			formats = nil
+			for _, c := range contenders {
+				formats = append(formats, c.format)
+			}
+		}
+		contenders, best = s.contenders(path, lines, formats)
+	}
+	if best == nil || best.taken*least < len(lines) {
+		return nil, event.Sample{}
+	}
+	sure := event.Sample{Lines: len(lines), Taken: best.taken}
+	for _, c := range contenders {
+		if c != best && c.taken > sure.SecondTaken {
+			sure.Second, sure.SecondTaken = c.name, c.taken
 		}
 	}
-	return best
+	return best.format, sure
+}
+
+// contenders returns those of the formats that take lines of the sample, and the best of them.
+func (s *Set) contenders(path string, lines [][]byte, formats []*format) (all []*contender, best *contender) {
+	d := &Decoder{set: s, clock: newClock(time.UTC, time.Time{})}
+	for _, f := range formats {
+		c := &contender{f, s.taken(d, f, lines), f.namedBy(path)}
+		if c.taken == 0 {
+			continue
+		}
+		all = append(all, c)
+		if best == nil || c.before(best) {
+			best = c
+		}
+	}
+	return all, best
+}
+
+// taken returns how many of the lines are events of f, or belong to one.
+func (s *Set) taken(d *Decoder, f *format, lines [][]byte) int {
+	switch {
+	case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
+		return s.decodedLines(f, lines) // a line alone does not tell
+	case f.prefix != nil:
+		if v := f.prefix.choose(lines); v != nil {
+			return v.taken(lines)
+		}
+		return 0
+	}
+	if len(d.line.slots) < f.slots {
+		d.line.slots = make([]int32, f.slots)
+	}
+	return d.takenBy(f, lines)
 }
 
 // takenBy returns how many of the lines f takes by its patterns, and by what says that they continue such a one.
@@ -69,17 +131,33 @@ func (s *Set) decodedLines(f *format, lines [][]byte) int {
 	return int(d.mark.Lines.Parsed)
 }
 
-// sampleOf returns the first lines that are not empty.
+// sampleOf returns lines of a block that are not empty: the first ones, and more from all over it.
 func sampleOf(block []byte) [][]byte {
-	var lines [][]byte
-	for len(block) > 0 && len(lines) < sampleLines {
-		line, rest, _ := bytes.Cut(block, []byte("\n"))
+	var first, rest [][]byte
+	for len(block) > 0 && len(rest) < 100*sampleLines {
+		line, more, _ := bytes.Cut(block, []byte("\n"))
 		if line = trimEOL(line); len(line) > 0 {
-			lines = append(lines, line)
+			if len(first) < sampleLines/2 {
+				first = append(first, line)
+			} else {
+				rest = append(rest, line)
+			}
 		}
-		block = rest
+		block = more
 	}
-	return lines
+	return append(first, spread(rest, sampleLines/2)...)
+}
+
+// spread returns n of the lines, evenly spread, or all if they are fewer.
+func spread(lines [][]byte, n int) [][]byte {
+	if len(lines) <= n {
+		return lines
+	}
+	out := make([][]byte, n)
+	for i := range out {
+		out[i] = lines[i*len(lines)/n]
+	}
+	return out
 }
 
 // namedBy reports whether one of the format's words stands in the path.

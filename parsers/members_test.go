@@ -147,7 +147,7 @@ func TestMembersBecomeFields(t *testing.T) {
 			sameEvents(t, got, tc.want)
 			told := decoder(t, set, "", "x.log")
 			read(told, []byte(tc.text))
-			if name, _, _ := told.Format(); name != tc.format && !strings.Contains(tc.want[0], "unparsed") {
+			if name := told.Told().Format; name != tc.format && !strings.Contains(tc.want[0], "unparsed") {
 				t.Errorf("told %q", name)
 			}
 		})

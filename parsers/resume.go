@@ -94,6 +94,6 @@ func (d *Decoder) remember(m event.Mark, read func(event.Span) ([]byte, error)) 
 	}
 	b.Release()
 	d.seq, d.batch = 0, nil
-	d.stopped = stopped{}
+	d.shapes = shapes{}
 	return nil
 }

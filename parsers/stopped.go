@@ -1,52 +1,67 @@
 package parsers
 
-// stopped remembers a line that no format took, and on demand which format came nearest and where it stopped.
-type stopped struct {
-	line    []byte
-	nearest string
-	column  int
-	known   bool
-}
+import (
+	"cmp"
+	"slices"
 
-// sampleBytes bounds the line that is remembered.
-const sampleBytes = 4096
+	"github.com/saypro/veritail/pipeline/event"
+)
 
-// sample remembers line, unless one is remembered already.
-func (s *stopped) sample(line []byte) {
-	if s.line == nil {
-		s.line = append([]byte{}, line[:min(len(line), sampleBytes)]...)
-	}
-}
-
-// Format implements pipeline.Decoder.
-func (d *Decoder) Format() (name, nearest string, column int) {
+// Told implements pipeline.Decoder.
+func (d *Decoder) Told() event.Told {
+	t := event.Told{Sample: d.sample, Shapes: d.shapes.tell(), Dropped: d.shapes.dropped}
 	if d.own != nil {
-		name = d.own.name
+		t.Format = d.own.name
 	}
-	if d.mark.Lines.Parsed > 0 || d.stopped.line == nil {
-		return name, "", 0
-	}
-	if !d.stopped.known {
-		d.stopped.nearest, d.stopped.column = d.set.Nearest(name, d.stopped.line)
-		d.stopped.known = true
-	}
-	return name, d.stopped.nearest, d.stopped.column
+	return t
 }
 
-// Nearest returns the format that takes the longest beginning of line, among all formats if name is empty, and the
-// column (from 1) at which it stops; column 0 if there is none.
-func (s *Set) Nearest(name string, line []byte) (format string, column int) {
-	weight := 0
+// A Stop tells where a format stops in a line that it does not take.
+type Stop struct {
+	Format  string // the format, and of its patterns the one that comes nearest, numbered from 1, as written
+	Pattern int
+	Grok    string
+	Column  int    // in bytes from 1: the first one that does not fit
+	Failed  string // the part of the pattern that goes no further, as written
+	Wanted  string // what would have to stand at Column
+	weight  int
+}
+
+// Where returns where formats stop in line, the nearest format first: that called name, or all that read lines if name
+// is empty. It is slow, tens of milliseconds for all formats, and meant for people who ask why.
+func (s *Set) Where(name string, line []byte) []Stop {
+	line = line[:min(len(line), maxExplained)]
+	var all []Stop
 	for _, f := range s.lines {
-		if name != "" && f.name != name {
+		if name != "" && f.name != name || f.patterns.match == nil {
 			continue
 		}
-		if f.patterns.match == nil {
-			continue
-		}
-		if stop := f.patterns.match.Stop(line); stop.Weight+1 > weight {
-			weight, column, format = stop.Weight+1, stop.Length+1, f.name
+		at := f.patterns.match.Stop(line)
+		all = append(all, Stop{
+			Format: f.name, Pattern: at.Expr + 1, Grok: f.patterns.match.Expr(at.Expr), Column: at.Length + 1,
+			Failed: at.Failed(), Wanted: at.Wanted, weight: at.Weight,
+		})
+	}
+	slices.SortStableFunc(all, func(a, b Stop) int { return cmp.Compare(b.weight, a.weight) })
+	return all
+}
+
+// maxExplained bounds the line that is explained.
+const maxExplained = 4096
+
+// near is the weight from which on the format of a line's own file is told as the nearest, whatever others take.
+const near = 4
+
+// Nearest returns where the format nearest to line stops. That of its file, name, is preferred if it takes anything of the
+// line. The Format of the zero Stop is empty.
+func (s *Set) Nearest(name string, line []byte) Stop {
+	if name != "" {
+		if at := s.Where(name, line); len(at) > 0 && at[0].weight >= near {
+			return at[0]
 		}
 	}
-	return format, column
+	if at := s.Where("", line); len(at) > 0 && at[0].weight > 0 {
+		return at[0]
+	}
+	return Stop{}
 }

@@ -22,10 +22,8 @@ const (
 type SourceStatus struct {
 	Path, Dataset, Site string
 	State               string
-	Err                 error  // what could not be read, in it or in a rotated file of it; nil if nothing
-	Format              string // in use; empty while undecided
-	Nearest             string // for lines that are not understood: the nearest format
-	Column              int    // and the column at which it stops, from 1; 0 if there is none
+	Err                 error // what could not be read, in it or in a rotated file of it; nil if nothing
+	Told                event.Told
 	Gen                 event.GenID
 	Size, Offset        int64         // of the generation that has the name now
 	LagBytes            int64         // bytes there that have not been decoded
@@ -58,11 +56,10 @@ type accounts struct {
 
 // progress is how far one generation has come.
 type progress struct {
-	read, stored    event.Mark
-	size, lost      int64
-	caught          time.Time // when all that was there had been decoded
-	format, nearest string
-	column          int
+	read, stored event.Mark
+	size, lost   int64
+	caught       time.Time // when all that was there had been decoded
+	told         event.Told
 }
 
 func (a *accounts) begin(gens []event.Generation, marks []event.Mark, now time.Time) {
@@ -73,7 +70,7 @@ func (a *accounts) begin(gens []event.Generation, marks []event.Mark, now time.T
 		a.lives[m.Gen] = &progress{read: m, stored: m, size: m.Off}
 	}
 	for _, g := range gens {
-		a.of(g.ID).format = g.Format
+		a.of(g.ID).told.Format = g.Format
 	}
 }
 
@@ -87,12 +84,12 @@ func (a *accounts) of(id event.GenID) *progress {
 }
 
 func (a *accounts) read(rd *reader, to event.Mark) {
-	name, nearest, column := rd.dec.Format()
+	told := rd.dec.Told()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.of(to.Gen)
 	p.read, p.size, p.lost = to, max(rd.file.Size(), to.Off), rd.file.Lost()
-	p.format, p.nearest, p.column = name, nearest, column
+	p.told = told
 	if p.size == to.Off {
 		p.caught = time.Now()
 	}
@@ -157,7 +154,7 @@ func (r *Runner) Status() []SourceStatus {
 	defer a.mu.Unlock()
 	all := make([]SourceStatus, 0, len(places))
 	for _, pl := range places {
-		s := SourceStatus{Path: pl.Path, Dataset: pl.Pattern.Dataset, Site: pl.Pattern.Site, Format: pl.Pattern.Format, Gen: pl.Here, Err: pl.Err, State: Following}
+		s := SourceStatus{Path: pl.Path, Dataset: pl.Pattern.Dataset, Site: pl.Pattern.Site, Told: event.Told{Format: pl.Pattern.Format}, Gen: pl.Here, Err: pl.Err, State: Following}
 		switch {
 		case errors.Is(pl.Err, fs.ErrNotExist):
 			s.State, s.Err = Waiting, nil
@@ -182,18 +179,17 @@ func (s *SourceStatus) add(p *progress) {
 	s.Stored += kept(p.stored.Lines)
 	s.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
 	s.LostBytes += p.lost
-	if p.format != "" {
-		s.Format = p.format
-	}
-	if p.nearest != "" {
-		s.Nearest, s.Column = p.nearest, p.column
+	if t := p.told; t.Format != "" || len(t.Shapes) > 0 {
+		if t.Format == "" {
+			t.Format = s.Told.Format
+		}
+		s.Told = t
 	}
 }
 
 // place fills in where the generation that has the name now stands.
 func (a *accounts) place(s *SourceStatus, p *progress, now time.Time) {
 	s.Size, s.Offset = p.size, p.read.Off
-	s.Nearest, s.Column = p.nearest, p.column
 	if s.LagBytes = p.size - p.read.Off; s.LagBytes == 0 {
 		return
 	}

@@ -164,4 +164,4 @@ func (d *lineDecoder) Mark() event.Mark {
 	return m
 }
 
-func (d *lineDecoder) Format() (name, nearest string, column int) { return "lines", "", 0 }
+func (d *lineDecoder) Told() event.Told { return event.Told{Format: "lines"} }

@@ -29,9 +29,8 @@ type Decoder interface {
 	Resume(m event.Mark, read func(event.Span) ([]byte, error)) error
 	// Mark returns the checkpoint of what has been decoded: offset, open spans, account.
 	Mark() event.Mark
-	// Format returns the format in use, "" while undecided, and for a generation whose lines are not understood
-	// the nearest format and the column (from 1) at which it stops; column 0 where there is none.
-	Format() (name, nearest string, column int)
+	// Told returns what is known of the format, and of the lines that are not understood. It is called once a batch.
+	Told() event.Told
 }
 
 // A Stage adds to a commit what it makes of the events: findings, rollups, seals. It keeps no bytes of the batch.

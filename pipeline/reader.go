@@ -214,7 +214,7 @@ func (rd *reader) send(hard context.Context) bool {
 func (rd *reader) describe() {
 	g := rd.file.Gen()
 	g.Format = rd.gen.Format
-	if name, _, _ := rd.dec.Format(); name != "" {
+	if name := rd.dec.Told().Format; name != "" {
 		g.Format = name
 	}
 	if g != rd.gen {

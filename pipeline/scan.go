@@ -25,9 +25,7 @@ type Scan struct {
 // A ScannedFile is what became of one file of a scan.
 type ScannedFile struct {
 	Path    string
-	Format  string // "" where no line was understood
-	Nearest string // the format that came nearest, and the column it stopped at, where no line was understood
-	Column  int
+	Told    event.Told
 	Account event.Account
 	Err     error // why it could not be read, or not to its end
 }
@@ -81,7 +79,7 @@ func (s *Scan) Run(ctx context.Context, gens []event.Generation) ([]ScannedFile,
 	for i, f := range files {
 		f.Account = f.mark.Lines
 		if f.dec != nil {
-			f.Format, f.Nearest, f.Column = f.dec.Format()
+			f.Told = f.dec.Told()
 		}
 		out[i] = f.ScannedFile
 	}

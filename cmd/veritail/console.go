@@ -23,10 +23,17 @@ func (d *daemon) consoleStatus() console.Status {
 		out.Problem = "the store takes nothing now: " + err.Error()
 	}
 	for _, s := range d.runner.Status() {
+		r := d.sourceOf(s)
 		c := console.Source{
-			Path: s.Path, Site: s.Site, Dataset: s.Dataset, Format: s.Format, State: console.Following,
+			Path: s.Path, Site: s.Site, Dataset: s.Dataset, Format: s.Told.Format, State: console.Following,
 			Lag: s.Lag, Behind: s.LagBytes, Lost: s.LostBytes, Lines: s.Account, Stored: s.Stored, Pending: s.Pending,
-			Nearest: s.Nearest, Column: s.Column,
+			Sure: sure(s.Told), Dropped: s.Told.Dropped,
+		}
+		for _, sh := range r.Shapes {
+			c.Shapes = append(c.Shapes, console.Shape{Example: sh.Example, Count: sh.Count, Offset: sh.Offset, Format: sh.Nearest, Column: sh.Column, Failed: sh.Failed})
+		}
+		if c.Lines.Parsed == 0 && len(c.Shapes) > 0 {
+			c.Nearest, c.Column = c.Shapes[0].Format, c.Shapes[0].Column
 		}
 		switch s.State {
 		case pipeline.Waiting:
@@ -34,7 +41,6 @@ func (d *daemon) consoleStatus() console.Status {
 		case pipeline.Unread:
 			c.State = console.Unreadable
 		}
-		r := sourceOf(s)
 		c.Problem, c.Repair = r.Error, r.Repair
 		out.Sources = append(out.Sources, c)
 	}

@@ -19,7 +19,10 @@ func parseCommand() *cobra.Command {
 		Short: "Print each event of a log as one JSON object a line",
 		Long: `Parse prints each event as one JSON object a line with flat ECS field names,
 log.file.path, log.offset (of its first line) and event.original. A line that no
-format takes has "veritail.unparsed": true.`,
+format takes has "veritail.unparsed": true.
+
+Standard error tells of each file which format it was taken for and how sure that
+is, and groups the lines that were not understood by their shape.`,
 		Example: `  veritail parse /var/log/auth.log | jq 'select(."event.outcome" == "failure")'
   veritail parse -format nginx.access access.log`,
 		Args: wants(1, 0, "files to read, or - for standard input"),
@@ -62,7 +65,8 @@ format takes has "veritail.unparsed": true.`,
 			if err := out.Flush(); err != nil {
 				return fmt.Errorf("print the events: %w", err)
 			}
-			r := scanResult{files: files}
+			r := scanResult{setup: s, files: files}
+			r.summary(cmd.ErrOrStderr())
 			return r.status(cmd.ErrOrStderr())
 		},
 	}

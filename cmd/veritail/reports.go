@@ -262,7 +262,7 @@ func (r *scanResult) writeReport(ctx context.Context, path string) error {
 	}
 	for _, f := range r.files {
 		req.Lines.Add(f.Account)
-		req.Files = append(req.Files, reports.File{Path: f.Path, Format: f.Format, Account: f.Account})
+		req.Files = append(req.Files, reports.File{Path: f.Path, Format: f.Told.Format, Account: f.Account})
 	}
 	rep, err := reports.Build(ctx, r.store, access.All(), req)
 	if err != nil {

@@ -179,19 +179,11 @@ func (r *scanResult) status(stderr io.Writer) error {
 	}
 	if err == nil && understood == 0 {
 		for _, f := range r.files {
-			fmt.Fprintf(stderr, "veritail: %s: read %d, understood 0%s\n", f.Path, f.Account.Read, stoppedAt(f.Nearest, f.Column))
+			fmt.Fprintf(stderr, "veritail: %s: read %d, understood 0%s\n", f.Path, f.Account.Read, nearestOf(r.setup.shapesOf(f.Told)))
 		}
 		err = errQuiet
 	}
 	return err
-}
-
-// stoppedAt tells which format came nearest, as scan and status say it.
-func stoppedAt(nearest string, column int) string {
-	if column == 0 {
-		return ""
-	}
-	return fmt.Sprintf(": nearest format %s, stops at column %d", nearest, column)
 }
 
 type jsonEvidence struct {
@@ -208,6 +200,9 @@ type jsonFile struct {
 	Unparsed int64  `json:"unparsed"`
 	Ignored  int64  `json:"ignored"`
 	Error    string `json:"error,omitempty"`
+
+	Sample *event.Sample `json:"sample,omitempty"` // how sure the format is that was found
+	Shapes []shapeReport `json:"shapes,omitempty"` // of the unparsed lines, most frequent first
 }
 
 // printJSON prints the findings, oldest first, and the summary last.
@@ -222,7 +217,13 @@ func (r *scanResult) printJSON(w io.Writer) error {
 	}
 	files := []jsonFile{}
 	for _, f := range r.files {
-		jf := jsonFile{f.Path, f.Format, f.Account.Read, f.Account.Parsed, f.Account.Unparsed, f.Account.Ignored, ""}
+		jf := jsonFile{
+			Path: f.Path, Format: f.Told.Format, Lines: f.Account.Read, Parsed: f.Account.Parsed, Unparsed: f.Account.Unparsed,
+			Ignored: f.Account.Ignored, Shapes: r.setup.shapesOf(f.Told),
+		}
+		if f.Told.Sample.Lines > 0 {
+			jf.Sample = &f.Told.Sample
+		}
 		if f.Err != nil {
 			jf.Error = f.Err.Error()
 		}

@@ -81,10 +81,34 @@ func (t *scanText) trouble(f *pipeline.ScannedFile) {
 	case f.Err != nil:
 		t.marked("  "+f.Path, t.p.red("◆ "+f.Err.Error()))
 	case a.Parsed == 0 && a.Unparsed > 0:
-		t.marked("  "+f.Path, t.p.red(fmt.Sprintf("◆ read %s, understood 0%s", n(a.Read), stoppedAt(f.Nearest, f.Column))))
+		t.marked("  "+f.Path, t.p.red(fmt.Sprintf("◆ read %s, understood 0%s", n(a.Read), nearestOf(t.r.setup.shapesOf(f.Told)))))
+		t.shapes(f)
 	case a.Unparsed > 0:
-		t.marked("  "+f.Path, t.p.yellow(fmt.Sprintf("▲ %s unparsed (veritail parse shows them)", n(a.Unparsed))))
+		t.marked("  "+f.Path, t.p.yellow(fmt.Sprintf("▲ %s unparsed", n(a.Unparsed))))
+		t.shapes(f)
 	}
+}
+
+// summary tells of each file what became of its lines.
+func (r *scanResult) summary(stderr io.Writer) {
+	t := &scanText{sink{w: stderr}, palette(stderr), r}
+	for i := range r.files {
+		f := &r.files[i]
+		a := f.Account
+		if f.Err != nil || a.Parsed == 0 {
+			continue // the status says it
+		}
+		t.f("%s: read %s = parsed %s + unparsed %s + ignored %s\n", f.Path, n(a.Read), n(a.Parsed), n(a.Unparsed), n(a.Ignored))
+		t.shapes(f)
+	}
+}
+
+// shapes tells which format a file was taken for, and groups its unparsed lines.
+func (t *scanText) shapes(f *pipeline.ScannedFile) {
+	if text := sure(f.Told); text != "" {
+		t.f("  %s\n", t.p.dim(text))
+	}
+	printShapes(&t.sink, t.p, t.r.setup.shapesOf(f.Told), f.Told, f.Account.Unparsed, "  ")
 }
 
 func files(n int) string {

@@ -26,6 +26,7 @@ type setup struct {
 	rules  []rules.Rule
 	kpis   []kpi.Definition
 	host   string
+	stops  stops
 	prefix string         // how lines of a format with a prefix begin; empty: guessed
 	zone   *time.Location // of stamps in finished files that name none; nil: UTC
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline"
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
@@ -58,6 +59,10 @@ type sourceReport struct {
 	Lost     int64   `json:"lost_bytes"`
 	Nearest  string  `json:"nearest,omitempty"`
 	Column   int     `json:"column,omitempty"`
+
+	Sample  *event.Sample `json:"sample,omitempty"` // how sure the format is that was found
+	Shapes  []shapeReport `json:"shapes,omitempty"` // of the unparsed lines, most frequent first
+	Dropped int64         `json:"dropped_shape_lines,omitempty"`
 }
 
 // blind reports whether lines were read and none was understood.
@@ -76,16 +81,23 @@ func (d *daemon) status() statusReport {
 		r.Totals.StoreError = t.StoreErr.Error()
 	}
 	for _, s := range d.runner.Status() {
-		r.Sources = append(r.Sources, sourceOf(s))
+		r.Sources = append(r.Sources, d.sourceOf(s))
 	}
 	return r
 }
 
-func sourceOf(s pipeline.SourceStatus) sourceReport {
+func (d *daemon) sourceOf(s pipeline.SourceStatus) sourceReport {
 	r := sourceReport{
-		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Format, State: s.State,
+		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Told.Format, State: s.State,
 		Read: s.Account.Read, Parsed: s.Account.Parsed, Unparsed: s.Account.Unparsed, Ignored: s.Account.Ignored,
-		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Nearest: s.Nearest, Column: s.Column,
+		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes,
+		Shapes: d.setup.shapesOf(s.Told), Dropped: s.Told.Dropped,
+	}
+	if s.Told.Sample.Lines > 0 {
+		r.Sample = &s.Told.Sample
+	}
+	if r.blind() && len(r.Shapes) > 0 {
+		r.Nearest, r.Column = r.Shapes[0].Nearest, r.Shapes[0].Column
 	}
 	if s.Err != nil {
 		r.Error = s.Err.Error()

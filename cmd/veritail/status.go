@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules/kpi"
 )
 
@@ -117,7 +118,7 @@ func (s *sourceReport) print(w *sink, p colours) {
 		}
 	case s.blind():
 		mark = p.red("◆")
-		note = p.red(fmt.Sprintf("read %s, understood 0%s", n(s.Read), stoppedAt(s.Nearest, s.Column)))
+		note = p.red(fmt.Sprintf("read %s, understood 0%s", n(s.Read), nearestOf(s.Shapes)))
 	case s.Unparsed > 0:
 		mark = p.yellow("▲")
 	}
@@ -125,6 +126,12 @@ func (s *sourceReport) print(w *sink, p colours) {
 		fmt.Sprintf("%.1f s", s.LagS), s.Format)
 	if note != "" {
 		w.f("      %s\n", note)
+	}
+	if s.Unparsed > 0 {
+		if s.Sample != nil {
+			w.f("      %s\n", p.dim(sure(event.Told{Format: s.Format, Sample: *s.Sample})))
+		}
+		printShapes(w, p, s.Shapes, event.Told{}, s.Unparsed, "    ")
 	}
 	if s.Lost > 0 {
 		w.f("      %s\n", p.yellow(fmt.Sprintf("▲ %s bytes were destroyed by rotation before they could be read", n(s.Lost))))
