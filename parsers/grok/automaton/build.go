@@ -74,6 +74,7 @@ type move struct{ to, from uint16 }
 type found struct {
 	expr  int
 	slots []slotSource // of registers instead of tags
+	local bool         // none of which is beyond the local ones
 }
 
 func (m *Machine) newTable(gen int) *table {
@@ -194,9 +195,10 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 				b.take(item{pc, pending}, regs)
 				return false
 			}
-			b.found = &found{expr: int(i.arg)}
+			b.found = &found{expr: int(i.arg), local: true}
 			for _, s := range n.exprs[i.arg].slots {
-				b.found.slots = append(b.found.slots, slotSource{int32(regs[s.tag]), s.dist})
+				b.found.slots = append(b.found.slots, slotSource{uint32(regs[s.tag]), s.dist})
+				b.found.local = b.found.local && regs[s.tag] < localRegs
 			}
 			return true
 		default:

@@ -51,10 +51,10 @@ func (w *distanceWalk) walk(re *syntax.Regexp, at *reference) {
 // another one stays a tag.
 func (w *distanceWalk) slot(i int, at *reference) {
 	if at.tag >= 0 && at.dist > 0 {
-		w.e.slots[i] = slotSource{int32(at.tag), at.dist}
+		w.e.slots[i] = slotSource{uint32(at.tag), at.dist}
 		return
 	}
-	w.e.slots[i] = slotSource{tag: int32(w.e.tags)}
+	w.e.slots[i] = slotSource{tag: uint32(w.e.tags)}
 	*at = reference{tag: w.e.tags}
 	w.e.tags++
 }

@@ -109,10 +109,16 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		if f := e.found; f != nil {
 			expr = f.expr
 			out := slots[:len(f.slots)]
-			for i := range out {
-				s := &f.slots[i]
-				v := regs[s.tag]
-				out[i] = v + s.dist&^(v>>31) // -1 stays
+			if f.local {
+				for i, s := range f.slots {
+					v := fast[s.tag%localRegs]
+					out[i] = v + s.dist&^(v>>31) // -1 stays
+				}
+			} else {
+				for i, s := range f.slots {
+					v := regs[s.tag]
+					out[i] = v + s.dist&^(v>>31)
+				}
 			}
 			if e.next == 0 {
 				break

@@ -59,7 +59,7 @@ type expression struct {
 
 // A slotSource is a tag, and the distance at which the slot always follows it.
 type slotSource struct {
-	tag  int32
+	tag  uint32
 	dist int32
 }
 

@@ -49,19 +49,21 @@ func (s *skip) from(b []byte, p int) int {
 		}
 		return p
 	}
+	w0, w1, w2 := s.words[0], s.words[1], s.words[2]
 	for ; p+8 <= len(b); p += 8 {
-		if hit := s.hits(binary.LittleEndian.Uint64(b[p:])); hit != 0 {
+		if hit := hits(binary.LittleEndian.Uint64(b[p:]), w0, w1, w2); hit != 0 {
 			return p + bits.TrailingZeros64(hit)>>3
 		}
 	}
 	left := len(b) - p
-	hit := s.hits(binary.LittleEndian.Uint64(b[len(b)-8:]) >> (8 * (8 - left) & 63))
+	hit := hits(binary.LittleEndian.Uint64(b[len(b)-8:])>>(8*(8-left)&63), w0, w1, w2)
 	return p + min(left, bits.TrailingZeros64(hit)>>3)
 }
 
-// hits returns a word whose lowest bit that is set is the highest bit of the first byte in w that ends the run.
-func (s *skip) hits(w uint64) uint64 {
+// hits returns a word whose lowest bit that is set is the highest bit of the first byte in w that is not ASCII or is that
+// of w0, w1 or w2.
+func hits(w, w0, w1, w2 uint64) uint64 {
 	// a byte of x-ones borrows where that of x is zero; false ones stand only behind a true one
-	x, y, z := w^s.words[0], w^s.words[1], w^s.words[2]
+	x, y, z := w^w0, w^w1, w^w2
 	return ((x-ones)&^x | (y-ones)&^y | (z-ones)&^z | w) & highs
 }
