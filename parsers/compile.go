@@ -3,10 +3,13 @@ package parsers
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -88,6 +91,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	if len(f.patterns.list) == 0 {
 		if ff.Members == nil {
 			return errors.New("a format needs at least one [[pattern]], or [members]")
+		}
+		if ff.Members.Kind == "kv" && len(ff.Members.Require) == 0 {
+			return errors.New("members: require: any line with an equals sign may hold key=value pairs; name fields that one of this format has")
 		}
 		f.bare = &pattern{set: common, whole: true}
 	}
@@ -203,6 +209,26 @@ func (s *Set) compileRefine(f *format, ff *formatFile) error {
 	return nil
 }
 
+// notCaptured is the error of a temporary that no pattern of f captures.
+func (f *format) notCaptured(name string) error {
+	if near := configs.Nearest(name, slices.Sorted(maps.Keys(f.temps))); near != "" {
+		return fmt.Errorf("no pattern captures %s; did you mean %s?", name, near)
+	}
+	return fmt.Errorf("no pattern captures %s", name)
+}
+
+// unknownField is the error of a field that no format has.
+func (s *Set) unknownField(name string) error {
+	var names []string
+	for _, d := range s.Schema.Fields() {
+		names = append(names, d.Name)
+	}
+	if near := configs.Nearest(name, names); near != "" {
+		return fmt.Errorf("unknown field %q; did you mean %q?", name, near)
+	}
+	return fmt.Errorf("unknown field %q", name)
+}
+
 // temp returns the number of the temporary called name, a new one the first time.
 func (f *format) temp(name string) int {
 	if n, ok := f.temps[name]; ok {
@@ -270,7 +296,7 @@ func (f *format) compileTime(tf timeFile) error {
 	for _, from := range tf.From {
 		temp, ok := f.temps[from]
 		if !ok {
-			return fmt.Errorf("time: no pattern captures %s", from)
+			return fmt.Errorf("time: %w", f.notCaptured(from))
 		}
 		f.time.temps = append(f.time.temps, temp)
 	}
@@ -292,7 +318,7 @@ func (s *Set) compileCarry(f *format, cf *carryFile) error {
 	for _, name := range cf.Fields {
 		field, ok := s.Schema.Lookup(name)
 		if !ok {
-			return fmt.Errorf("carry: no pattern captures %s", name)
+			return fmt.Errorf("carry: %w", s.unknownField(name))
 		}
 		c.fields = append(c.fields, field)
 	}
@@ -310,7 +336,7 @@ func (s *Set) conditions(m map[string]string) ([]condition, error) {
 	for name, values := range m {
 		field, ok := s.Schema.Lookup(name)
 		if !ok {
-			return nil, fmt.Errorf("unknown field %q", name)
+			return nil, s.unknownField(name)
 		}
 		out = append(out, condition{field: field, values: strings.Split(values, "|"), any: values == "*"})
 	}

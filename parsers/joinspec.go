@@ -72,7 +72,7 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 		}
 		temp, ok := f.temps[what]
 		if !ok {
-			return fmt.Errorf("join: no pattern captures %s", what)
+			return fmt.Errorf("join: %w", f.notCaptured(what))
 		}
 		*dst = temp
 	}

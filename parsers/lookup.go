@@ -28,7 +28,7 @@ func (s *Set) compileLookups(f *format, ff *formatFile) error {
 		} else if field, ok := s.Schema.Lookup(lf.From); ok {
 			l.from = field
 		} else {
-			return fmt.Errorf("lookup %d: no pattern captures %s", i+1, lf.From)
+			return fmt.Errorf("lookup %d: from: %w", i+1, f.notCaptured(lf.From))
 		}
 		for key, value := range lf.Table {
 			c, err := s.constant(lf.To, value)

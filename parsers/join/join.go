@@ -14,6 +14,10 @@ import (
 // maxOpen bounds the records that may be open at once; the one that waits longest is ended first.
 const maxOpen = 4096
 
+// maxHeld bounds the bytes of the file that a record which has passed its bounds still takes: a restart reads the lines of
+// open records again.
+const maxHeld = 64 << 20
+
 // keepEnded is how many ended records may wait beyond the number of open ones until their memory is used again: the fewer,
 // the more of it stays in the processor's cache.
 const keepEnded = 32
@@ -125,6 +129,10 @@ func (j *Joiner[T]) Attach(key []byte, line []byte, span event.Span, t int64, no
 		return nil, false
 	}
 	r := s.open
+	if r.Cut && r.Bytes >= maxHeld {
+		j.end(r)
+		return nil, false
+	}
 	at := len(r.Raw) + 1
 	j.add(r, line, span, t, now)
 	if r.Cut {
@@ -169,6 +177,10 @@ func (j *Joiner[T]) Cut() {
 func (j *Joiner[T]) Continue(line []byte, span event.Span, now time.Time) bool {
 	r := j.last
 	if r == nil {
+		return false
+	}
+	if r.Cut && r.Bytes >= maxHeld {
+		j.end(r)
 		return false
 	}
 	j.add(r, line, span, r.Last, now)

@@ -158,6 +158,20 @@ func TestBoundsCutTheTail(t *testing.T) {
 	s.want(t, `a "0123456789" lines=2 spans=[{0 14}] cut`, `b "B" lines=3 spans=[{14 16}] cut`)
 }
 
+func TestARecordThatGoesOnForeverEnds(t *testing.T) {
+	s := newScript(2, 1000)
+	s.start("a", "A", 1)
+	for range 2 {
+		if !s.j.Continue([]byte("x"), event.Span{Off: s.off, Len: 32 << 20}, time.Unix(1, 0)) {
+			t.Fatal("it ended early")
+		}
+		s.off += 32 << 20
+	}
+	if s.cont("x") || s.attach("a", "x", 1) || s.j.Len() != 0 {
+		t.Error("it is open")
+	}
+}
+
 func TestAbandonedRecordsLeaveNothing(t *testing.T) {
 	s := newScript(100, 1000)
 	s.start("a", "A", 1)
