@@ -92,7 +92,7 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		if ff.Members == nil {
 			return errors.New("a format needs at least one [[pattern]], or [members]")
 		}
-		if ff.Members.Kind == "kv" && len(ff.Members.Require) == 0 {
+		if ff.Members.Kind == "kv" && len(ff.Members.Require) == 0 && len(f.within) == 0 {
 			return errors.New("members: require: any line with an equals sign may hold key=value pairs; name fields that one of this format has")
 		}
 		f.bare = &pattern{set: common, whole: true}
