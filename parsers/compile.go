@@ -77,6 +77,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		if p.role, err = roleOf(pf.Join); err != nil {
 			return fmt.Errorf("pattern %d: join: %w", i+1, err)
 		}
+		if p.lines = pf.Lines; p.lines < 0 || p.lines > 0 && (ff.Join == nil || p.role != roleBegin && p.role != roleBySection) {
+			return fmt.Errorf("pattern %d: lines: only a pattern that begins a record says how many it has", i+1)
+		}
 		if p.role != roleBySection && ff.Join == nil {
 			return fmt.Errorf("pattern %d: join: the format has no table [join]", i+1)
 		}

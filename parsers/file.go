@@ -32,6 +32,8 @@ type patternFile struct {
 	Grok string            `toml:"grok"`
 	Join string            `toml:"join"` // what a line of this kind is in its record: begin, part, same, end, alone
 	Set  map[string]string `toml:"set"`
+	// Lines is how many lines a record has that this pattern begins, those that continue one not counted; 0: any number.
+	Lines int `toml:"lines"`
 }
 
 // timeFile, which may be left out, says which capture is the time stamp and how it is written: layouts of Go's time package, or one of

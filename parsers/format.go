@@ -87,6 +87,7 @@ type pattern struct {
 	assigns []assign
 	set     []constant
 	role    role
+	lines   int   // of a record that it begins, continuations not counted; 0: any number
 	slots   int   // number of slots of its captures
 	whole   bool  // the whole text holds members
 	members []int // or one of these captures does

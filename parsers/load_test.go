@@ -57,6 +57,7 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"an unknown pattern", replaced("%{W}", "%{V}"), []string{"formats/app.toml", "pattern 1", "%{V}", "did you mean %{W}?"}},
 		{"a bad expression", replaced("%{W}", "(%{W}"), []string{"formats/app.toml", "pattern 1", "missing closing )"}},
 		{"an unknown group", replaced("%{W}", "(?~%{W})"), []string{"formats/app.toml", "pattern 1", "(?~ is not known"}},
+		{"lines of what begins no record", goodFormat + "[[pattern]]\ngrok = 'x'\njoin = 'part'\nlines = 2\n[join]\nrest = true", []string{"formats/app.toml", "pattern 2", "lines"}},
 		{"an unknown type of a capture", goodFormat + "[[pattern]]\ngrok = '''%{W:app.x:integer}'''", []string{"formats/app.toml", "pattern 2", "app.x", `"integer"`}},
 		{"an unknown kind of a field", replaced(`"int"`, `"integer"`), []string{"formats/app.toml", "fields", `"integer"`}},
 		{"a core field with another kind", replaced(`"app.size" = "int"`, `"process.pid" = "keyword"`), []string{"formats/app.toml", "fields", `"process.pid"`, "int"}},

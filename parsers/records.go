@@ -56,7 +56,7 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 			if l != nil {
 				l.Info.remember(f, p, c.slots)
 			}
-			if p.role == roleEnd {
+			if p.role == roleEnd || d.complete() {
 				d.close()
 			}
 			return
@@ -97,6 +97,12 @@ func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, wh
 	if !f.join.continues() {
 		d.joiner.Forget()
 	}
+}
+
+// complete reports whether the record of the line at hand has all lines that the pattern which began it speaks of.
+func (d *Decoder) complete() bool {
+	parts := d.joiner.Parts()
+	return len(parts) > 0 && parts[0].Info.pattern.lines > 0 && len(parts) >= parts[0].Info.pattern.lines
 }
 
 // close ends the record of the line at hand, once the lines that continue it have come.
