@@ -164,6 +164,14 @@ func (j *Joiner[T]) Seal() {
 // Continues reports whether the record of the line before is open, so that a line may continue it.
 func (j *Joiner[T]) Continues() bool { return j.last != nil }
 
+// Parts returns the parts of the record of the line before, nil where none is open. They are valid until the next call.
+func (j *Joiner[T]) Parts() []Line[T] {
+	if j.last == nil {
+		return nil
+	}
+	return j.last.Parts
+}
+
 // Full reports whether the record of the line before is open and has as many lines as it may keep.
 func (j *Joiner[T]) Full() bool { return j.last != nil && (j.last.Cut || j.last.Lines >= j.maxLines) }
 
