@@ -81,6 +81,12 @@ func (ps *patterns) first(text []byte, slots []int32) *pattern {
 type reading struct {
 	field   event.Field
 	formats []*format
+
+	// Where many of them are for some values of one field only, such as the program in syslog, its value finds those
+	// that may be meant.
+	by      event.Field
+	byValue map[string][]*format // nil: there is no such field
+	others  []*format            // for any value that is not in byValue, and for none
 }
 
 type pattern struct {

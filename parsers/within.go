@@ -25,6 +25,11 @@ func (s *Set) attach(whens map[*format]map[string]string) error {
 			return fmt.Errorf("formats/%s.toml: within: the formats %s read each other", in.name, strings.Join(around, ", "))
 		}
 	}
+	for _, f := range s.byName {
+		for i := range f.inner {
+			f.inner[i].index()
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -69,11 +74,78 @@ func (f *format) read(in *format) {
 		i := slices.IndexFunc(f.inner, func(r reading) bool { return r.field == field })
 		switch {
 		case i < 0:
-			f.inner = append(f.inner, reading{field, []*format{in}})
+			f.inner = append(f.inner, reading{field: field, formats: []*format{in}})
 		case !slices.Contains(f.inner[i].formats, in):
 			f.inner[i].formats = append(f.inner[i].formats, in)
 		}
 	}
+}
+
+// fewFormats are so few that looking for those which are meant costs more than trying them.
+const fewFormats = 4
+
+// index finds the field that most of the formats have a condition on, and lists the formats by its values.
+func (r *reading) index() {
+	count, most := map[event.Field]int{}, fewFormats
+	for _, f := range r.formats {
+		for i := range f.when {
+			if c := &f.when[i]; c.exact() {
+				count[c.field]++
+			}
+		}
+	}
+	for field, n := range count {
+		if n > most || n == most && r.byValue != nil && field < r.by {
+			most, r.by, r.byValue = n, field, map[string][]*format{}
+		}
+	}
+	if r.byValue == nil {
+		return
+	}
+	for _, f := range r.formats {
+		if c := f.condition(r.by); c != nil {
+			for _, v := range c.values {
+				r.byValue[v] = nil
+			}
+		}
+	}
+	for _, f := range r.formats {
+		c := f.condition(r.by)
+		for v := range r.byValue {
+			if c == nil || slices.Contains(c.values, v) {
+				r.byValue[v] = append(r.byValue[v], f)
+			}
+		}
+		if c == nil {
+			r.others = append(r.others, f)
+		}
+	}
+}
+
+// condition returns the exact condition of f on a field, nil if there is none.
+func (f *format) condition(field event.Field) *condition {
+	for i := range f.when {
+		if c := &f.when[i]; c.field == field && c.exact() {
+			return c
+		}
+	}
+	return nil
+}
+
+// exact reports whether the condition names all values that it allows.
+func (c *condition) exact() bool {
+	return !c.any && !slices.ContainsFunc(c.values, func(v string) bool { return strings.HasSuffix(v, "*") })
+}
+
+// candidates returns the formats that may be meant by what the row holds.
+func (r *reading) candidates(w *rowWriter) []*format {
+	if r.byValue == nil {
+		return r.formats
+	}
+	if list, ok := r.byValue[string(w.fieldText(r.by))]; ok {
+		return list
+	}
+	return r.others
 }
 
 // circle returns the names of formats that lead from f back to one of themselves, nil if there are none.
@@ -94,12 +166,13 @@ func circle(f *format, path []string) []string {
 // readFields lets the formats within f add what they know of the row's fields: of each field the first that takes its
 // text, and those within that one.
 func (d *Decoder) readFields(w *rowWriter, f *format) {
-	for _, r := range f.inner {
+	for i := range f.inner {
+		r := &f.inner[i]
 		at, ok := w.text(r.field)
 		if !ok {
 			continue
 		}
-		for _, in := range r.formats {
+		for _, in := range r.candidates(w) {
 			if !w.has(in.when) {
 				continue
 			}

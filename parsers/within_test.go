@@ -1,6 +1,7 @@
 package parsers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -93,5 +94,32 @@ func TestFormatsCannotReadEachOther(t *testing.T) {
 	_, err := parsers.Load(fsys, event.NewSchema())
 	if err == nil || !strings.Contains(err.Error(), "within: the formats") || !strings.Contains(err.Error(), "java, sql") && !strings.Contains(err.Error(), "sql, java") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestManyFormatsWithinAreFoundByTheirCondition(t *testing.T) {
+	fsys := fstest.MapFS{"patterns/own": {Data: []byte("W \\w+\n")}}
+	fsys["formats/sys.toml"] = &fstest.MapFile{Data: []byte("[[pattern]]\ngrok = '(?:<(?<process.name>[^>]+)> )?(?:(?<log.level>[A-Z]+) )?(?<message>.*)'")}
+	for i, when := range []string{
+		`"process.name" = "a|b"`, `"process.name" = "b", "log.level" = "ERROR"`, `"process.name" = "c*"`, `"log.level" = "ERROR"`, ``,
+		`"process.name" = "d"`, `"process.name" = "e"`, `"process.name" = "*"`, `"process.name" = "f"`, `"process.name" = "a"`,
+	} {
+		fsys[fmt.Sprintf("formats/in%d.toml", i)] = &fstest.MapFile{Data: []byte(fmt.Sprintf(
+			"within = ['sys']\nrank = %d\nwhen = { %s }\n[[pattern]]\ngrok = 'm%d?'\nset = { \"event.action\" = \"in%d\" }\n[[pattern]]\ngrok = 'all'\nset = { \"event.action\" = \"in%d\" }", 10+i, when, i, i, i))}
+	}
+	set, err := parsers.Load(fsys, event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"<a> all": "in0", "<a> m9": "in9", "<b> m1": "", "<b> ERROR m1": "in1", "<b> ERROR all": "in0", "<d> all": "in4", "<d> m5": "in5",
+		"ERROR all": "in3", "all": "in4", "<z> m7": "in7", "<z> m5": "", "<f> m7": "in7", "m7": "",
+	} {
+		got := read(decoder(t, set, "sys", "x.log"), []byte(line+"\n"))[0].text
+		if want != "" {
+			has(t, got, `"event.action":"`+want+`"`)
+		} else if strings.Contains(got, "event.action") {
+			t.Errorf("%s: %s", line, got)
+		}
 	}
 }
