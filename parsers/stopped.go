@@ -18,12 +18,12 @@ func (d *Decoder) Told() event.Told {
 
 // A Stop tells where a format stops in a line that it does not take.
 type Stop struct {
-	Format  string // the format, and of its patterns the one that comes nearest, numbered from 1, as written
-	Pattern int
-	Grok    string
-	Column  int    // in bytes from 1: the first one that does not fit
-	Failed  string // the part of the pattern that goes no further, as written
-	Wanted  string // what would have to stand at Column
+	Format  string `json:"format"`  // and of its patterns the one that comes nearest,
+	Pattern int    `json:"pattern"` // numbered from 1,
+	Grok    string `json:"grok"`    // as written
+	Column  int    `json:"column"`  // in bytes from 1: the first one that does not fit
+	Failed  string `json:"failed"`  // the part of the pattern that goes no further, as written
+	Wanted  string `json:"wanted"`  // what would have to stand at Column
 	weight  int
 }
 

@@ -24,4 +24,5 @@ func (c colours) dim(s string) string    { return c.wrap("2", s) }
 func (c colours) red(s string) string    { return c.wrap("31", s) }
 func (c colours) green(s string) string  { return c.wrap("32", s) }
 func (c colours) yellow(s string) string { return c.wrap("33", s) }
+func (c colours) cyan(s string) string   { return c.wrap("36", s) }
 func (c colours) blue(s string) string   { return c.wrap("34", s) }
