@@ -8,23 +8,46 @@ import (
 	"unicode"
 )
 
-// posix gives the POSIX brackets, and the properties of the same names, of Onigmo in Unicode, as items of a class in
-// Go's syntax.
+// posix gives the POSIX brackets, and the properties of the same names, as items of a class in Go's syntax: what they have
+// in Onigmo, which reads them as Unicode's.
 var posix = map[string]string{
-	"alnum":  `\pL\pM\p{Nd}`,
-	"alpha":  `\pL\pM`,
+	"alnum":  alphabetic + `\p{Nd}`,
+	"alpha":  alphabetic,
 	"ascii":  `\x00-\x7F`,
 	"blank":  `\p{Zs}\t`,
-	"cntrl":  `\p{Cc}\p{Cf}\p{Co}\p{Cs}`,
+	"cntrl":  `\p{Cc}`,
 	"digit":  `\p{Nd}`,
 	"graph":  `\pL\pM\pN\pP\pS\p{Cf}\p{Co}`,
-	"lower":  `\p{Ll}`,
+	"lower":  `\p{Ll}` + tableItems(unicode.Other_Lowercase),
 	"print":  `\pL\pM\pN\pP\pS\p{Cf}\p{Co}\p{Zs}`,
 	"punct":  "\\pP$+<=>\\^`|~",
 	"space":  `\pZ\t-\r\x{85}`,
-	"upper":  `\p{Lu}`,
-	"word":   `\pL\pM\p{Nd}\p{Pc}`,
+	"upper":  `\p{Lu}` + tableItems(unicode.Other_Uppercase),
+	"word":   alphabetic + `\pM\p{Nd}\p{Pc}`,
 	"xdigit": `0-9A-Fa-f`,
+}
+
+var alphabetic = `\pL\p{Nl}` + tableItems(unicode.Other_Alphabetic)
+
+// tableItems returns the runes of a table, for which Go's syntax has no name.
+func tableItems(t *unicode.RangeTable) string {
+	var b strings.Builder
+	add := func(lo, hi, stride rune) {
+		if stride == 1 {
+			writeRanges(&b, []rune{lo, hi})
+			return
+		}
+		for r := lo; r <= hi; r += stride {
+			writeClassRune(&b, r)
+		}
+	}
+	for _, r := range t.R16 {
+		add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+	}
+	for _, r := range t.R32 {
+		add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+	}
+	return b.String()
 }
 
 // perl gives the classes of one letter, as items. Their opposites are the letters in upper case. Ruby's \s has the
@@ -142,18 +165,16 @@ func (c *charClass) set(items string, negative bool) error {
 func (p *parser) rangeFrom(c *charClass, lo rune) error {
 	hi := lo
 	if rest := p.s[p.i:]; len(rest) > 1 && rest[0] == '-' && rest[1] != ']' && rest[1] != '[' {
-		mark := p.i
 		p.i++
 		if p.s[p.i] == '\\' {
 			items, _, r, err := p.escape(true)
 			if err != nil {
 				return err
 			}
-			if items != "" { // [a-\d]: a dash and no range
-				p.i = mark
-			} else {
-				hi = r
+			if items != "" {
+				return fmt.Errorf(`the range %c- ends with a class; the character - is written \-`, lo)
 			}
+			hi = r
 		} else {
 			hi = p.rune()
 		}

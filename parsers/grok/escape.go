@@ -147,25 +147,25 @@ func (p *parser) property() (items string, negative bool, r rune, err error) {
 	return items, negative, 0, nil
 }
 
-// number reads \xH, \xHH, \x{H…}, \uHHHH or an octal escape.
+// number reads \xH, \xHH, \x{H…}, \uHHHH, \u{H…} or an octal escape.
 func (p *parser) number() (rune, error) {
 	rest, base, most := p.s[p.i+2:], 16, 2
 	switch c := p.s[p.i+1]; {
-	case c == 'u':
-		most = 4
-	case c != 'x':
+	case c != 'x' && c != 'u':
 		rest, base, most = p.s[p.i+1:], 8, 3
 	case strings.HasPrefix(rest, "{"):
 		end := strings.IndexByte(rest, '}')
 		if end < 0 {
-			return 0, errors.New(`\x{ is not closed`)
+			return 0, fmt.Errorf(`\%c{ is not closed`, c)
 		}
 		n, err := strconv.ParseUint(rest[1:end], 16, 32)
 		if err != nil || n > 0x10FFFF {
-			return 0, fmt.Errorf(`\x{%s} is no rune`, rest[1:end])
+			return 0, fmt.Errorf(`\%c{%s} is no rune`, c, rest[1:end])
 		}
 		p.i += 2 + end + 1
 		return rune(n), nil
+	case c == 'u':
+		most = 4
 	}
 	digits := 0
 	for digits < min(most, len(rest)) && isDigit(rest[digits], base) {

@@ -149,7 +149,7 @@ func (w *exprWriter) atom(depth int) string {
 		case n == 7:
 			return "(?>" + inner + ")"
 		default:
-			return w.pick("(?=", "(?!", "(?<=", "(?<!") + w.atom(0) + ")"
+			return w.pick("(?=", "(?!", "(?<=", "(?<!") + w.pick("a", "b", "[ab]", "ab", "ba", "[^a]", "a|b", "$", "^") + ")"
 		}
 	}
 	if !w.plain && w.IntN(12) == 0 {

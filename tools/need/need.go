@@ -24,6 +24,7 @@ var All = []Need{
 	{"goaccess", "goaccess", "make bench: reads the same access log", nil},
 	{"fail2ban-regex", "fail2ban", "make bench: reads the same login log", nil},
 	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
+	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 }
 
 // Find returns the program's path, and false if it is not there.

@@ -359,7 +359,7 @@ func runesOf(i *syntax.Inst) []rune {
 	case syntax.InstRuneAnyNotNL:
 		return []rune{0, '\n' - 1, '\n' + 1, unicode.MaxRune}
 	}
-	if len(i.Rune) > 1 {
+	if len(i.Rune) != 1 { // none: the class is empty
 		return i.Rune
 	}
 	r := i.Rune[0]
