@@ -188,6 +188,10 @@ func (s *Set) compileOn(f *format, ff *formatFile) error {
 		f.on = []event.Field{event.FieldMessage}
 	}
 	for _, name := range ff.On {
+		if field, known := s.Schema.Lookup(name); known && s.Schema.Def(field).Kind == event.Int {
+			f.on = append(f.on, field)
+			continue
+		}
 		field, err := s.textField(name)
 		if err != nil {
 			return fmt.Errorf("on: %w", err)

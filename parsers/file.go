@@ -37,7 +37,7 @@ type patternFile struct {
 }
 
 // timeFile, which may be left out, says which capture is the time stamp and how it is written: layouts of Go's time package, or one of
-// unix, unix_ms, unix_ns.
+// unix, unix_ms, unix_us, unix_ns.
 type timeFile struct {
 	From    oneOrMore `toml:"from"` // several are joined by a blank
 	Layouts []string  `toml:"layouts"`

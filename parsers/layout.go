@@ -12,11 +12,11 @@ type layout struct {
 	dated    bool  // it has a year
 	slow     bool  // it has an element that only time.Parse reads
 	clock    int   // the element from which on it has minutes, a colon and seconds, of two digits each; -1: none
-	unit     int64 // of unix, unix_ms: µs a unit; of unix_ns: -1; else 0
+	unit     int64 // of unix, unix_ms, unix_us: µs a unit; of unix_ns: -1; else 0
 }
 
 // unixUnits are the layouts that are a number.
-var unixUnits = map[string]int64{"unix": 1e6, "unix_ms": 1e3, "unix_ns": -1}
+var unixUnits = map[string]int64{"unix": 1e6, "unix_ms": 1e3, "unix_us": 1, "unix_ns": -1}
 
 type elementKind uint8
 

@@ -133,7 +133,7 @@ func TestMistakesBetweenFormatFilesAreNamed(t *testing.T) {
 	}{
 		{"an unknown field in when", strings.Replace(goodInner, "[[pattern]]", "when = { \"app.colour\" = \"red\" }\n[[pattern]]", 1), []string{"formats/inner.toml", "when", "app.colour"}},
 		{"within a format that does not exist", strings.Replace(goodInner, `"app"`, `"apps"`, 1), []string{"formats/inner.toml", "within", `"apps"`, `"app"`}},
-		{"a field that holds no text", "on = 'process.pid'\n" + goodInner, []string{"formats/inner.toml", "on", "process.pid", "kind int"}},
+		{"a field that holds no text", "on = 'source.ip'\n" + goodInner, []string{"formats/inner.toml", "on", "source.ip", "kind ip"}},
 		{"within itself alone", strings.Replace(goodInner, `"app"`, `"inner"`, 1), []string{"formats/inner.toml", "within", `"inner"`}},
 		{"a join of a format within", goodInner + "[join]\nrest = true", []string{"formats/inner.toml", "join", "whole messages"}},
 		{"a field that another file gave another kind", goodInner + "[fields]\n\"app.size\" = \"keyword\"", []string{"formats/inner.toml", "app.size", "int"}},

@@ -138,10 +138,13 @@ func (n nulls) has(text []byte) bool {
 	return len(text) == 0
 }
 
-// allow reports whether text is one of the values.
+// allow reports whether text is one of the values, or begins as one that ends in an asterisk.
 func (c *condition) allow(text []byte) bool {
 	for _, v := range c.values {
 		if string(text) == v {
+			return true
+		}
+		if n := len(v) - 1; n >= 0 && v[n] == '*' && len(text) >= n && string(text[:n]) == v[:n] {
 			return true
 		}
 	}

@@ -168,7 +168,7 @@ func circle(f *format, path []string) []string {
 func (d *Decoder) readFields(w *rowWriter, f *format) {
 	for i := range f.inner {
 		r := &f.inner[i]
-		at, ok := w.text(r.field)
+		at, ok := w.readable(r.field)
 		if !ok {
 			continue
 		}
@@ -196,6 +196,18 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 			break
 		}
 	}
+}
+
+// readable returns the text of a field that a format within reads; a number's digits are put into the arena.
+func (w *rowWriter) readable(f event.Field) (event.Str, bool) {
+	if w.page.Schema.Def(f).Kind != event.Int {
+		return w.text(f)
+	}
+	text := w.fieldText(f)
+	if text == nil {
+		return event.Str{}, false
+	}
+	return w.page.Arena.Put(text), true
 }
 
 // unwrap takes a wrapper off the row's message.
