@@ -134,7 +134,7 @@ func byHand(t testing.TB, lib *Library, expr string) original {
 // Every pattern of both libraries finds what regexp2 finds with the pattern as it is written: on texts made from the
 // pattern, and on those changed.
 func TestTortureLibraryPatternsMatchAsWritten(t *testing.T) {
-	rounds := 5
+	rounds := 3
 	if d := torture(t); d > 0 {
 		rounds = 50 * int(max(1, d/time.Minute))
 	}

@@ -4,7 +4,8 @@
 // %{NAME:field:type} into a pattern library; named groups (?<field>…) are captures too, all other groups are not. It is
 // parsed into a tree (parse.go), from which what only a backtracking engine understands is removed where that changes
 // nothing (rewrite.go), and written in the syntax of Go's regexp (gosyntax.go), whose leftmost-first semantics define what
-// a match captures. What is left needs a backtracking engine and gets one (regexp2.go).
+// a match captures. Of that the package automaton makes a machine. What it cannot do has a fallback: Go's regexp for what
+// is too large, a backtracking engine for what is left of its own (regexp2.go).
 package grok
 
 import (
