@@ -71,7 +71,7 @@ func (r *Rule) run(t *Test, schema *event.Schema, decode Decode) (*Failure, erro
 	if err := e.Process(context.Background(), &commit); err != nil { // judges all: every file is at its end
 		return nil, err
 	}
-	return r.compare(t, e.tally[r.ID], len(commit.Findings)), nil
+	return r.compare(t, e.Tally()[r.ID], len(commit.Findings)), nil
 }
 
 // compare returns how what was found differs from what the test expects, nil if it does not.

@@ -23,15 +23,14 @@ type compiled struct {
 	title  template
 	text   template // of the message
 	values source   // threshold.distinct
-	counts bool     // severity info: no findings
+	silent bool     // severity info: it counts, and makes no findings
 	series string   // of its occurrences
 
 	lastMinute rollup // of the occurrence before
-	tally      map[string]int64
+	counts     counts
 
 	windows recent[*window]
 	quiet   recent[int64] // the time of a group's last occurrence, for rearm of rules without threshold
-	named   names
 }
 
 // conditions are the queries of all rules, by their text.
@@ -68,7 +67,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		return i
 	}
-	c := &compiled{Rule: r, index: index, when: query("when", r.When), counts: r.Severity == "info", series: RuleSeries(r.ID)}
+	c := &compiled{Rule: r, index: index, when: query("when", r.When), silent: r.Severity == "info", series: RuleSeries(r.ID)}
 	if strings.Contains(r.Group, "{{") {
 		c.groups = newTemplate(r.Group, nil, m.schema)
 	} else {

@@ -37,7 +37,6 @@ type Engine struct {
 	out     *event.Commit
 	commits int               // so many were begun
 	rollups map[rollupKey]int // places in out.Rollups
-	tally   map[string]map[string]int64
 
 	spare   []hit     // allocated, not used yet
 	text    []byte    // scratch
@@ -59,7 +58,7 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, gens: map[event.GenID]*progress{}, reached: math.MinInt64,
 		cond:    conditions{Set: query.NewSet(), schema: cfg.Schema, byText: map[string]int{}, exprs: map[int]query.Expr{}},
-		rollups: map[rollupKey]int{}, tally: map[string]map[string]int64{},
+		rollups: map[rollupKey]int{},
 	}
 	var faults configs.Errors
 	for i := range rules {
@@ -93,10 +92,6 @@ func (e *Engine) Flush(c *event.Commit) {
 	e.begin(c)
 	e.advance(math.MaxInt64)
 }
-
-// Tally returns, by rule id and group value, how many occurrences were counted (of threshold rules: how often they
-// fired). It is empty unless Config.Tally is set.
-func (e *Engine) Tally() map[string]map[string]int64 { return e.tally }
 
 func (e *Engine) begin(c *event.Commit) {
 	e.out = c
@@ -175,11 +170,13 @@ func (e *Engine) settle(t int64) {
 func (e *Engine) occurrence(h *hit) {
 	r, group := h.rule, groupKey{h.site, h.group}
 	if r.Threshold != nil {
-		w, _ := r.windows.get(group)
-		if w == nil {
-			w = &window{}
+		w, ok := r.windows.fresh(group, h.time)
+		if !ok {
+			if w, _ = r.windows.get(group); w == nil {
+				w = &window{}
+			}
+			r.windows.put(group, w, h.time)
 		}
-		r.windows.put(group, w, h.time)
 		if members := w.add(r, h); members != nil {
 			e.count(h, 1)
 			e.raise(h, members)
@@ -187,7 +184,7 @@ func (e *Engine) occurrence(h *hit) {
 		return
 	}
 	e.count(h, h.weight)
-	if r.counts {
+	if r.silent {
 		return
 	}
 	if r.Rearm > 0 {

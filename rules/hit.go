@@ -66,7 +66,7 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	if len(r.values) > 0 {
 		h.value, _, _ = r.values.of(row)
 	}
-	if !r.counts {
+	if !r.silent {
 		h.title, h.text = r.title.expand(&e.text, h.group, row), r.text.expand(&e.text, h.group, row)
 		h.takeEvidence(row)
 	}
@@ -114,7 +114,7 @@ func (h *hit) takeEvidence(row event.Row) {
 
 // seal sums the evidence.
 func (h *hit) seal() {
-	if !h.sealed && !h.rule.counts {
+	if !h.sealed && !h.rule.silent {
 		h.evidence.SHA256, h.sealed = sha256.Sum256([]byte(h.evidence.Text)), true
 	}
 }

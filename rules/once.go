@@ -147,7 +147,7 @@ func (o *occurrence) matches(h *hit) bool {
 // takeEvidence adds the event of h to those the occurrence rests on, and fills in keys and group that the first
 // teller did not know.
 func (o *occurrence) takeEvidence(h *hit) {
-	if !o.hit.rule.counts {
+	if !o.hit.rule.silent {
 		h.seal()
 		e := h.evidence
 		e.Teller = true

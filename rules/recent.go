@@ -25,6 +25,12 @@ func (r *recent[V]) get(k groupKey) (V, bool) {
 	return v, ok
 }
 
+// fresh returns what is remembered for k, if putting it back at time t would change nothing.
+func (r *recent[V]) fresh(k groupKey, t int64) (V, bool) {
+	v, ok := r.now[k]
+	return v, ok && t-r.since <= r.keep
+}
+
 // put remembers v for k, which is active at time t.
 func (r *recent[V]) put(k groupKey, v V, t int64) {
 	_, held := r.now[k]
