@@ -2,16 +2,19 @@ package grok
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/saypro/veritail/parsers/grok/automaton"
 )
 
 // A Set is several expressions that are tried as one: the first of them that matches counts, as if they were tried in
-// their order. It is safe for concurrent use.
+// their order. It is safe for concurrent use. Most formats never see a line of theirs, so a set is built when it is used
+// first.
 type Set struct {
 	exprs []*expansion
-	parts []part
 	slots int
+	once  sync.Once
+	parts []part
 }
 
 // A part is a run of a set's expressions that are one automaton, or one expression that has become none.
@@ -19,6 +22,7 @@ type part struct {
 	first int // the number of its first expression
 	m     *automaton.Machine
 	other Matcher // where m is nil
+	err   error   // where other is nil too: nothing can run the expression, and it matches nothing
 }
 
 // CompileSet compiles expressions that stand for each other; the mode is Prefix or Whole. An error names the expression,
@@ -27,56 +31,58 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 	s := &Set{}
 	for i, expr := range exprs {
 		x, err := l.expansion(expr, mode)
+		if err == nil && x.unfit != nil {
+			_, err = x.fallback(x.unfit)
+		} else if err == nil {
+			err = automaton.Check(x.expr)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("pattern %d: %w", i+1, err)
 		}
 		s.exprs = append(s.exprs, x)
 		s.slots = max(s.slots, 2*len(x.tree.caps))
 	}
-	if err := s.compile(0, len(exprs)); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 
-// compile adds the parts of expressions from to to: one automaton if that can be, else those of both halves.
-func (s *Set) compile(from, to int) error {
+// built returns the parts.
+func (s *Set) built() []part {
+	s.once.Do(func() { s.build(0, len(s.exprs)) })
+	return s.parts
+}
+
+// build adds the parts of expressions from to to: one automaton if that can be, else those of both halves.
+func (s *Set) build(from, to int) {
 	if from == to {
-		return nil
+		return
 	}
 	var exprs []automaton.Expression
 	for i, x := range s.exprs[from:to] {
 		if x.unfit != nil {
-			return s.around(from, from+i, to, x.unfit)
+			s.around(from, from+i, to, x.unfit)
+			return
 		}
 		exprs = append(exprs, x.expr)
 	}
 	m, err := automaton.Compile(exprs, automaton.Mode(s.exprs[from].mode))
-	if err == nil {
+	switch {
+	case err == nil:
 		s.parts = append(s.parts, part{first: from, m: m})
-		return nil
-	}
-	if to-from > 1 {
+	case to-from > 1:
 		half := (from + to) / 2
-		if err := s.compile(from, half); err != nil {
-			return err
-		}
-		return s.compile(half, to)
+		s.build(from, half)
+		s.build(half, to)
+	default:
+		s.around(from, from, to, err)
 	}
-	return s.around(from, from, to, err)
 }
 
 // around adds a fallback for expression i, and the parts of those from before it and to behind it.
-func (s *Set) around(from, i, to int, reason error) error {
-	if err := s.compile(from, i); err != nil {
-		return err
-	}
+func (s *Set) around(from, i, to int, reason error) {
+	s.build(from, i)
 	other, err := s.exprs[i].fallback(reason)
-	if err != nil {
-		return fmt.Errorf("pattern %d: %w", i+1, err)
-	}
-	s.parts = append(s.parts, part{first: i, other: other})
-	return s.compile(i+1, to)
+	s.parts = append(s.parts, part{first: i, other: other, err: err})
+	s.build(i+1, to)
 }
 
 // Len returns the number of expressions.
@@ -86,10 +92,11 @@ func (s *Set) Len() int { return len(s.exprs) }
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. slots has room for Slots numbers; it is left as it is
 // without a match.
 func (s *Set) Match(b []byte, slots []int32) int {
-	for i := range s.parts {
-		p := &s.parts[i]
+	parts := s.built()
+	for i := range parts {
+		p := &parts[i]
 		if p.m == nil {
-			if p.other.Match(b, slots) {
+			if p.err == nil && p.other.Match(b, slots) {
 				return p.first
 			}
 		} else if n := p.m.Match(b, slots); n >= 0 {
@@ -107,12 +114,28 @@ func (s *Set) Slots() int { return s.slots }
 
 // Engine returns what runs expression i, as a Matcher does.
 func (s *Set) Engine(i int) (name, reason string) {
-	for _, p := range s.parts {
-		if p.first == i && p.m == nil {
+	for _, p := range s.built() {
+		switch {
+		case p.first != i || p.m != nil:
+		case p.err != nil:
+			return "none", p.err.Error()
+		default:
 			return p.other.Engine()
 		}
 	}
 	return "automaton", ""
+}
+
+// Size returns the memory that the automata of the set take, in bytes, about. It grows with what they see, up to some
+// megabytes each.
+func (s *Set) Size() int {
+	n := 0
+	for _, p := range s.built() {
+		if p.m != nil {
+			n += p.m.Stats().Bytes
+		}
+	}
+	return n
 }
 
 // Expr returns expression i as it was written.

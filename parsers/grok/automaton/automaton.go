@@ -13,6 +13,7 @@ package automaton
 
 import (
 	"fmt"
+	"regexp/syntax"
 	"sync"
 	"sync/atomic"
 	"unicode/utf8"
@@ -73,6 +74,15 @@ var (
 	maxStates = 8192
 	maxBytes  = 8 << 20
 )
+
+// Check returns the error of Go's parser on an expression, nil if it takes it.
+func Check(expr Expression) error {
+	_, err := syntax.Parse(doubleMarkers(expr.Text), syntax.Perl)
+	if err != nil {
+		return fmt.Errorf("parse the expression: %w", err)
+	}
+	return nil
+}
 
 // Compile builds a machine. Expressions that Go's parser refuses are errors, and so is what is too large for a machine to
 // be worth it.
