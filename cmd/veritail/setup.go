@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -33,6 +34,7 @@ type setup struct {
 
 // loadSetup reads the configuration below dir, the shipped one if dir is empty.
 func loadSetup(dir string) (*setup, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(scanGC)) // what is loaded stays
 	s := &setup{fs: configs.FS(dir), schema: event.NewSchema()}
 	var err error
 	if s.host, err = os.Hostname(); err != nil {

@@ -15,7 +15,7 @@ import (
 const MaxLine = 1 << 20
 
 const (
-	blockSize = 256 << 10 // what one read asks for
+	blockSize = 512 << 10 // what one read asks for: about as many lines as a page holds
 	longHead  = 64 << 10  // what is kept of a line that passes the bound
 	maxEmpty  = 100       // reads of nothing, without an error, before a reader is called stuck
 )

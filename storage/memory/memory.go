@@ -17,13 +17,14 @@ import (
 // at the same time.
 type Store struct {
 	findings []event.Finding
-	rollups  map[cell]amount
+	rollups  map[string]map[cell]amount // by series: there are as many as groups, and few are asked for
 }
 
+// A cell is a place in a series.
 type cell struct {
-	site, series, dataset string
-	minute                int64
-	bucket                int32
+	site, dataset string
+	minute        int64
+	bucket        int32
 }
 
 type amount struct {
@@ -33,16 +34,21 @@ type amount struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{rollups: map[cell]amount{}}
+	return &Store{rollups: map[string]map[cell]amount{}}
 }
 
 // Commit keeps the findings and rollups of c; nothing of its pages is used afterwards.
 func (s *Store) Commit(_ context.Context, c *event.Commit) error {
 	s.findings = append(s.findings, c.Findings...)
 	for _, d := range c.Rollups {
-		k := cell{d.Site, d.Series, d.Dataset, d.Minute, d.Bucket}
-		a := s.rollups[k]
-		s.rollups[k] = amount{a.n + d.N, a.sum + d.Sum}
+		cells := s.rollups[d.Series]
+		if cells == nil {
+			cells = map[cell]amount{}
+			s.rollups[d.Series] = cells
+		}
+		k := cell{d.Site, d.Dataset, d.Minute, d.Bucket}
+		a := cells[k]
+		cells[k] = amount{a.n + d.N, a.sum + d.Sum}
 	}
 	return nil
 }
@@ -85,18 +91,23 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 		return nil, nil
 	}
 	step := max(q.Every.Microseconds(), 60_000_000)
-	sums := map[cell]amount{}
-	for k, a := range s.rollups {
-		if k.site != q.Site || !q.During.Contains(k.minute) || !slices.ContainsFunc(q.Series, func(p string) bool { return named(k.series, p) }) {
+	var out []event.Delta
+	for series, cells := range s.rollups {
+		if !slices.ContainsFunc(q.Series, func(p string) bool { return named(series, p) }) {
 			continue
 		}
-		k.minute -= (k.minute%step + step) % step
-		sum := sums[k]
-		sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
-	}
-	out := make([]event.Delta, 0, len(sums))
-	for k, a := range sums {
-		out = append(out, event.Delta{Site: k.site, Series: k.series, Dataset: k.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+		sums := map[cell]amount{}
+		for k, a := range cells {
+			if k.site != q.Site || !q.During.Contains(k.minute) {
+				continue
+			}
+			k.minute -= (k.minute%step + step) % step
+			sum := sums[k]
+			sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
+		}
+		for k, a := range sums {
+			out = append(out, event.Delta{Site: k.site, Series: series, Dataset: k.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+		}
 	}
 	slices.SortFunc(out, func(a, b event.Delta) int {
 		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Dataset, b.Dataset),
