@@ -33,7 +33,7 @@ const statement = "SELECT o.id, o.total, c.name\nFROM orders o JOIN customers c 
 // scripts are one for each way to join lines.
 var scripts = []script{
 	{"roles", rolesFormat, []string{"1 a ERROR 18456", "1 a TEXT login failed", "1 b ERROR 1205", "2 b TEXT deadlock", "2 a DUMP one", "2 a DUMP two",
-		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored"}, "1 a ERROR 18456\n1 a TEXT Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n" +
+		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored", "c ERROR 7"}, "1 a ERROR 18456\n1 a TEXT Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n" +
 		"1 b DUMP TRANSACTION 246047, ACTIVE 7 sec starting index read\n    mysql tables in use 1, locked 1\n    LOCK WAIT 4 lock struct(s), heap size 1216, 3 row lock(s)\n1 b END\n"},
 	{"begin", beginFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner", "-- end", "garbage"}, "# Time: 1\n# User: bob\n" + statement},
 	{"head", headFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner"}, "# Time: 1\n# User: bob\n# Query: 7\n" + statement},
@@ -133,7 +133,7 @@ ignore = ["ignored"]
 [fields]
 "app.code" = "int"
 [[pattern]]
-grok = '(?<_time>\d+) (?<_key>\w) ERROR %{W:app.code}'
+grok = '(?:(?<_time>\d+) )?(?<_key>\w) ERROR %{W:app.code}'
 [[pattern]]
 grok = '(?<_time>\d+) (?<_key>\w) TEXT (?<message>.*)'
 join = "part"

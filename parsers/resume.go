@@ -2,9 +2,12 @@ package parsers
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/saypro/veritail/parsers/join"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -15,8 +18,9 @@ const (
 	carriedBytes    = 1 << 20
 )
 
-// Resume implements pipeline.Decoder: the lines before the mark are read again for what they leave behind, then those
-// of the open records, which become open again.
+// Resume implements pipeline.Decoder: the lines before the mark are read again for what they leave behind. Where the
+// records that they leave open are not those of the mark, because one began further back or has ended by the clock, the
+// lines of these are read once more and become open again.
 func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
 	open, err := d.resumeHeader(m, read)
 	if err != nil {
@@ -26,6 +30,25 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 		return err
 	}
 	d.mark = event.Mark{Gen: d.gen.ID, Off: m.Off, Lines: m.Lines}
+	if d.joiner == nil {
+		if len(open) > 0 {
+			return fmt.Errorf("the mark of %s holds open records, but format %q has none", d.gen.Path, d.gen.Format)
+		}
+		return nil
+	}
+	if slices.Equal(d.openSpans(), sortedSpans(slices.Clone(open))) {
+		d.joiner.Open(func(r *join.Record[lineInfo]) {
+			d.mark.Lines.Read += int64(r.Lines)
+			d.mark.Lines.Bytes += r.Bytes
+		})
+		return nil
+	}
+	return d.reopen(m, open, read)
+}
+
+// reopen makes records of the spans that the mark says are open.
+func (d *Decoder) reopen(m event.Mark, open []event.Span, read func(event.Span) ([]byte, error)) error {
+	d.joiner.Abandon()
 	d.resuming = true
 	defer func() { d.resuming = false }()
 	now, end, came := time.Now(), int64(0), d.clock
@@ -34,19 +57,28 @@ func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) er
 		if err != nil {
 			return fmt.Errorf("read the open record at %d again: %w", s.Off, err)
 		}
-		if d.joiner == nil {
-			return fmt.Errorf("the mark of %s holds open records, but format %q has none", d.gen.Path, d.gen.Format)
-		}
 		d.lines(text, s.Off, now)
 		end = s.End()
 	}
-	if len(m.Open) > 0 && came.before.time != 0 {
+	if len(open) > 0 && came.before.time != 0 {
 		d.clock = came.forgetful() // the open records are of before
 	}
-	if d.joiner != nil && end != m.Off {
+	if end != m.Off {
 		d.joiner.Forget()
 	}
 	return nil
+}
+
+// openSpans returns the spans of the open records.
+func (d *Decoder) openSpans() []event.Span {
+	var spans []event.Span
+	d.joiner.Open(func(r *join.Record[lineInfo]) { spans = append(spans, r.Spans...) })
+	return sortedSpans(spans)
+}
+
+func sortedSpans(spans []event.Span) []event.Span {
+	slices.SortFunc(spans, func(a, b event.Span) int { return cmp.Compare(a.Off, b.Off) })
+	return spans
 }
 
 // resumeHeader reads the line again that named the columns, and returns the other open spans of the mark.
@@ -67,8 +99,8 @@ func (d *Decoder) resumeHeader(m event.Mark, read func(event.Span) ([]byte, erro
 	return open, nil
 }
 
-// remember decodes the lines before the mark into a batch that is thrown away, for the times, the carried fields and
-// the format that took refused lines.
+// remember decodes the lines before the mark into a batch that is thrown away, for the times, the carried fields, the
+// format that took refused lines and the open records.
 func (d *Decoder) remember(m event.Mark, read func(event.Span) ([]byte, error)) error {
 	if d.own == nil || m.Off == 0 {
 		return nil
@@ -89,9 +121,6 @@ func (d *Decoder) remember(m event.Mark, read func(event.Span) ([]byte, error)) 
 	var b event.Batch
 	d.attach(&b)
 	d.lines(text, from, time.Now())
-	if d.joiner != nil {
-		d.joiner.Abandon()
-	}
 	b.Release()
 	d.seq, d.batch = 0, nil
 	d.shapes = shapes{}
