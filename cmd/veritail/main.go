@@ -107,7 +107,7 @@ Exit status: 0 fine, 1 an error you can mend, 2 an error of Veritail or its mach
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(scanCommand(), parseCommand(), explainCommand(), grokCommand(), checkCommand(), runCommand(), statusCommand(), searchCommand(), reportCommand())
+	root.AddCommand(scanCommand(), parseCommand(), explainCommand(), suggestCommand(), grokCommand(), checkCommand(), runCommand(), statusCommand(), searchCommand(), reportCommand())
 	return root
 }
 
