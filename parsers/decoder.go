@@ -59,6 +59,9 @@ type Decoder struct {
 
 	variants map[*format]*variant // of formats with a prefix: the one that took a line last
 
+	width width
+	utf8  []byte // the line at hand, where the file is not in UTF-8
+
 	resuming bool // the lines at hand are those of open records; they end none
 }
 
@@ -110,8 +113,15 @@ func (d *Decoder) use(f *format) {
 // Decode implements pipeline.Decoder.
 func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 	d.attach(b)
+	if off == 0 {
+		d.width = widthOf(block)
+	}
 	if d.own == nil && d.auto {
-		if f, sure := d.set.detect(d.gen.Path, block); f != nil {
+		text := block
+		if d.width != narrow {
+			text = d.width.decode(nil, block, off)
+		}
+		if f, sure := d.set.detect(d.gen.Path, text); f != nil {
 			d.sample = sure
 			d.use(f)
 		}
@@ -126,6 +136,10 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 // lines decodes the lines of block, which begins at off.
 func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 	d.fitBlock(block)
+	if d.width != narrow {
+		d.wideLines(block, off, now)
+		return
+	}
 	for len(block) > 0 {
 		n := bytes.IndexByte(block, '\n') + 1
 		if n == 0 {
@@ -281,6 +295,12 @@ func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 	d.mark.Lines.Read++
 	d.mark.Lines.Bytes += length
 	d.forget()
+	if off == 0 {
+		d.width = widthOf(head)
+	}
+	if d.width != narrow {
+		head = d.width.decode(nil, head, off)
+	}
 	d.unparsed(trimEOL(head), []event.Span{{Off: off, Len: int32(min(length, math.MaxInt32))}}, 1, true)
 	d.mark.Off = off + length
 	d.completePages()

@@ -22,6 +22,13 @@ const (
 // records that they leave open are not those of the mark, because one began further back or has ended by the clock, the
 // lines of these are read once more and become open again.
 func (d *Decoder) Resume(m event.Mark, read func(event.Span) ([]byte, error)) error {
+	if m.Off > 1 {
+		head, err := read(event.Span{Len: 2})
+		if err != nil {
+			return fmt.Errorf("read the beginning of %s again: %w", d.gen.Path, err)
+		}
+		d.width = widthOf(head)
+	}
 	open, err := d.resumeHeader(m, read)
 	if err != nil {
 		return err
@@ -62,6 +69,9 @@ func (d *Decoder) reopen(m event.Mark, open []event.Span, read func(event.Span) 
 	}
 	if len(open) > 0 && came.before.time != 0 {
 		d.clock = came.forgetful() // the open records are of before
+	}
+	if d.width == wideLittle && end == m.Off-1 {
+		end = m.Off // the second byte of the line ending
 	}
 	if end != m.Off {
 		d.joiner.Forget()

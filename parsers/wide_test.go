@@ -1,0 +1,104 @@
+package parsers_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// wideText returns text in UTF-16 with a byte order mark and line endings of Windows.
+func wideText(order binary.AppendByteOrder, text string) []byte {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, u := range utf16.Encode([]rune(strings.ReplaceAll(text, "\n", "\r\n"))) {
+		out = order.AppendUint16(out, u)
+	}
+	return out
+}
+
+// withoutPlaces takes offsets and spans off.
+func withoutPlaces(all []outcome) []string {
+	place := regexp.MustCompile(`"log\.offset":\d+,?| \[\{[^"]*$`)
+	var out []string
+	for _, o := range all {
+		out = append(out, place.ReplaceAllString(o.text, ""))
+	}
+	return out
+}
+
+func TestUTF16GivesTheEventsOfUTF8(t *testing.T) {
+	t.Parallel()
+	text := string(sample(t, "mssql.errorlog")) + "2026-03-01 03:12:00.91 spid61      Datenbank ĊăĀ਀ 𝄞 für 'Läden' – geöffnet.\n"
+	want := withoutPlaces(read(decoder(t, shipped(t), "auto", "ERRORLOG"), []byte(text)))
+	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wide := wideText(order, text)
+			d := decoder(t, shipped(t), "auto", "ERRORLOG")
+			got := read(d, wide)
+			equalEvents(t, want, withoutPlaces(got))
+			if m := d.Mark(); m.Lines.Bytes != int64(len(wide)) || !m.Lines.Balanced() || m.Lines.Unparsed > 0 {
+				t.Errorf("of %d bytes the mark says %+v", len(wide), m)
+			}
+			line := wideText(order, "2022-12-20 12:36:54.17 Logon       Error: 18456")[2:]
+			for _, o := range got {
+				if strings.Contains(o.text, "Login failed for user 'SA'") && !bytes.HasPrefix(wide[o.off:], line) {
+					t.Errorf("the event's span does not begin with its line: % x", wide[o.off:o.off+20])
+				}
+			}
+		})
+	}
+}
+
+// Blocks end behind any byte 0x0A, also in the middle of a line ending; a restart goes on anywhere.
+func TestUTF16InBlocksAndAfterARestart(t *testing.T) {
+	t.Parallel()
+	text := string(sample(t, "mssql.errorlog"))
+	wide := wideText(binary.LittleEndian, text)
+	want := withoutPlaces(read(decoder(t, shipped(t), "mssql.errorlog", "ERRORLOG"), wide))
+	rng := rand.New(rand.NewSource(1))
+	for range 50 {
+		d := decoder(t, shipped(t), "mssql.errorlog", "ERRORLOG")
+		var got []outcome
+		for off := 0; off < len(wide); {
+			end := off + 1 + rng.Intn(800)
+			for end < len(wide) && wide[end-1] != '\n' {
+				end++
+			}
+			end = min(end, len(wide))
+			var b event.Batch
+			d.Decode(&b, wide[off:end], int64(off))
+			got = collect(got, &b)
+			off = end
+			if rng.Intn(4) == 0 {
+				m := d.Mark()
+				d = decoder(t, shipped(t), "mssql.errorlog", "ERRORLOG")
+				if err := d.Resume(m, func(s event.Span) ([]byte, error) { return wide[s.Off:s.End()], nil }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var b event.Batch
+		d.Flush(&b, time.Now(), true)
+		equalEvents(t, want, withoutPlaces(byOffset(collect(got, &b))))
+	}
+}
+
+// equalEvents fails the test unless both hold the same events.
+func equalEvents(t *testing.T, want, got []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d events, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("event %d:\n got %s\nwant %s", i+1, got[i], want[i])
+		}
+	}
+}
