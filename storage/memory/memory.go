@@ -17,15 +17,26 @@ import (
 // at the same time.
 type Store struct {
 	findings []event.Finding
-	rollups  map[string]map[cell]amount // by series: there are as many as groups, and few are asked for
+	series   map[string]*series // there are as many as groups, and few are asked for
+	last     [2]*series         // of the deltas before: they come in runs
+	origins  []origin
+}
+
+// A series is the amounts of one name.
+type series struct {
+	name  string
+	cells map[cell]amount
 }
 
 // A cell is a place in a series.
 type cell struct {
-	site, dataset string
-	minute        int64
-	bucket        int32
+	minute int64
+	bucket int32
+	origin int32 // number in origins
 }
+
+// An origin is where events come from. There are few.
+type origin struct{ site, dataset string }
 
 type amount struct {
 	n   int64
@@ -34,23 +45,45 @@ type amount struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{rollups: map[string]map[cell]amount{}}
+	return &Store{series: map[string]*series{}}
 }
 
 // Commit keeps the findings and rollups of c; nothing of its pages is used afterwards.
 func (s *Store) Commit(_ context.Context, c *event.Commit) error {
 	s.findings = append(s.findings, c.Findings...)
-	for _, d := range c.Rollups {
-		cells := s.rollups[d.Series]
-		if cells == nil {
-			cells = map[cell]amount{}
-			s.rollups[d.Series] = cells
-		}
-		k := cell{d.Site, d.Dataset, d.Minute, d.Bucket}
+	for i := range c.Rollups {
+		d := &c.Rollups[i]
+		cells := s.named(d.Series).cells
+		k := cell{d.Minute, d.Bucket, s.origin(origin{d.Site, d.Dataset})}
 		a := cells[k]
 		cells[k] = amount{a.n + d.N, a.sum + d.Sum}
 	}
 	return nil
+}
+
+// named returns the series of a name, a new one the first time.
+func (s *Store) named(name string) *series {
+	if s.last[0] != nil && s.last[0].name == name {
+		return s.last[0]
+	}
+	if s.last[1] == nil || s.last[1].name != name {
+		if s.last[1] = s.series[name]; s.last[1] == nil {
+			s.last[1] = &series{name, map[cell]amount{}}
+			s.series[name] = s.last[1]
+		}
+	}
+	s.last[0], s.last[1] = s.last[1], s.last[0]
+	return s.last[0]
+}
+
+// origin returns the number of an origin.
+func (s *Store) origin(o origin) int32 {
+	i := slices.Index(s.origins, o)
+	if i < 0 {
+		i = len(s.origins)
+		s.origins = append(s.origins, o)
+	}
+	return int32(i)
 }
 
 // Findings implements storage.Results.
@@ -92,13 +125,13 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 	}
 	step := max(q.Every.Microseconds(), 60_000_000)
 	var out []event.Delta
-	for series, cells := range s.rollups {
-		if !slices.ContainsFunc(q.Series, func(p string) bool { return named(series, p) }) {
+	for name, series := range s.series {
+		if !slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) }) {
 			continue
 		}
 		sums := map[cell]amount{}
-		for k, a := range cells {
-			if k.site != q.Site || !q.During.Contains(k.minute) {
+		for k, a := range series.cells {
+			if s.origins[k.origin].site != q.Site || !q.During.Contains(k.minute) {
 				continue
 			}
 			k.minute -= (k.minute%step + step) % step
@@ -106,7 +139,8 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 			sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
 		}
 		for k, a := range sums {
-			out = append(out, event.Delta{Site: k.site, Series: series, Dataset: k.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+			o := s.origins[k.origin]
+			out = append(out, event.Delta{Site: o.site, Series: name, Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
 		}
 	}
 	slices.SortFunc(out, func(a, b event.Delta) int {

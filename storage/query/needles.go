@@ -78,13 +78,7 @@ func needles(re *syntax.Regexp) []string {
 	case syntax.OpCapture, syntax.OpPlus:
 		return needles(re.Sub[0])
 	case syntax.OpConcat:
-		var best []string
-		for _, sub := range re.Sub {
-			if list := needles(sub); better(list, best) {
-				best = list
-			}
-		}
-		return best
+		return concatNeedles(re.Sub)
 	case syntax.OpAlternate:
 		var all []string
 		for _, sub := range re.Sub {
@@ -99,23 +93,108 @@ func needles(re *syntax.Regexp) []string {
 	return nil
 }
 
-// better reports whether looking for a tells more than looking for b: its shortest text is longer, or it is shorter.
+// concatNeedles returns the best needles of a sequence: of one of its parts, or of a run of parts that match few texts.
+func concatNeedles(parts []*syntax.Regexp) (best []string) {
+	run := []string{""}
+	take := func(list []string) {
+		if better(list, best) {
+			best = list
+		}
+	}
+	for _, sub := range parts {
+		texts := exact(sub)
+		if texts != nil && len(texts)*len(run) <= maxNeedles {
+			run = cross(run, texts)
+			take(whole(run))
+			continue
+		}
+		run = []string{""}
+		if texts != nil {
+			run = texts
+			take(whole(run))
+		}
+		take(needles(sub))
+	}
+	return best
+}
+
+// whole returns a list of texts as needles, nil where one of them is empty and so stands everywhere.
+func whole(texts []string) []string {
+	if slices.Contains(texts, "") {
+		return nil
+	}
+	return texts
+}
+
+func cross(heads, tails []string) []string {
+	out := make([]string, 0, len(heads)*len(tails))
+	for _, h := range heads {
+		for _, t := range tails {
+			out = append(out, h+t)
+		}
+	}
+	return out
+}
+
+// exact returns all texts that re matches, in ASCII lower case; nil if they are many, or not all can be told.
+func exact(re *syntax.Regexp) []string {
+	var out []string
+	switch re.Op {
+	case syntax.OpEmptyMatch:
+		return []string{""}
+	case syntax.OpLiteral:
+		if n := literalNeedle(re); n != nil && len(n[0]) == len(string(re.Rune)) {
+			return n
+		}
+	case syntax.OpCharClass:
+		return classNeedles(re)
+	case syntax.OpCapture:
+		return exact(re.Sub[0])
+	case syntax.OpQuest:
+		if out = exact(re.Sub[0]); out != nil {
+			out = append(slices.Clone(out), "")
+		}
+	case syntax.OpConcat:
+		out = []string{""}
+		for _, sub := range re.Sub {
+			texts := exact(sub)
+			if texts == nil || len(texts)*len(out) > maxNeedles {
+				return nil
+			}
+			out = cross(out, texts)
+		}
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			texts := exact(sub)
+			if texts == nil || len(texts)+len(out) > maxNeedles {
+				return nil
+			}
+			out = append(out, texts...)
+		}
+	}
+	return out
+}
+
+// better reports whether looking for a tells more than looking for b: the commonest text of it is rarer, or it is
+// shorter.
 func better(a, b []string) bool {
 	switch {
 	case a == nil || b == nil:
 		return a != nil
-	case shortest(a) != shortest(b):
-		return shortest(a) > shortest(b)
+	case commonest(a) != commonest(b):
+		return commonest(a) > commonest(b)
 	}
 	return len(a) < len(b)
 }
 
-func shortest(list []string) int {
-	n := len(list[0])
-	for _, s := range list {
-		n = min(n, len(s))
+// commonest returns how rare the commonest text of a list is.
+func commonest(list []string) int {
+	_, least := rarestPair(list[0])
+	for _, s := range list[1:] {
+		_, r := rarestPair(s)
+		least = min(least, r)
 	}
-	return n
+	return least
 }
 
 // literalNeedle returns the longest part of a literal that ASCII lower case compares as the expression does. Where

@@ -167,12 +167,7 @@ func (f *filter) pair(needle string, list uint64) {
 		}
 		return
 	}
-	best, rarest := 0, -1
-	for i := range len(needle) - 1 {
-		if r := rarity(needle[i]) + rarity(needle[i+1]); r > rarest {
-			best, rarest = i, r
-		}
-	}
+	best, _ := rarestPair(needle)
 	f.pairs[uint32(folded[needle[best]])<<6|uint32(folded[needle[best+1]])] |= list
 }
 
@@ -215,15 +210,30 @@ var folded = func() (t [256]uint8) {
 	return t
 }()
 
-// rarity ranks bytes by how seldom they stand in ordinary values.
-func rarity(c byte) int {
-	switch {
-	case strings.IndexByte("/-._=&", c) >= 0, c >= '0' && c <= '9':
-		return 1
-	case strings.IndexByte("jkqvwxyz", c) >= 0:
-		return 2
-	case c >= 'a' && c <= 'z':
-		return 0
+// rarestPair returns where the two neighbouring bytes of a needle stand that are rarest in ordinary values, and how rare
+// they are. A single byte has no neighbour.
+func rarestPair(needle string) (at, rare int) {
+	if len(needle) == 1 {
+		return 0, rarity(needle[0])
 	}
-	return 4
+	rare = -1
+	for i := range len(needle) - 1 {
+		if r := rarity(needle[i]) + rarity(needle[i+1]); r > rare {
+			at, rare = i, r
+		}
+	}
+	return at, rare
+}
+
+// rarity ranks bytes by how seldom they stand in ordinary values: letters as in English text.
+func rarity(c byte) int {
+	switch i := strings.IndexByte("etaoinsrhldcumfpgwybvkxjqz", c); {
+	case i >= 0:
+		return i / 3
+	case strings.IndexByte("/-._=&?% ", c) >= 0:
+		return 1
+	case c >= '0' && c <= '9':
+		return 2
+	}
+	return 12
 }
