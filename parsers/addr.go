@@ -1,11 +1,19 @@
 package parsers
 
-import "github.com/saypro/veritail/pipeline/event"
+import (
+	"bytes"
 
-// parseAddr parses an IP address as net/netip does, without zones and without allocating.
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// parseAddr parses an IP address as net/netip does, without allocating. The zone of an IPv6 address, which is the number
+// or name of an interface on the machine that wrote it, is taken off.
 func parseAddr(b []byte) (event.IP, bool) {
 	if ip, ok := parseIPv4(b); ok {
 		return event.IP{Lo: 0xffff<<32 | uint64(ip)}, true
+	}
+	if i := bytes.IndexByte(b, '%'); i >= 0 && i < len(b)-1 {
+		b = b[:i]
 	}
 	return parseIPv6(b)
 }

@@ -310,6 +310,9 @@ func (f *format) compileTime(tf timeFile) error {
 	if len(tf.Layouts) == 0 {
 		return errors.New("time: layouts is empty")
 	}
+	for i := range f.time.layouts {
+		f.time.layouts[i].utc = tf.UTC
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ type patternFile struct {
 type timeFile struct {
 	From    oneOrMore `toml:"from"` // several are joined by a blank
 	Layouts []string  `toml:"layouts"`
+	UTC     bool      `toml:"utc"` // stamps without a zone are UTC: whoever writes them has no other
 }
 
 // lookupFile translates a captured value: table["404"] or, for a value's beginning, table["4*"].
@@ -89,6 +90,7 @@ type membersFile struct {
 	Header    string              `toml:"header"`    // csv: grok of the beginning of lines that name the columns
 	Separator string              `toml:"separator"` // csv: one byte, default a comma
 	Hex       []string            `toml:"hex"`       // kv: bare values of these keys are decoded where they are hexadecimal
+	Plus      []string            `toml:"plus"`      // csv: columns in whose values a plus stands for a blank
 	Prefix    string              `toml:"prefix"`    // before the names of members without a place in the map; "-": they are dropped
 	Require   []string            `toml:"require"`   // without one of these fields it is no event of the format
 	Map       map[string][]string `toml:"map"`       // field ← keys, dotted where nested; the first that is there wins

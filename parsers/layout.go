@@ -10,6 +10,7 @@ type layout struct {
 	elements []element
 	shared   int   // how many elements it begins with that the layout before it in its list begins with too
 	dated    bool  // it has a year
+	utc      bool  // a stamp without a zone is UTC
 	slow     bool  // it has an element that only time.Parse reads
 	clock    int   // the element from which on it has minutes, a colon and seconds, of two digits each; -1: none
 	unit     int64 // of unix, unix_ms, unix_us: µs a unit; of unix_ns: -1; else 0

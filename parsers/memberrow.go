@@ -18,7 +18,7 @@ type scanned struct {
 	row     uint64   // numbers the texts
 	caches  []places // by the id of the membersSpec
 	extra   []byte   // memory for a row's JSON object
-	hex     []byte   // memory for texts that were hexadecimal
+	hex     []byte   // memory for texts that were hexadecimal, or whose blanks were written as pluses
 	temps   [][]byte // of a row, to read its time
 
 	columns []*place   // as the header says that was read last; nil without
@@ -180,6 +180,16 @@ func (d *Decoder) writeMembers(w *rowWriter, base event.Str, temps [][]byte) {
 			if text, ok := members.Hex(sc.hex, v.Text); ok {
 				sc.hex = text
 				v.Text, v.Off = text[n:len(text):len(text)], -1
+			}
+		}
+		if p.plus && bytes.IndexByte(v.Text, '+') >= 0 {
+			n := len(sc.hex)
+			sc.hex = append(sc.hex, v.Text...)
+			v.Text, v.Off = sc.hex[n:len(sc.hex):len(sc.hex)], -1
+			for i, c := range v.Text {
+				if c == '+' {
+					v.Text[i] = ' '
+				}
 			}
 		}
 		at := event.Str{}

@@ -23,7 +23,8 @@ type membersSpec struct {
 	prefix    string            // in front of the names of members without a place in the map
 	drop      bool              // such members are dropped
 	hex       map[string]bool
-	require   map[int]bool // one of these targets has to be there; empty: none has to
+	plus      map[string]bool // columns in whose values a plus stands for a blank
+	require   map[int]bool    // one of these targets has to be there; empty: none has to
 }
 
 type membersKind uint8
@@ -65,7 +66,7 @@ func (s *Set) compileMembers(f *format, ff *formatFile) error {
 	} else {
 		m.prefix = mf.Prefix
 	}
-	for _, step := range []func(*format, *membersSpec, *formatFile) error{s.compileFrom, s.compileMap, s.compileColumns, s.compileHex, s.compileRequire} {
+	for _, step := range []func(*format, *membersSpec, *formatFile) error{s.compileFrom, s.compileMap, s.compileHex, s.compileColumns, s.compileRequire} {
 		if err := step(f, m, ff); err != nil {
 			return fmt.Errorf("members: %w", err)
 		}
@@ -163,7 +164,7 @@ func (s *Set) compileColumns(f *format, m *membersSpec, ff *formatFile) error {
 			if err != nil {
 				return fmt.Errorf("columns: %w", err)
 			}
-			p.assign, p.target = &a, m.targets
+			p.assign, p.target, p.plus = &a, m.targets, m.plus[name]
 			if slices.Contains(mf.Require, name) {
 				m.require[m.targets] = true
 			}
@@ -196,9 +197,15 @@ func (s *Set) compileHex(_ *format, m *membersSpec, ff *formatFile) error {
 	if len(ff.Members.Hex) > 0 && m.kind != kvMembers {
 		return fmt.Errorf("hex goes with kind kv, not %s", ff.Members.Kind)
 	}
-	m.hex = map[string]bool{}
+	if len(ff.Members.Plus) > 0 && m.kind != csvMembers {
+		return fmt.Errorf("plus goes with kind csv, not %s", ff.Members.Kind)
+	}
+	m.hex, m.plus = map[string]bool{}, map[string]bool{}
 	for _, key := range ff.Members.Hex {
 		m.hex[key] = true
+	}
+	for _, key := range ff.Members.Plus {
+		m.plus[key] = true
 	}
 	return nil
 }

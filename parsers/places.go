@@ -21,6 +21,7 @@ type place struct {
 	own    *assign // the field of the member's own name; nil: none
 	json   []byte  // `"name":` in the row's JSON object; nil: it is dropped
 	hex    bool
+	plus   bool
 
 	row uint64 // the row that had a member of this key last …
 	at  int    // … and which one it was
@@ -56,7 +57,7 @@ func (ps *places) of(d *Decoder, m *membersSpec, i int, key []byte) *place {
 
 // place decides where the members of a key go.
 func (m *membersSpec) place(s *event.Schema, key string) *place {
-	p := &place{key: key, target: -1, hex: m.hex[key]}
+	p := &place{key: key, target: -1, hex: m.hex[key], plus: m.plus[key]}
 	if to, ok := m.mapped[key]; ok {
 		p.assign, p.target, p.rank = &to.assign, to.target, to.rank
 	}

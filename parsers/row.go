@@ -154,8 +154,14 @@ func (c *condition) allow(text []byte) bool {
 // has reports whether the row has one of the values that each condition allows.
 func (w *rowWriter) has(conds []condition) bool {
 	for i := range conds {
-		text := w.fieldText(conds[i].field)
-		if text == nil || !conds[i].any && !conds[i].allow(text) {
+		c := &conds[i]
+		if !w.known(c.field) {
+			return false
+		}
+		if c.any {
+			continue // also of kinds that have no text
+		}
+		if text := w.fieldText(c.field); text == nil || !c.allow(text) {
 			return false
 		}
 	}

@@ -201,6 +201,9 @@ func (l *layout) read(c *clock, stamp []byte, keep int, state *layoutState) (mom
 	if !l.parse(stamp, &v, from, at, keep, state) {
 		return moment{}, false
 	}
+	if l.utc && v.zone == noZone {
+		v.zone, v.offset = fixedZone, 0
+	}
 	r := c.resolve(&v, l.dated)
 	c.hour.learn(c, l, &v, r)
 	return r, true

@@ -3,6 +3,10 @@ package parsers_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // What clients choose (names, paths, headers) never becomes another field of a web server's event.
@@ -59,5 +63,29 @@ func TestHostileRequestsForgeNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// IIS names its columns in the file, writes UTC whatever the machine's zone, and pluses for blanks where it says so.
+func TestIISsColumnsStandInAnyOrder(t *testing.T) {
+	const text = "#Software: Microsoft Internet Information Services 10.0\r\n" +
+		"#Fields: date time sc-status c-ip cs-method cs-uri-stem cs-uri-query cs-username cs(User-Agent) time-taken x-own\r\n" +
+		"2026-07-01 12:00:00 401 fe80::1%4 GET /a+b q=c+d SHOP\\bob Mozilla/5.0+(Windows+NT) 17 z\r\n" +
+		"#Fields: date time c-ip sc-status cs-method cs-uri-stem cs-uri-query\r\n" +
+		"2026-07-01 12:00:01 192.0.2.7 200 GET / -\r\n"
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := shipped(t).NewDecoder(event.Generation{ID: 1, Format: "iis.access"}, parsers.Options{Near: near, Zone: berlin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := read(d, []byte(text))
+	has(t, got[0].text, `"@timestamp":"2026-07-01T12:00:00.000000Z"`, `"source.ip":"fe80::1"`, `"http.response.status_code":401`, `"url.path":"/a+b"`, `"url.query":"q=c+d"`,
+		`"user.name":"SHOP\\bob"`, `"event.action":"http_login"`, `"event.outcome":"failure"`, `"user_agent.original":"Mozilla/5.0 (Windows NT)"`, `"event.duration":17000000`, `"iis.access.x-own":"z"`)
+	has(t, got[1].text, `"source.ip":"192.0.2.7"`, `"http.response.status_code":200`, `"event.action":"http_request"`)
+	if strings.Contains(got[0].text+got[1].text, "veritail.time.clock") {
+		t.Errorf("a zone was assumed: %s", got[0].text)
 	}
 }
