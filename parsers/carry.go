@@ -31,26 +31,35 @@ func (c *carry) row(w *rowWriter) {
 		return
 	}
 	key := by.Int[w.row]
-	known := c.now[key]
-	if known == nil {
+	if len(c.spec.start) > 0 && w.has(c.spec.start) {
+		c.remember(key, nil)
+	}
+	if w.has(c.spec.from) {
+		if told := c.told(w); told != nil {
+			c.remember(key, told)
+		}
+	}
+	known, ok := c.now[key]
+	if !ok {
 		known = c.older[key]
 	}
-	if len(c.spec.start) > 0 && w.has(c.spec.start) {
-		known = nil
+	if len(known) == 0 || !w.has(c.spec.to) {
+		return
 	}
-	told := c.told(w)
-	if told != nil {
-		known = told
+	for i := range known {
+		known[i].set(w)
 	}
-	if told != nil || len(c.spec.start) > 0 && w.has(c.spec.start) {
-		if len(c.now) >= maxCarried/2 {
-			c.older, c.now = c.now, map[int64][]carried{}
-		}
-		c.now[key] = known
+	if c.spec.once {
+		c.remember(key, nil)
 	}
-	for _, v := range known {
-		v.set(w)
+}
+
+// remember keeps what is known of a session from here on.
+func (c *carry) remember(key int64, known []carried) {
+	if len(c.now) >= maxCarried/2 {
+		c.older, c.now = c.now, map[int64][]carried{}
 	}
+	c.now[key] = known
 }
 
 // told returns the carried fields that the row itself has, nil where it has none.

@@ -41,7 +41,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 		func(ff *formatFile) error { return s.compileRefine(f, ff) },
 		func(ff *formatFile) error { return f.compileTime(ff.Time) },
 		func(ff *formatFile) error { return s.compileJoin(f, ff) },
-		func(ff *formatFile) error { return s.compileCarry(f, ff.Carry) },
+		func(ff *formatFile) error { return s.compileCarry(f, ff) },
 	}
 	for _, step := range steps {
 		if err := step(ff); err != nil {
@@ -316,11 +316,17 @@ func (f *format) compileTime(tf timeFile) error {
 	return nil
 }
 
-func (s *Set) compileCarry(f *format, cf *carryFile) error {
-	if cf == nil {
-		return nil
+func (s *Set) compileCarry(f *format, ff *formatFile) error {
+	for i := range ff.Carry {
+		if err := s.compileOneCarry(f, &ff.Carry[i]); err != nil {
+			return err
+		}
 	}
-	c := &carrySpec{}
+	return nil
+}
+
+func (s *Set) compileOneCarry(f *format, cf *carryFile) error {
+	c := &carrySpec{once: cf.Once}
 	var ok bool
 	if c.by, ok = s.Schema.Lookup(cf.By); !ok || s.Schema.Def(c.by).Kind != event.Int {
 		return fmt.Errorf("carry: by: %q is no field of kind int", cf.By)
@@ -336,7 +342,13 @@ func (s *Set) compileCarry(f *format, cf *carryFile) error {
 	if c.start, err = s.conditions(cf.Start); err != nil {
 		return fmt.Errorf("carry: start: %w", err)
 	}
-	f.carry = c
+	if c.from, err = s.conditions(cf.From); err != nil {
+		return fmt.Errorf("carry: from: %w", err)
+	}
+	if c.to, err = s.conditions(cf.To); err != nil {
+		return fmt.Errorf("carry: to: %w", err)
+	}
+	f.carry = append(f.carry, c)
 	return nil
 }
 

@@ -41,7 +41,7 @@ type Decoder struct {
 
 	clock  clock
 	joiner *join.Joiner[lineInfo]
-	carry  *carry
+	carry  []*carry
 	mark   event.Mark
 	opened time.Time
 	idle   time.Time // when everything that was there had been decoded; zero: not yet
@@ -57,7 +57,7 @@ type Decoder struct {
 	sample  event.Sample // how the format was found
 	shapes  shapes
 
-	variants map[*format]*variant // of formats with a prefix: the one that took a line last
+	fits map[*format]fit // of formats with a prefix: what took a line last
 
 	width width
 	utf8  []byte // the line at hand, where the file is not in UTF-8
@@ -105,8 +105,8 @@ func (d *Decoder) use(f *format) {
 	if f.join != nil {
 		d.joiner = join.New(f.join.maxLines, f.join.maxBytes, d.joined)
 	}
-	if f.carry != nil {
-		d.carry = newCarry(f.carry)
+	for _, spec := range f.carry {
+		d.carry = append(d.carry, newCarry(spec))
 	}
 }
 

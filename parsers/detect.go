@@ -90,10 +90,11 @@ func (s *Set) taken(d *Decoder, f *format, lines [][]byte) int {
 	case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
 		return s.decodedLines(f, lines) // a line alone does not tell
 	case f.prefix != nil:
-		if v := f.prefix.choose(lines); v != nil {
-			return v.taken(lines)
+		v := f.prefix.choose(lines, true)
+		if v == nil {
+			return 0
 		}
-		return 0
+		d.fit(f, v)
 	}
 	if len(d.line.slots) < f.slots {
 		d.line.slots = make([]int32, f.slots)

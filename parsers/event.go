@@ -43,8 +43,10 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	d.derive(&w, f, c.temps)
 	d.unwrap(&w, f)
 	d.readFields(&w, f)
-	if d.carry != nil && f == d.own {
-		d.carry.row(&w)
+	if f == d.own {
+		for _, c := range d.carry {
+			c.row(&w)
+		}
 	}
 	if _, named := w.text(event.FieldHost); !named && d.opts.Host != "" {
 		if op.host.Len == 0 {

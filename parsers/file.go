@@ -23,7 +23,7 @@ type formatFile struct {
 	Lookup   []lookupFile      `toml:"lookup"`
 	Refine   []refineFile      `toml:"refine"`
 	Join     *joinFile         `toml:"join"`
-	Carry    *carryFile        `toml:"carry"`
+	Carry    []carryFile       `toml:"carry"`
 	Members  *membersFile      `toml:"members"`
 	Prefix   *prefixFile       `toml:"prefix"`
 }
@@ -80,6 +80,9 @@ type carryFile struct {
 	By     string            `toml:"by"`
 	Fields []string          `toml:"fields"`
 	Start  map[string]string `toml:"start"` // an event with these values begins a session: what was carried is dropped
+	From   map[string]string `toml:"from"`  // only events with these values tell
+	To     map[string]string `toml:"to"`    // only events with these values are told
+	Once   bool              `toml:"once"`  // what was told to one event is told to no other
 }
 
 // membersFile says that a line, or a capture of it, holds named members, and which of them become which fields.
@@ -123,8 +126,10 @@ func (l *oneOrMore) UnmarshalTOML(v any) error {
 type prefixFile struct {
 	Rest    string            `toml:"rest"`    // the escape behind which all may be missing
 	Escapes map[string]string `toml:"escapes"` // letter → grok of what %letter writes
+	Usual   map[string]string `toml:"usual"`   // letter → grok of what it writes as a rule
 	Known   []string          `toml:"known"`   // settings in common use
 	Sign    []signFile        `toml:"sign"`
+	Proof   []string          `toml:"proof"` // sets of letters: a setting made of signs needs one of each
 }
 
 // signFile is a piece of a line that tells an escape: the first group of match is what the escape writes.

@@ -48,7 +48,7 @@ type format struct {
 	refine               []refinement
 	time                 *timeParser
 	join                 *joinSpec
-	carry                *carrySpec
+	carry                []*carrySpec
 	members              *membersSpec   // nil: what the patterns capture is all
 	without              patterns       // with members of a capture: those that are tried where the members cannot be read
 	bare                 *pattern       // of a format that has members and no patterns: its constants
@@ -147,7 +147,10 @@ type refinement struct {
 type carrySpec struct {
 	by     event.Field
 	fields []event.Field
-	start  []condition
+	start  []condition // an event with these values: what was known is dropped
+	from   []condition // events that tell
+	to     []condition // events that are told
+	once   bool        // what was told to one is forgotten
 }
 
 // Load compiles the formats of fsys (folders formats and patterns). Every mistake is reported, each with its file.

@@ -20,9 +20,11 @@ const prefixName = "PREFIX"
 // met, as variants of its patterns. It is safe for concurrent use.
 type prefixSpec struct {
 	escapes map[string]string // letter → expression of what it writes
+	usual   map[string]string // letter → expression of what it writes as a rule, by which settings are told apart
 	rest    string            // the letter behind which a prefix may end
 	known   []string          // settings in common use
 	signs   []sign
+	proof   []string  // sets of letters: a setting that is none of the known has one of each
 	heads   *grok.Set // takes a line that may have a prefix, and captures it first
 
 	build    func(setting string) (*variant, error)
@@ -40,8 +42,9 @@ type sign struct {
 
 // A variant is the patterns of a format for one setting of its prefix.
 type variant struct {
-	patterns
-	detail int // number of its escapes
+	patterns          // of all that it may write
+	usual    patterns // of what it writes as a rule
+	detail   int      // number of its escapes
 }
 
 // maxVariants bounds the settings that are kept: lines of strangers may suggest any number of them.
@@ -57,7 +60,14 @@ func (s *Set) compilePrefix(f *format, ff *formatFile, lib *grok.Library) (*pref
 	if len(pf.Known) == 0 || len(pf.Escapes) == 0 {
 		return nil, nil, errors.New("it needs escapes and known settings")
 	}
-	p := &prefixSpec{escapes: pf.Escapes, rest: pf.Rest, known: pf.Known, variants: map[string]*variant{}}
+	p := &prefixSpec{escapes: pf.Escapes, rest: pf.Rest, known: pf.Known, proof: pf.Proof, variants: map[string]*variant{}}
+	p.usual = maps.Clone(pf.Escapes)
+	for l, expr := range pf.Usual {
+		if p.usual[l] == "" {
+			return nil, nil, fmt.Errorf("usual: %q is no escape", l)
+		}
+		p.usual[l] = expr
+	}
 	for l := range pf.Escapes {
 		if len(l) != 1 || l == "%" || l == p.rest {
 			return nil, nil, fmt.Errorf("escapes: %q is no letter of an escape", l)
@@ -75,16 +85,18 @@ func (s *Set) compilePrefix(f *format, ff *formatFile, lib *grok.Library) (*pref
 	}
 	// every escape once: what any setting captures is known from here on
 	letters := slices.Sorted(maps.Keys(p.escapes))
-	if _, err := s.prefixed(f, ff, lib, p, "%"+strings.Join(letters, "%")); err != nil {
-		return nil, nil, err
+	for _, escapes := range []map[string]string{p.escapes, p.usual} {
+		if _, err := s.prefixed(f, ff, lib, p, escapes, "%"+strings.Join(letters, "%")); err != nil {
+			return nil, nil, err
+		}
 	}
 	p.build = func(setting string) (*variant, error) { return s.variant(f, ff, lib, p, setting) }
 	for _, k := range p.known {
-		if _, err := p.expression(k); err != nil {
+		if _, err := p.expression(p.escapes, k); err != nil {
 			return nil, nil, fmt.Errorf("known: %w", err)
 		}
 	}
-	expr, err := p.expression(p.known[0])
+	expr, err := p.expression(p.escapes, p.known[0])
 	return p, lib.With(map[string]string{prefixName: expr}), err
 }
 
@@ -107,8 +119,8 @@ func (p *prefixSpec) compileHeads(f *format, ff *formatFile, lib *grok.Library) 
 }
 
 // prefixed compiles the format's expressions for a setting.
-func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (patterns, error) {
-	expr, err := p.expression(setting)
+func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, escapes map[string]string, setting string) (patterns, error) {
+	expr, err := p.expression(escapes, setting)
 	if err != nil {
 		return patterns{}, err
 	}
@@ -122,19 +134,25 @@ func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSp
 // variant compiles a variant of f, whose own patterns have been compiled.
 func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (*variant, error) {
 	scratch := &format{temps: maps.Clone(f.temps)} // f is in use by others
-	ps, err := s.prefixed(scratch, ff, lib, p, setting)
-	if err != nil {
+	v := &variant{detail: strings.Count(strings.ReplaceAll(setting, "%%", ""), "%")}
+	var err error
+	if v.patterns, err = s.prefixed(scratch, ff, lib, p, p.escapes, setting); err != nil {
+		return nil, err
+	}
+	if v.usual, err = s.prefixed(scratch, ff, lib, p, p.usual, setting); err != nil {
 		return nil, err
 	}
 	for i, made := range f.patterns.list {
-		ps.list[i].set, ps.list[i].role = made.set, made.role
+		for _, ps := range []patterns{v.patterns, v.usual} {
+			ps.list[i].set, ps.list[i].role = made.set, made.role
+		}
 	}
-	return &variant{ps, strings.Count(strings.ReplaceAll(setting, "%%", ""), "%")}, nil
+	return v, nil
 }
 
 // expression returns the grok expression of what a setting writes. An escape may be padded, as in %-10u: then blanks
 // stand around what it writes.
-func (p *prefixSpec) expression(setting string) (string, error) {
+func (p *prefixSpec) expression(escapes map[string]string, setting string) (string, error) {
 	var out strings.Builder
 	open := false
 	for i := 0; i < len(setting); i++ {
@@ -147,7 +165,7 @@ func (p *prefixSpec) expression(setting string) (string, error) {
 			return "", fmt.Errorf("%q: nothing is escaped at its end", setting)
 		}
 		i += len(m[0]) - 1
-		switch expr, ok := p.escapes[m[2]]; {
+		switch expr, ok := escapes[m[2]]; {
 		case m[2] == "%":
 			out.WriteByte('%')
 		case m[2] == p.rest && p.rest != "" && !open:
@@ -195,7 +213,7 @@ func (s *Set) CheckPrefix(setting string) error {
 		if f.prefix == nil {
 			continue
 		}
-		_, err := f.prefix.expression(setting)
+		_, err := f.prefix.expression(f.prefix.escapes, setting)
 		if err == nil {
 			return nil
 		}

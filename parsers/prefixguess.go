@@ -1,56 +1,89 @@
 package parsers
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
 
+// A fit is the variant that takes the lines of a format's file, and how many lines in a row it took by reading odd names out
+// of them.
+type fit struct {
+	*variant
+	odd int
+}
+
+// maxOdd bounds the lines for which a better variant is looked for although the one at hand takes them.
+const maxOdd = 16
+
 // matchPrefixed finds the pattern of f that takes line: with the prefix that the line before had, else with the one that
-// suits it best.
+// suits it best. A prefix that takes a line only by reading odd names out of it gives way to one of more escapes that takes
+// it as usual, but never to one of fewer: names are the choice of strangers, and may look like the end of a prefix.
 func (d *Decoder) matchPrefixed(f *format, line []byte, c *captures) *pattern {
-	v := d.variants[f]
-	if v == nil && d.opts.Prefix != "" {
-		v = f.prefix.variantOf(d.opts.Prefix)
-		d.fit(f, v)
+	now := d.fits[f]
+	if now.variant == nil && d.opts.Prefix != "" {
+		now = d.fit(f, f.prefix.variantOf(d.opts.Prefix))
 	}
-	if v != nil {
-		if p := v.first(line, c.slots); p != nil {
-			return p
+	if now.variant == nil {
+		return d.refit(f, line, c)
+	}
+	if p := now.usual.first(line, c.slots); p != nil {
+		return p
+	}
+	if d.opts.Prefix == "" && now.odd < maxOdd {
+		if v := f.prefix.choose([][]byte{line}, true); v != nil && v.detail > now.detail {
+			return d.fit(f, v).usual.first(line, c.slots)
 		}
 	}
-	if v = f.prefix.choose([][]byte{line}); v == nil {
-		return nil
+	if p := now.first(line, c.slots); p != nil {
+		now.odd++
+		d.fits[f] = now
+		return p
 	}
-	d.fit(f, v)
-	return v.first(line, c.slots)
+	return d.refit(f, line, c)
+}
+
+// refit finds the variant that suits line best, and its pattern that takes it.
+func (d *Decoder) refit(f *format, line []byte, c *captures) *pattern {
+	for _, usual := range []bool{true, false} {
+		if v := f.prefix.choose([][]byte{line}, usual); v != nil {
+			d.fit(f, v)
+			if usual {
+				return v.usual.first(line, c.slots)
+			}
+			return v.first(line, c.slots)
+		}
+	}
+	return nil
 }
 
 // fit makes v the variant that lines of f are tried with first.
-func (d *Decoder) fit(f *format, v *variant) {
+func (d *Decoder) fit(f *format, v *variant) fit {
 	if v == nil {
-		return
+		return fit{}
 	}
-	if d.variants == nil {
-		d.variants = map[*format]*variant{}
+	if d.fits == nil {
+		d.fits = map[*format]fit{}
 	}
-	d.variants[f] = v
+	d.fits[f] = fit{variant: v}
 	for _, c := range []*captures{&d.line, &d.ended} {
-		if n := v.match.Slots(); n > len(c.slots) {
+		if n := max(v.match.Slots(), v.usual.match.Slots()); n > len(c.slots) {
 			c.slots = append(c.slots, make([]int32, n-len(c.slots))...)
 		}
 	}
+	return d.fits[f]
 }
 
 // fitBlock finds the prefix of the file from the lines at its hand, where it was not given.
 func (d *Decoder) fitBlock(block []byte) {
-	if f := d.own; f != nil && f.prefix != nil && d.variants[f] == nil && d.opts.Prefix == "" {
-		d.fit(f, f.prefix.choose(sampleOf(block)))
+	if f := d.own; f != nil && f.prefix != nil && d.fits[f].variant == nil && d.opts.Prefix == "" {
+		d.fit(f, f.prefix.choose(sampleOf(block), true))
 	}
 }
 
 // choose returns the variant that takes most of the lines: of several the one with most escapes, which explains them
-// best, then the one that is known. It returns nil if none takes any.
-func (p *prefixSpec) choose(lines [][]byte) *variant {
+// best, then the one that is known. It returns nil if none takes any. usual: only as it writes as a rule.
+func (p *prefixSpec) choose(lines [][]byte, usual bool) *variant {
 	var headed [][]byte
 	var derived []string
 	alike := map[string]int{} // lines of each derived setting
@@ -59,8 +92,8 @@ func (p *prefixSpec) choose(lines [][]byte) *variant {
 		if p.heads.Match(line, slots) < 0 {
 			continue
 		}
-		s := p.derive(line[slots[0]:slots[1]])
-		if alike[s] == 0 && len(derived) < maxDerived {
+		s, proven := p.derive(line[slots[0]:slots[1]])
+		if alike[s] == 0 && proven && len(derived) < maxDerived {
 			derived = append(derived, s)
 		}
 		if alike[s]++; alike[s] <= maxAlike {
@@ -77,7 +110,7 @@ func (p *prefixSpec) choose(lines [][]byte) *variant {
 		if v == nil {
 			continue
 		}
-		if n := v.taken(headed); n > most || n == most && n > 0 && v.detail > best.detail {
+		if n := v.taken(headed, usual); n > most || n == most && n > 0 && v.detail > best.detail {
 			best, most = v, n
 		}
 	}
@@ -90,10 +123,14 @@ const (
 )
 
 // taken returns how many of the lines v takes.
-func (v *variant) taken(lines [][]byte) int {
-	n, slots := 0, make([]int32, v.match.Slots())
+func (v *variant) taken(lines [][]byte, usual bool) int {
+	set := v.match
+	if usual {
+		set = v.usual.match
+	}
+	n, slots := 0, make([]int32, set.Slots())
 	for _, line := range lines {
-		if v.match.Match(line, slots) >= 0 {
+		if set.Match(line, slots) >= 0 {
 			n++
 		}
 	}
@@ -101,8 +138,8 @@ func (v *variant) taken(lines [][]byte) int {
 }
 
 // derive returns the setting that a prefix looks like: signs become escapes, each at most once, all else stands for
-// itself.
-func (p *prefixSpec) derive(head []byte) string {
+// itself. proven reports whether there are signs enough to say that it is a prefix, and not any text with a level in it.
+func (p *prefixSpec) derive(head []byte) (setting string, proven bool) {
 	var out strings.Builder
 	used := map[string]bool{}
 next:
@@ -127,13 +164,22 @@ next:
 		out.WriteString(literal(head[:1]))
 		head = head[1:]
 	}
-	return out.String()
+	for _, letters := range p.proof {
+		if !strings.ContainsFunc(letters, func(l rune) bool { return used[string(l)] }) {
+			return out.String(), false
+		}
+	}
+	return out.String(), true
 }
 
 // literal returns the setting that writes text.
 func literal(text []byte) string { return strings.ReplaceAll(string(text), "%", "%%") }
 
-// joined adds, for each two settings of which one begins as the other, the one whose rest may be missing.
+// escaped matches a setting that ends in an escape.
+var escaped = regexp.MustCompile(`%[A-Za-z]$`)
+
+// joined adds, for each two settings of which one begins as the other, the one whose rest may be missing. A rest that goes on
+// in the middle of a word is none: the short one was a name that looked like the end of a prefix.
 func (p *prefixSpec) joined(derived []string) []string {
 	out := slices.Clone(derived)
 	if p.rest == "" {
@@ -141,7 +187,8 @@ func (p *prefixSpec) joined(derived []string) []string {
 	}
 	for _, short := range derived {
 		for _, long := range derived {
-			if rest, ok := strings.CutPrefix(long, short); ok && rest != "" {
+			rest, ok := strings.CutPrefix(long, short)
+			if ok && rest != "" && (rest[0] == ' ' || !escaped.MatchString(short)) {
 				out = append(out, short+"%"+p.rest+rest)
 			}
 		}

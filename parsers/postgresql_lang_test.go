@@ -1,0 +1,66 @@
+package parsers_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// Servers with lc_messages = de_DE and fr_FR, the first without SQLSTATE in its lines, yield what an English one does; the
+// prefix is found out. testdata/postgresql says what was done to them.
+func TestTranslatedPostgreSQLServersAreUnderstood(t *testing.T) {
+	for _, lang := range []string{"de", "fr"} {
+		t.Run(lang, func(t *testing.T) {
+			text, err := os.ReadFile("../testdata/postgresql/" + lang + ".log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := shipped(t).NewDecoder(event.Generation{ID: 1, Path: lang + ".log"}, parsers.Options{Near: near})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			var actions []string
+			for _, o := range read(d, text) {
+				var e map[string]any
+				if err := json.NewDecoder(strings.NewReader(o.text)).Decode(&e); err != nil {
+					t.Fatal(err)
+				}
+				action, _ := e["event.action"].(string)
+				actions = append(actions, action)
+				line, _, _ := strings.Cut(o.text, "} [")
+				got.WriteString(line + "}\n")
+			}
+			balanced(t, d, text)
+			for _, want := range []string{
+				"deadlock", "deadlock_found", "serialization_failure", "statement_timeout", "lock_timeout", "lock_waiting", "lock_acquired",
+				"unique_violation", "foreign_key_violation", "check_violation", "not_null_violation", "division_by_zero", "access_denied",
+				"aborted_transaction_reused", "idle_in_transaction_timeout", "admin_terminate", "user_cancel", "db_login", "db_login_refused",
+				"too_many_connections", "server_crash", "crash_recovery", "corrupt_page", "wal_archiving_failed", "connection_received",
+				"duration", "statement", "disconnection", "temporary_file", "checkpoint_completed", "autovacuum_completed",
+			} {
+				if !slices.Contains(actions, want) {
+					t.Errorf("no event is %s", want)
+				}
+			}
+			golden := "../testdata/postgresql/" + lang + ".json"
+			if *update {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameLines(t, got.String(), string(want))
+		})
+	}
+}
