@@ -149,8 +149,8 @@ func (d *Decoder) step(f *format, p *pattern, text []byte, slots []int32, field 
 // setOf returns the set that holds a pattern of f, and its number there.
 func (d *Decoder) setOf(f *format, p *pattern) (*grok.Set, int) {
 	lists := []patterns{f.patterns, f.without}
-	if v := d.variants[f]; v != nil {
-		lists = append(lists, v.patterns)
+	if v := d.fits[f].variant; v != nil {
+		lists = append(lists, v.patterns, v.usual)
 	}
 	for _, ps := range lists {
 		if i := slices.Index(ps.list, p); i >= 0 && ps.match != nil {
