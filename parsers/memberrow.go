@@ -72,7 +72,7 @@ func (d *Decoder) scan(f *format, text []byte, in textRange) bool {
 	if len(m.require) == 0 {
 		return true
 	}
-	for target := range m.require {
+	for _, target := range m.require {
 		if sc.best[target] >= 0 {
 			return true
 		}
@@ -84,12 +84,13 @@ func (d *Decoder) scan(f *format, text []byte, in textRange) bool {
 func (d *Decoder) named(m *membersSpec) {
 	sc := &d.members
 	for len(sc.caches) <= m.id {
-		sc.caches = append(sc.caches, places{byKey: map[string]*place{}})
+		sc.caches = append(sc.caches, places{})
 	}
 	cache := &sc.caches[m.id]
 	sc.places = sc.places[:0]
+	p := cache.begin()
 	for i := range sc.list {
-		p := cache.of(d, m, i, sc.list[i].Key)
+		p = cache.behind(p, d, m, sc.list[i].Key)
 		if p.row == sc.row {
 			sc.places[p.at] = nil
 		}

@@ -24,7 +24,7 @@ type membersSpec struct {
 	drop      bool              // such members are dropped
 	hex       map[string]bool
 	plus      map[string]bool // columns in whose values a plus stands for a blank
-	require   map[int]bool    // one of these targets has to be there; empty: none has to
+	require   []int           // one of these targets has to be there; empty: none has to
 }
 
 type membersKind uint8
@@ -50,7 +50,7 @@ func (s *Set) compileMembers(f *format, ff *formatFile) error {
 	if mf == nil {
 		return nil
 	}
-	m := &membersSpec{id: s.memberSpecs, mapped: map[string]mapped{}, require: map[int]bool{}}
+	m := &membersSpec{id: s.memberSpecs, mapped: map[string]mapped{}}
 	s.memberSpecs++
 	kinds := []string{"json", "csv", "kv"}
 	i := slices.Index(kinds, mf.Kind)
@@ -124,7 +124,7 @@ func (s *Set) compileMap(f *format, m *membersSpec, ff *formatFile) error {
 			return fmt.Errorf("map: %w", err)
 		}
 		if slices.Contains(ff.Members.Require, name) {
-			m.require[m.targets] = true
+			m.require = append(m.require, m.targets)
 		}
 		for rank, key := range keys {
 			if _, twice := m.mapped[key]; twice {
@@ -166,7 +166,7 @@ func (s *Set) compileColumns(f *format, m *membersSpec, ff *formatFile) error {
 			}
 			p.assign, p.target, p.plus = &a, m.targets, m.plus[name]
 			if slices.Contains(mf.Require, name) {
-				m.require[m.targets] = true
+				m.require = append(m.require, m.targets)
 			}
 			m.targets++
 		}

@@ -23,35 +23,37 @@ type place struct {
 	hex    bool
 	plus   bool
 
+	next *place // of the member that came behind the last one of this key
+
 	row uint64 // the row that had a member of this key last …
 	at  int    // … and which one it was
 }
 
-// places remembers the places of keys, and which key stood where in the row before: the next one is mostly alike.
+// places remembers the places of keys, and which key came behind which: in the next text it mostly does so again.
 type places struct {
 	byKey map[string]*place
-	row   []*place
+	head  place // stands before the first member
 }
 
-// of returns the place of member i, whose key is key.
-func (ps *places) of(d *Decoder, m *membersSpec, i int, key []byte) *place {
-	if i < len(ps.row) && ps.row[i].key == string(key) {
-		return ps.row[i]
+// begin returns what stands before the first member of a text.
+func (ps *places) begin() *place {
+	if len(ps.byKey) >= maxPlaces || ps.byKey == nil {
+		ps.byKey, ps.head = map[string]*place{}, place{}
+	}
+	return &ps.head
+}
+
+// behind returns the place of key, whose member comes behind that of before.
+func (ps *places) behind(before *place, d *Decoder, m *membersSpec, key []byte) *place {
+	if before.next != nil && before.next.key == string(key) {
+		return before.next
 	}
 	p := ps.byKey[string(key)]
 	if p == nil {
-		if len(ps.byKey) >= maxPlaces {
-			clear(ps.byKey)
-			ps.row = ps.row[:min(i, len(ps.row))]
-		}
 		p = m.place(d.set.Schema, string(key))
 		ps.byKey[p.key] = p
 	}
-	if i < len(ps.row) {
-		ps.row[i] = p
-	} else {
-		ps.row = append(ps.row, p)
-	}
+	before.next = p
 	return p
 }
 
