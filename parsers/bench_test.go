@@ -19,6 +19,7 @@ var logOf = map[string]string{
 	"apache.access": "apache/access.log", "apache.error": "apache/error.log", "nginx.access": "nginx/access.log.1", "nginx.error": "nginx/error.log",
 	"syslog.rfc3164": "linux-auth/auth.log", "syslog.iso": "linux-auth/auth-iso.log", "syslog.rfc5424": "linux-auth/auth-rfc5424.log",
 	"postgresql.stderr": "postgres-stderr/postgresql.log", "backup": "postgres-stderr/backup.log",
+	"mysql.error": "mariadb/error.log", "mysql.general": "mariadb/general.log", "mariadb.audit": "mariadb/server_audit.log", "mariadb.sql-errors": "mariadb/sql_errors.log",
 }
 
 func benchText(b *testing.B, format string) []byte {
