@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http/httptest"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,8 @@ func TestPagesInABrowser(t *testing.T) {
 		{"search", url + "/search?q=event.dataset:auth+and+event.outcome:failure&last=6h", false},
 		{"search-error", url + "/search?q=event.dataset:auth+and+event.outcome:failure+and+source.ip:127.0.3.0/42&ok=event.dataset:auth+and+event.outcome:failure&last=24h", false},
 		{"sources", url + "/sources", false},
+		{"playground", url + "/playground?lines=" + neturl.QueryEscape("alice from 127.0.3.10\n"+hostile+" from 127.0.3.11\nroot came from 10.66.66.66\nnobody") + "&format=sshd", false},
+		{"playground-error", url + "/playground?expr=(&lines=x", false},
 		{"keys", url + "/keys", false},
 		{"missing", url + "/nowhere", false},
 		{"demo", url + "/?site=demo", false},

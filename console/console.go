@@ -29,12 +29,14 @@ import (
 // Config is what a console is made of. Reader, Schema and Status are required.
 type Config struct {
 	Reader  storage.Reader
-	Schema  *event.Schema    // the fields that queries may name
-	KPIs    []kpi.Definition // the key figures of the overview
-	Status  func() Status    // what the daemon does now; called for every page, from any goroutine
-	Report  http.Handler     // answers /reports/daily; nil: there is no link to it
-	Site    string           // the name of this machine as shown under the product's name
-	Hosts   []string         // names the console may be asked by, beside localhost and loopback addresses
+	Schema  *event.Schema                // the fields that queries may name
+	KPIs    []kpi.Definition             // the key figures of the overview
+	Status  func() Status                // what the daemon does now; called for every page, from any goroutine
+	Try     func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
+	Formats []string                     // names that a Trial may have
+	Report  http.Handler                 // answers /reports/daily; nil: there is no link to it
+	Site    string                       // the name of this machine as shown under the product's name
+	Hosts   []string                     // names the console may be asked by, beside localhost and loopback addresses
 	Version string
 	Log     *slog.Logger     // nil: slog.Default
 	Now     func() time.Time // nil: time.Now
@@ -85,6 +87,9 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/findings/{id}", s.page("finding", s.finding))
 	r.Get("/search", s.page("search", s.search))
 	r.Get("/sources", s.page("sources", s.sources))
+	if c.Try != nil {
+		r.Get("/playground", s.page("playground", s.playground))
+	}
 	r.Get("/keys", s.page("keys", s.keys))
 	r.Get("/live/overview", s.page("live-overview", s.liveOverview))
 	r.Get("/live/strip", s.page("live-strip", s.keys))

@@ -159,6 +159,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
 		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(b.Files)), Current: at("sources")},
 	}
+	if s.Try != nil {
+		f.Nav = append(f.Nav, navItem{Name: "Playground", Icon: "y", URL: r.to("/playground"), Current: at("playground")})
+	}
 	if s.Report != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports/daily")})
 	}
@@ -175,7 +178,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 // sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing
 // where there is only one.
 func sites(r *request, page string) []navItem {
-	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources"}[page]
+	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground"}[page]
 	if path == "" {
 		path = "/"
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"html/template"
 	"slices"
 )
 
@@ -15,7 +16,23 @@ type sourcesPage struct {
 	Broken  []Source
 	Blind   []blindSource
 	Lost    []Source
+	Unread  []unreadSource
 	Problem string
+}
+
+// An unreadSource is a file with its lines that are not understood.
+type unreadSource struct {
+	sourceRow
+	Shapes []shapeRow
+	Rest   string
+}
+
+// A shapeRow is lines that are alike: an example, in which what does not fit is underlined.
+type shapeRow struct {
+	Count int64
+	HTML  template.HTML
+	Said  string
+	Try   string // address of the playground with the example
 }
 
 // A sourceRow is one file.
@@ -43,7 +60,11 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 	})
 	p := sourcesPage{Balance: sum(list, r.site), Problem: r.status.Problem}
 	for _, src := range list {
-		p.Rows = append(p.Rows, sourceRowOf(r, src))
+		row := sourceRowOf(r, src)
+		p.Rows = append(p.Rows, row)
+		if len(src.Shapes) > 0 {
+			p.Unread = append(p.Unread, s.unread(r, row))
+		}
 		if src.broken() {
 			p.Broken = append(p.Broken, src)
 		}
@@ -56,6 +77,30 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 	}
 	p.Lead = sourcesLead(p.Balance, len(list))
 	return answer{Title: "Sources", Body: p}, nil
+}
+
+// unread shows the lines of a file that are not understood, grouped.
+func (s *server) unread(r *request, row sourceRow) unreadSource {
+	u := unreadSource{sourceRow: row}
+	rest := row.Lines.Unparsed
+	for _, sh := range row.Source.Shapes {
+		rest -= sh.Count
+		line := shapeRow{Count: sh.Count, HTML: markStop(sh.Example, sh.Column)}
+		if sh.Column > 0 {
+			line.Said = fmt.Sprintf("%s stops at column %d", sh.Format, sh.Column)
+			if sh.Failed != "" {
+				line.Said += ", at " + sh.Failed
+			}
+		}
+		if s.Try != nil {
+			line.Try = r.to("/playground", "lines", sh.Example, "format", sh.Format)
+		}
+		u.Shapes = append(u.Shapes, line)
+	}
+	if rest > 0 {
+		u.Rest = count(rest, "line has another form", "lines have other forms") + ", or came before this run."
+	}
+	return u
 }
 
 // urgency sorts what needs somebody to the top.

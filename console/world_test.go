@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -306,7 +307,11 @@ func (d *day) status() console.Status {
 		return s
 	}
 	s.Sources = append(s.Sources,
-		console.Source{Path: "/var/log/custom.log", Dataset: "custom", State: console.Following, Lines: event.Account{Read: 927, Unparsed: 927}, Stored: 900, Pending: 27, Nearest: "nginx.access", Column: 31},
+		console.Source{Path: "/var/log/custom.log", Dataset: "custom", State: console.Following, Lines: event.Account{Read: 927, Unparsed: 927}, Stored: 900, Pending: 27, Nearest: "nginx.access", Column: 31,
+			Shapes: []console.Shape{
+				{Example: `10.0.0.1 - - [24/Nov/2026:10:00] 'GET / HTTP/1.1' 200`, Count: 900, Format: "nginx.access", Column: 31, Failed: "%{CLFTIME}"},
+				{Example: hostile, Count: 20},
+			}},
 		console.Source{Path: "/var/log/audit/" + hostile, Dataset: "audit", State: console.Unreadable, Problem: "permission denied: it belongs to root", Repair: "sudo setfacl -m u:veritail:r /var/log/audit/audit.log"},
 		console.Source{Path: "/var/log/mysql/error.log", Dataset: "mariadb", State: console.Waiting})
 	return s
@@ -335,8 +340,28 @@ func open(t testing.TB, d *day) console.Config {
 	}
 	return console.Config{
 		Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
+}
+
+// try takes "user from address" of lines that have it.
+func try(t console.Trial) ([]console.Tried, error) {
+	if t.Expr == "(" {
+		return nil, errors.New("column 1: the group is not closed")
+	}
+	var out []console.Tried
+	for _, line := range t.Lines {
+		user, rest, ok := strings.Cut(line, " from ")
+		if !ok {
+			out = append(out, console.Tried{Stop: console.Stopped{Nearest: "sshd, pattern 4", Grok: "%{USER:user.name} from %{IP:source.ip}", Column: len(user) + 1, At: "%{USER:user.name}", Wanted: `" "`}})
+			continue
+		}
+		out = append(out, console.Tried{By: "sshd, pattern 4", Within: []string{"pam, pattern 1"}, Captures: []console.Captured{
+			{Name: "user.name", From: 0, To: len(user)}, {Name: "source.ip", From: len(line) - len(rest), To: len(line)},
+		}})
+	}
+	return out, nil
 }
 
 func handler(t testing.TB, c console.Config) http.Handler {
