@@ -41,6 +41,7 @@ type Engine struct {
 	spare   []hit     // allocated, not used yet
 	text    []byte    // scratch
 	matched []matched // scratch: the rules that match rows of the page
+	untold  []*hit    // of the commit at hand
 }
 
 // matched are the rows of a page that a rule's condition holds for.
@@ -83,6 +84,7 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 		e.move(m, now)
 	}
 	e.advance(e.watermark(now))
+	e.tellRest()
 	e.note(c)
 	return nil
 }
@@ -137,7 +139,7 @@ func (e *Engine) advance(t int64) {
 	due := e.hits.before(t)
 	for i, h := range due {
 		due[i] = nil // it may live on in a window, but not here
-		h.order = max(h.order, e.reached)
+		h.order, h.judged = max(h.order, e.reached), true
 		e.settle(h.order)
 		if h.repeat != nil && h.repeat.again(h) {
 			continue

@@ -19,17 +19,19 @@ const (
 func (e *Engine) raise(h *hit, members []*hit) {
 	r := h.rule
 	cross := members[len(members)-1]
+	told := e.tell(cross)
 	f := event.Finding{
-		ID: findingID(r.ID, h.site, h.group, cross), Rule: r.ID, Title: cross.title, Message: cross.text,
+		ID: findingID(r.ID, h.site, h.group, cross), Rule: r.ID, Title: told.title, Message: told.text,
 		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.site,
 		Group: []event.GroupValue{{Field: cross.groupField, Value: h.group}},
 		Time:  cross.time, First: members[0].time, Last: cross.time,
 	}
 	for _, m := range members {
-		m.seal()
+		t := e.tell(m)
+		t.seal()
 		f.Count += m.weight
 		f.First, f.Last = min(f.First, m.time), max(f.Last, m.time)
-		f.Evidence = append(append(f.Evidence, m.evidence), m.also...)
+		f.Evidence = append(append(f.Evidence, t.evidence), t.also...)
 	}
 	if len(r.values) > 0 {
 		f.Count = int64(len(members))

@@ -2,13 +2,12 @@ package rules
 
 import (
 	"crypto/sha256"
-	"slices"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// A hit is an event that a rule's condition matched, with what the rule needs of it. It owns its memory.
+// A hit is an event that a rule's condition matched, with what the rule needs of it.
 type hit struct {
 	rule          *compiled
 	once          *once // nil: it counts by itself
@@ -25,20 +24,27 @@ type hit struct {
 	weight        int64
 	value         string   // of threshold.distinct
 	keys          []string // of once.by, "" where the event has none
-	title, text   string   // of the finding that it may raise
-	evidence      event.Evidence
-	sealed        bool             // evidence has its SHA256
-	also          []event.Evidence // of events that tell of the same occurrence
+
+	row    event.Row // until the commit's end
+	judged bool
+	kept   bool  // a window or a once holds it
+	tale   *tale // nil until it is asked for, or row goes
+}
+
+// A tale is what a finding would say of a hit. It owns its memory.
+type tale struct {
+	title, text string
+	evidence    event.Evidence
+	sealed      bool // evidence has its SHA256
+	span        [1]event.Span
+	also        []event.Evidence // of events that tell of the same occurrence
 }
 
 // hit returns what rule r needs of the row.
 func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	p := row.Page
 	h := e.newHit()
-	*h = hit{
-		rule: r, time: p.Time(row.I), gen: p.Gen, off: p.Offset(row.I),
-		site: p.Site, dataset: p.Data, group: "-", weight: 1,
-	}
+	h.rule, h.time, h.gen, h.off, h.site, h.dataset, h.group, h.weight = r, p.Time(row.I), p.Gen, p.Offset(row.I), p.Site, p.Data, "-", 1
 	h.once, h.teller = e.teller(r, row.I)
 	if h.once != nil {
 		for _, names := range h.once.by {
@@ -66,9 +72,15 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	if len(r.values) > 0 {
 		h.value, _, _ = r.values.of(row)
 	}
-	if !r.silent {
-		h.title, h.text = r.title.expand(&e.text, h.group, row), r.text.expand(&e.text, h.group, row)
-		h.takeEvidence(row)
+	switch {
+	case r.silent:
+	case h.once != nil: // it takes from the tales of others
+		h.row = row
+		e.tell(h)
+		h.row = event.Row{}
+	default:
+		h.row = row
+		e.untold = append(e.untold, h)
 	}
 	return h
 }
@@ -98,24 +110,42 @@ func cut(s string) string {
 // groupNames makes the name of a group of several fields: {{user.name}}@{{source.ip}} is user.name@source.ip.
 var groupNames = strings.NewReplacer("{{", "", "}}", "")
 
-// takeEvidence copies what is needed to show and verify the row's event later. Most hits make no finding, so the sum is
-// left until one does, unless the text is too long to be kept for it.
-func (h *hit) takeEvidence(row event.Row) {
-	p := row.Page
-	raw := p.Bytes(p.Raw[row.I])
-	h.evidence = event.Evidence{
-		Gen: p.Gen, Path: p.Path, Spans: slices.Clone(p.RowSpans(row.I)), Time: p.Time(row.I),
-		Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data,
+// tell returns the tale of a hit, whose row is there still or whose tale was told before. Rules that make no findings
+// have none.
+func (e *Engine) tell(h *hit) *tale {
+	if h.tale != nil || h.rule.silent {
+		return h.tale
 	}
+	p, r := h.row.Page, h.rule
+	raw := p.Bytes(p.Raw[h.row.I])
+	t := &tale{
+		title: r.title.expand(&e.text, h.group, h.row), text: r.text.expand(&e.text, h.group, h.row),
+		evidence: event.Evidence{Gen: p.Gen, Path: p.Path, Time: h.time, Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data},
+	}
+	t.evidence.Spans = append(t.span[:0], p.RowSpans(h.row.I)...)
 	if len(raw) > event.EvidenceText {
-		h.evidence.SHA256, h.sealed = sha256.Sum256(raw), true
+		t.evidence.SHA256, t.sealed = sha256.Sum256(raw), true
 	}
+	h.tale = t
+	return t
 }
 
-// seal sums the evidence.
-func (h *hit) seal() {
-	if !h.sealed && !h.rule.silent {
-		h.evidence.SHA256, h.sealed = sha256.Sum256([]byte(h.evidence.Text)), true
+// tellRest tells the tales of hits that outlive the commit, and lets go of its pages.
+func (e *Engine) tellRest() {
+	for i, h := range e.untold {
+		if h.kept || !h.judged {
+			e.tell(h)
+		}
+		h.row = event.Row{}
+		e.untold[i] = nil
+	}
+	e.untold = e.untold[:0]
+}
+
+// seal sums the evidence, which most hits never need. What is longer than the text that is kept was summed before.
+func (t *tale) seal() {
+	if !t.sealed {
+		t.evidence.SHA256, t.sealed = sha256.Sum256([]byte(t.evidence.Text)), true
 	}
 }
 

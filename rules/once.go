@@ -147,11 +147,11 @@ func (o *occurrence) matches(h *hit) bool {
 // takeEvidence adds the event of h to those the occurrence rests on, and fills in keys and group that the first
 // teller did not know.
 func (o *occurrence) takeEvidence(h *hit) {
-	if !o.hit.rule.silent {
-		h.seal()
-		e := h.evidence
+	if t := h.tale; t != nil {
+		t.seal()
+		e := t.evidence
 		e.Teller = true
-		o.hit.also = append(o.hit.also, e)
+		o.hit.tale.also = append(o.hit.tale.also, e)
 	}
 	for i, k := range h.keys {
 		if o.hit.keys[i] == "" {
@@ -159,7 +159,10 @@ func (o *occurrence) takeEvidence(h *hit) {
 		}
 	}
 	if o.hit.group == "-" && !o.counted {
-		o.hit.group, o.hit.groupField, o.hit.title, o.hit.text = h.group, h.groupField, h.title, h.text
+		o.hit.group, o.hit.groupField = h.group, h.groupField
+		if h.tale != nil {
+			o.hit.tale.title, o.hit.tale.text = h.tale.title, h.tale.text
+		}
 	}
 }
 

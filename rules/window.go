@@ -25,7 +25,7 @@ func (w *window) add(r *compiled, h *hit) []*hit {
 	at := sort.Search(len(w.members), func(i int) bool { return w.members[i].time > h.time })
 	w.members = append(w.members, nil)
 	copy(w.members[at+1:], w.members[at:])
-	w.members[at] = h
+	w.members[at], h.kept = h, true
 	w.dropBefore(w.last - 2*micros(r.Threshold.Within))
 	return w.check(r)
 }
