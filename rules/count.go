@@ -55,14 +55,17 @@ type counted struct {
 	last  rollup // of the occurrence before
 }
 
-// count adds n occurrences to the rollups: of the rule by minute, and of the rule's group by hour.
+// count adds n occurrences to the rollups: of the rule by minute, and of the rule's group by hour unless all groups are
+// tallied.
 func (e *Engine) count(h *hit, n int64) {
 	r := h.rule
 	key := rollupKey{rule: r.index, site: h.site, dataset: h.dataset, at: floor(h.time, minute)}
 	e.add(&r.lastMinute, key, n)
 	key.byGroup, key.at = true, floor(h.time, hour)
 	g := r.counts.of(h.group, key.at, e.cfg.Tally)
-	g.total += n
+	if g.total += n; e.cfg.Tally {
+		return
+	}
 	if key.group = h.group; g.hour != r.counts.hour {
 		key.group, g = Others, &r.counts.others
 	}

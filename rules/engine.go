@@ -18,7 +18,8 @@ type Config struct {
 	// their time across files, and a file that is silent may still bring older ones. 0: for ever, until it is read
 	// to its end, as a scan of finished files wants it.
 	Idle time.Duration
-	// Tally keeps the count of every group for Tally. A scan wants it; a daemon's groups have no bound.
+	// Tally keeps the count of every group for Tally, instead of rollups by group and hour. A scan wants it; a daemon's
+	// groups have no bound.
 	Tally bool
 	Now   func() time.Time // nil: time.Now
 }

@@ -143,7 +143,7 @@ func TestAfterAFindingItsGroupMustBeQuietForTheNext(t *testing.T) {
 
 func TestRollupsAreByMinuteSiteAndDataset(t *testing.T) {
 	t.Parallel()
-	w, _ := scan(t, Rule{ID: "r", When: "event.action:fail", Severity: "info"},
+	w := follow(t, Rule{ID: "r", When: "event.action:fail", Severity: "info"},
 		log{site: "", data: "a", said: []said{{0, "event.action=fail"}, {59.9, "event.action=fail"}, {60, "event.action=fail"}}},
 		log{site: "north", data: "a", said: []said{{0, "event.action=fail"}}},
 		log{site: "north", data: "b", said: []said{{0, "event.action=fail"}}})
@@ -167,7 +167,7 @@ func TestAnHourNamesABoundedNumberOfGroups(t *testing.T) {
 		many = append(many, said{float64(i), fmt.Sprintf("event.action=fail user.name=u%d", i)})
 	}
 	many = append(many, said{2000, "event.action=fail user.name=u0"}, said{3601, "event.action=fail user.name=late"})
-	w, _ := scan(t, Rule{ID: "r", When: "event.action:fail", Group: "user.name", Severity: "info"}, log{said: many})
+	w := follow(t, Rule{ID: "r", When: "event.action:fail", Group: "user.name", Severity: "info"}, log{said: many})
 	series, sum := map[string]int64{}, int64(0)
 	for _, d := range w.rollups {
 		if name, ok := strings.CutPrefix(d.Series, GroupSeries("r")); ok {

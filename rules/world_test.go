@@ -171,11 +171,25 @@ func text(groups map[string]int64) string {
 func scan(t testing.TB, r Rule, logs ...log) (*world, string) {
 	t.Helper()
 	w := newWorld(t, 0, r)
+	w.commit(wholeLogs(t, w, logs)...)
+	return w, w.counts()
+}
+
+// follow reads the logs like scan, but counts groups in rollups, as a daemon does.
+func follow(t testing.TB, r Rule, logs ...log) *world {
+	t.Helper()
+	w := newWorld(t, 0, r)
+	w.engine.cfg.Tally = false
+	w.commit(wholeLogs(t, w, logs)...)
+	return w
+}
+
+func wholeLogs(t testing.TB, w *world, logs []log) []step {
+	t.Helper()
 	var steps []step
 	for i := range logs {
 		logs[i].gen = event.GenID(i + 1)
 		steps = append(steps, logs[i].whole(t, w.schema))
 	}
-	w.commit(steps...)
-	return w, w.counts()
+	return steps
 }
