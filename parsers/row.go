@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -65,7 +66,10 @@ func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 	if a.ip >= 0 {
 		if ip, ok := parseAddr(text); ok {
 			p.SetIP(w.row, a.ip, ip)
-			return true
+			if bytes.IndexByte(text, '%') < 0 {
+				return true
+			}
+			// the zone, which the address itself does not hold, stays in the text
 		}
 	}
 	switch a.kind {
