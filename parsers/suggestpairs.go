@@ -69,7 +69,11 @@ func (s *suggester) pairsTOML() string {
 	if len(layouts) == 0 {
 		for _, row := range mapped {
 			field, _, _ := strings.Cut(row, " =")
-			fields = append(fields, field)
+			name, _, typed := strings.Cut(field, ":")
+			if typed {
+				name += "\""
+			}
+			fields = append(fields, name)
 		}
 		fmt.Fprintf(&b, "require = [%s]\n", strings.Join(fields, ", "))
 	}
