@@ -56,7 +56,7 @@ func (s *Set) detect(path string, block []byte) (*format, event.Sample) {
 		}
 		contenders, best = s.contenders(path, lines, formats)
 	}
-	if best == nil || best.taken*least < len(lines) {
+	if best == nil || best.taken*least < len(lines) && !s.onlyOne(contenders, lines) {
 		return nil, event.Sample{}
 	}
 	sure := event.Sample{Lines: len(lines), Taken: best.taken}
@@ -66,6 +66,15 @@ func (s *Set) detect(path string, block []byte) (*format, event.Sample) {
 		}
 	}
 	return best.format, sure
+}
+
+// onlyOne reports whether but one format takes any of the lines, the first among them, and lines of any kind belong to
+// its records: a file may begin with a report of a hundred lines, of which two are the format's own.
+func (s *Set) onlyOne(contenders []*contender, lines [][]byte) bool {
+	if len(contenders) != 1 || contenders[0].join == nil || !contenders[0].join.rest {
+		return false
+	}
+	return s.taken(&Decoder{set: s, clock: newClock(time.UTC, time.Time{})}, contenders[0].format, lines[:1]) == 1
 }
 
 // contenders returns those of the formats that take lines of the sample, and the best of them.

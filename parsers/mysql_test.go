@@ -118,6 +118,19 @@ Trx id counter 45B0
 	}
 }
 
+func TestAFileMayBeginWithALongReport(t *testing.T) {
+	t.Parallel()
+	report := `2026-11-25 22:36:05 7f3f384496c0InnoDB: transactions deadlock detected, dumping detailed information.
+2026-11-25 22:36:05 7f3f384496c0
+*** (1) TRANSACTION:
+` + strings.Repeat(" 0: len 4; hex 80000003; asc     ;;\n", 90) + "*** WE ROLL BACK TRANSACTION (2)\n"
+	got := events(t, "auto", "x.log", report)
+	if len(got) != 1 {
+		t.Fatalf("%d events", len(got))
+	}
+	has(t, got[0], `"event.action":"deadlock"`, `"event.module":"mysql"`)
+}
+
 // The slow log's records have the time of their SET timestamp, which has a zone.
 func TestASlowQueryIsOneEventWhateverStandsInItsHead(t *testing.T) {
 	t.Parallel()
