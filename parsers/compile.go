@@ -67,6 +67,7 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 	if f.patterns, err = s.alternatives(f, lib, exprs, grok.Whole); err != nil {
 		return err
 	}
+	common = f.keepDefaults(ff, common)
 	for i, pf := range ff.Pattern {
 		p := f.patterns.list[i]
 		own, err := s.constants(pf.Set)
@@ -101,6 +102,25 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		f.bare = &pattern{set: common, whole: true}
 	}
 	return nil
+}
+
+// keepDefaults takes those of the constants out that can be set for a page at once, since no capture and no member of a line
+// gives the field another value that the constant would have to replace.
+func (f *format) keepDefaults(ff *formatFile, constants []constant) (rest []constant) {
+	captured := map[event.Field]bool{}
+	for _, p := range f.patterns.list {
+		for i := range p.assigns {
+			captured[p.assigns[i].field] = true
+		}
+	}
+	for _, c := range constants {
+		if text := c.kind == event.Keyword || c.kind == event.Text; text && !captured[c.field] && ff.Members == nil && len(ff.Within) == 0 {
+			f.defaults = append(f.defaults, c)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	return rest
 }
 
 // alternatives compiles expressions of which the first that takes the text counts.

@@ -35,6 +35,11 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		}
 		d.writeMembers(&w, base, c.temps)
 	}
+	if w.row == 0 { // columns are shown in the order of their first value
+		for i := range f.defaults {
+			pg.Reserve(f.defaults[i].field)
+		}
+	}
 	w.constants(p)
 	if rec != nil && f.join.assembly == nil {
 		d.parts(&w, f, raw, base, rec, c.temps)
@@ -47,12 +52,6 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		for _, c := range d.carry {
 			c.row(&w)
 		}
-	}
-	if _, named := w.text(event.FieldHost); !named && d.opts.Host != "" {
-		if op.host.Len == 0 {
-			op.host = pg.Arena.PutString(d.opts.Host)
-		}
-		pg.SetStr(w.row, event.FieldHost, op.host)
 	}
 }
 
@@ -69,8 +68,8 @@ func (d *Decoder) derive(w *rowWriter, f *format, temps [][]byte) {
 		if text == nil {
 			continue
 		}
-		if c, ok := l.find(text); ok {
-			w.constant(&c)
+		if c := l.find(text); c != nil {
+			w.constant(c)
 		}
 	}
 	for i := range f.refine {

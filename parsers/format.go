@@ -43,6 +43,7 @@ type format struct {
 	ignore               *grok.Set // nil without
 	unwrap               patterns
 	patterns             patterns
+	defaults             []constant  // of all events that have no other value
 	prefix               *prefixSpec // nil: all its lines begin alike
 	lookups              []lookup
 	refine               []refinement

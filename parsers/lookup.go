@@ -11,7 +11,7 @@ import (
 type lookup struct {
 	temp   int // ≥ 0: of this temporary
 	from   event.Field
-	exact  map[string]constant
+	exact  map[string]*constant
 	prefix []prefixed
 }
 
@@ -22,7 +22,7 @@ type prefixed struct {
 
 func (s *Set) compileLookups(f *format, ff *formatFile) error {
 	for i, lf := range ff.Lookup {
-		l := lookup{temp: -1, exact: map[string]constant{}}
+		l := lookup{temp: -1, exact: map[string]*constant{}}
 		if temp, ok := f.temps[lf.From]; ok {
 			l.temp = temp
 		} else if field, ok := s.Schema.Lookup(lf.From); ok {
@@ -38,7 +38,7 @@ func (s *Set) compileLookups(f *format, ff *formatFile) error {
 			if head, ok := strings.CutSuffix(key, "*"); ok {
 				l.prefix = append(l.prefix, prefixed{head, c})
 			} else {
-				l.exact[key] = c
+				l.exact[key] = &c
 			}
 		}
 		f.lookups = append(f.lookups, l)
@@ -46,15 +46,17 @@ func (s *Set) compileLookups(f *format, ff *formatFile) error {
 	return nil
 }
 
-// find returns the constant that text is translated to.
-func (l *lookup) find(text []byte) (constant, bool) {
-	if c, ok := l.exact[string(text)]; ok {
-		return c, true
-	}
-	for _, p := range l.prefix {
-		if len(text) >= len(p.head) && string(text[:len(p.head)]) == p.head {
-			return p.constant, true
+// find returns the constant that text is translated to, nil if to none.
+func (l *lookup) find(text []byte) *constant {
+	if len(l.exact) > 0 {
+		if c := l.exact[string(text)]; c != nil {
+			return c
 		}
 	}
-	return constant{}, false
+	for i := range l.prefix {
+		if p := &l.prefix[i]; len(text) >= len(p.head) && string(text[:len(p.head)]) == p.head {
+			return &p.constant
+		}
+	}
+	return nil
 }

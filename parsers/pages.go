@@ -17,7 +17,6 @@ const keepArena = 8 << 20
 type openPage struct {
 	page   *event.Page
 	consts pageConsts
-	host   event.Str // the decoder's host name, once it is there
 	basis  [len(basisTexts)]event.Str
 	doubts [len(doubtTexts)]event.Str
 }
@@ -77,6 +76,12 @@ func (d *Decoder) pageFor(f *format) *openPage {
 		pg.Format = f.name
 		if pg.Data == "" {
 			pg.Data = f.dataset
+		}
+		for i := range f.defaults {
+			pg.SetDefault(f.defaults[i].field, pg.Arena.PutString(f.defaults[i].str))
+		}
+		if d.opts.Host != "" {
+			pg.SetDefault(event.FieldHost, pg.Arena.PutString(d.opts.Host))
 		}
 	}
 	d.pages[id] = op

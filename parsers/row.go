@@ -79,8 +79,8 @@ func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 		}
 		p.SetStr(w.row, a.field, s)
 	case event.Int:
-		n, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil {
+		n, ok := parseInt(text)
+		if !ok {
 			return false
 		}
 		p.SetInt(w.row, a.field, n)
@@ -174,15 +174,18 @@ func (w *rowWriter) has(conds []condition) bool {
 
 // known reports whether the row has a value of f.
 func (w *rowWriter) known(f event.Field) bool {
-	c := w.page.Column(f)
-	return c != nil && c.Valid.Has(w.row)
+	if c := w.page.Column(f); c != nil && c.Valid.Has(w.row) {
+		return true
+	}
+	_, ok := w.page.Default(f)
+	return ok
 }
 
 // text returns the text of a Keyword or Text field of the row.
 func (w *rowWriter) text(f event.Field) (event.Str, bool) {
 	c := w.page.Column(f)
 	if c == nil || w.row >= len(c.Str) || !c.Valid.Has(w.row) {
-		return event.Str{}, false
+		return w.page.Default(f)
 	}
 	return c.Str[w.row], true
 }
@@ -191,6 +194,9 @@ func (w *rowWriter) text(f event.Field) (event.Str, bool) {
 func (w *rowWriter) fieldText(f event.Field) []byte {
 	c := w.page.Column(f)
 	if c == nil || !c.Valid.Has(w.row) {
+		if s, ok := w.page.Default(f); ok {
+			return w.page.Bytes(s)
+		}
 		return nil
 	}
 	switch c.Kind {
@@ -200,4 +206,30 @@ func (w *rowWriter) fieldText(f event.Field) []byte {
 		return strconv.AppendInt(w.num[:0], c.Int[w.row], 10)
 	}
 	return nil
+}
+
+// parseInt reads a decimal number, as strconv.ParseInt does.
+func parseInt(text []byte) (int64, bool) {
+	if len(text) == 0 || len(text) > 18 { // beyond, it may overflow
+		n, err := strconv.ParseInt(string(text), 10, 64)
+		return n, err == nil
+	}
+	digits := text
+	if text[0] == '-' || text[0] == '+' {
+		digits = text[1:]
+	}
+	if len(digits) == 0 {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c -= '0'; c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	if text[0] == '-' {
+		n = -n
+	}
+	return n, true
 }
