@@ -51,6 +51,7 @@ type Decoder struct {
 	ended   captures // of a record that ends while a line is at hand
 	inner   captures // of the message
 	members scanned
+	ahead   []byte // the lines of the block behind the one at hand
 	ranges  []textRange
 	inHead  bool         // the record that is put together has had lines of its head only
 	refused *format      // the other format that took a refused line last
@@ -145,9 +146,11 @@ func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 		if n == 0 {
 			n = len(block)
 		}
+		d.ahead = block[n:]
 		d.decodeLine(trimEOL(block[:n]), event.Span{Off: off, Len: int32(n)}, now)
 		block, off = block[n:], off+int64(n)
 	}
+	d.ahead = nil
 }
 
 // trimEOL takes the line ending off.
@@ -216,7 +219,8 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	if !ok {
 		return false
 	}
-	if f.join == nil {
+	if f.join == nil || !d.goesOn(f.join) {
+		d.forget()
 		d.event(f, p, &d.line, line, []event.Span{span}, nil)
 		return true
 	}

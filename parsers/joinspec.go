@@ -44,6 +44,7 @@ type joinSpec struct {
 	continued   *grok.Set   // lines that begin so belong to the line before; nil: none
 	rest        bool        // so do lines that no pattern takes
 	assembly    *assembly   // nil: patterns see lines, not records
+	parts       bool        // a line may join a record that is not of the line before; else only those that continue one do
 	text        event.Field // takes the lines that belong to the one before; -1: the message goes on
 	wait        time.Duration
 	maxLines    int
@@ -99,6 +100,10 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 		if j.text, err = s.textField(jf.Text); err != nil {
 			return fmt.Errorf("join: text: %w", err)
 		}
+	}
+	j.parts = j.by >= 0 || j.section >= 0
+	for _, p := range f.patterns.list {
+		j.parts = j.parts || p.role != roleBySection && p.role != roleBegin && p.role != roleAlone || p.lines > 0
 	}
 	f.join = j
 	return nil

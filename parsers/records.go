@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/saypro/veritail/parsers/join"
@@ -84,9 +85,27 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 			return
 		}
 	}
+	if !f.join.parts {
+		d.single(f, p, line, span, when, now)
+		return
+	}
 	first := d.joiner.Start(key, line, span, t, now)
 	first.Info.remember(f, p, c.slots)
 	first.Info.when = when
+}
+
+// goesOn reports whether the line behind the one at hand may continue it. That is known where only its beginning tells,
+// and where it lies in the same block.
+func (d *Decoder) goesOn(j *joinSpec) bool {
+	if j.parts || j.rest || j.assembly != nil || len(d.ahead) == 0 {
+		return true
+	}
+	next := d.ahead
+	if n := bytes.IndexByte(next, '\n'); n >= 0 {
+		next = next[:n+1]
+	}
+	next = trimEOL(next)
+	return len(next) > 0 && j.continued != nil && j.continued.Match(next, d.inner.slots) >= 0
 }
 
 // single makes an event of a line that no other one joins, once the lines that continue it have come.

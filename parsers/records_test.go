@@ -35,6 +35,8 @@ var scripts = []script{
 	{"roles", rolesFormat, []string{"1 a ERROR 18456", "1 a TEXT login failed", "1 b ERROR 1205", "2 b TEXT deadlock", "2 a DUMP one", "2 a DUMP two",
 		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored", "c ERROR 7"}, "1 a ERROR 18456\n1 a TEXT Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n" +
 		"1 b DUMP TRANSACTION 246047, ACTIVE 7 sec starting index read\n    mysql tables in use 1, locked 1\n    LOCK WAIT 4 lock struct(s), heap size 1216, 3 row lock(s)\n1 b END\n"},
+	{"continuations", continueFormat, []string{"1 one", "2 two", "\tmore", "    and more", "junk", "", "ignored"},
+		"1 web1 sshd: Failed password for invalid user oracle from 10.0.0.7 port 48817 ssh2\n2 web1 shop: error\n\tat shop.Order.pay(Order.java:7)\n"},
 	{"begin", beginFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner", "-- end", "garbage"}, "# Time: 1\n# User: bob\n" + statement},
 	{"head", headFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner"}, "# Time: 1\n# User: bob\n# Query: 7\n" + statement},
 	{"quotes", quotesFormat, []string{"1,bob,one", `2,"bob","tw`, `o"`, `3,eve,"a ""b"" c"`, `4,x,"`, "", "stray \" quote", "banner", `5,y,"6,eve,z`, `7,forged,"`}, "1,bob,\"" + statement + "\"\n2,eve,connection authorized: user=eve database=shop application_name=psql\n"},
@@ -42,6 +44,19 @@ var scripts = []script{
 	{"key", keyFormat, []string{"t=A id=1:7 a=1", "t=B id=1:7 b=2", "t=B id=1:8 b=3", "t=A id=2:9 a=4", "t=EOE id=1:7", "t=EOE id=1:8", "t=ONE id=3:1 x", "t=B id=9:1 b=5", "\tmore", "junk", "", "banner"}, "t=A id=1:7 arch=c000003e syscall=59 success=yes exit=0 a0=55d a1=55d a2=55d a3=8 items=2 ppid=1 pid=2 comm=\"ls\" exe=\"/usr/bin/ls\"\nt=B id=1:8 argc=2 a0=\"ls\" a1=\"-l\"\n" +
 		"t=B id=1:7 item=0 name=\"/usr/bin/ls\" inode=131 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00\nt=EOE id=1:7\nt=EOE id=1:8\n"},
 }
+
+// Records of the lines that follow each other alone.
+const continueFormat = `
+ignore = ["ignored"]
+[[pattern]]
+grok = '(?<_time>\d+) (?<message>.*)'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+continue = ['\t', '(?<_blanks> {4})']
+max_lines = 4
+`
 
 // Records that begin at one line, as a slow query log would be if it always wrote the time first.
 const beginFormat = `
