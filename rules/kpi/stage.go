@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -28,17 +29,19 @@ type Stage struct {
 	queries  *query.Set
 	runs     []run
 	cells    map[cell]int // position in out
+	origins  []origin     // of the commit at hand
 	out      []event.Delta
 	now      func() time.Time
 }
 
 // A counter is what Stage does for one definition.
 type counter struct {
-	def               *Definition
-	from, where       int // queries; where is -1 where all of from counts
-	sFrom, sCnt, sHis string
-	cells             []int64 // of the histogram, for the run at hand
-	touched           []int32
+	def          *Definition
+	from, where  int // queries; where is -1 where all of from counts
+	series       [3]string
+	cells        []int64 // of the histogram, for the run at hand
+	touched      []int32
+	all, counted event.Bits // of the page at hand
 }
 
 // A run is a stretch of rows a ≤ i < b of one minute.
@@ -47,18 +50,30 @@ type run struct {
 	minute int64
 }
 
+// A cell is a place in a series of one counter, for the page's site and data set.
 type cell struct {
-	site, series, dataset string
-	minute                int64
-	bucket                int32
+	counter int32
+	series  int32 // which of the counter's
+	origin  int32 // number of site and data set
+	bucket  int32
+	minute  int64
 }
+
+type origin struct{ site, dataset string }
+
+// The series of a counter.
+const (
+	seriesFrom = iota
+	seriesCount
+	seriesHist
+)
 
 // NewStage returns a stage that counts defs, which Load has checked.
 func NewStage(defs []Definition) (*Stage, error) {
 	s := &Stage{queries: query.NewSet(), cells: map[cell]int{}, now: time.Now}
 	for i := range defs {
 		d := &defs[i]
-		c := counter{def: d, where: -1, sFrom: d.series("from"), sCnt: d.series("count"), sHis: d.series("hist")}
+		c := counter{def: d, where: -1, series: [3]string{d.series("from"), d.series("count"), d.series("hist")}}
 		var err error
 		if c.from, err = s.queries.Add(d.from); err != nil {
 			return nil, fmt.Errorf("kpi %q: from: %w", d.ID, err)
@@ -82,7 +97,7 @@ func (s *Stage) Process(_ context.Context, c *event.Commit) error {
 		return nil
 	}
 	clear(s.cells)
-	s.out = s.out[:0]
+	s.out, s.origins = s.out[:0], s.origins[:0]
 	for _, p := range c.Pages {
 		if p.N > 0 {
 			s.page(p)
@@ -97,21 +112,37 @@ func (s *Stage) page(p *event.Page) {
 	s.queries.Begin(p)
 	for i := range s.counters {
 		c := &s.counters[i]
-		from := s.queries.Match(c.from)
-		counted := *from
+		c.all = *s.queries.Match(c.from)
+		c.counted = c.all
 		if c.where >= 0 {
 			where := s.queries.Match(c.where)
-			for w := range counted {
-				counted[w] &= where[w]
+			for w := range c.counted {
+				c.counted[w] &= where[w]
 			}
 		}
-		switch c.def.Kind {
-		case Average, P95:
-			s.measure(p, c, from, &counted)
-		default:
-			s.count(p, c, from, &counted)
+	}
+	at := s.origin(p)
+	for _, r := range s.runs {
+		for i := range s.counters {
+			switch c := &s.counters[i]; c.def.Kind {
+			case Average, P95:
+				s.measure(p, int32(i), at, r)
+			default:
+				s.count(p, int32(i), at, r)
+			}
 		}
 	}
+}
+
+// origin returns the number of the page's site and data set.
+func (s *Stage) origin(p *event.Page) int32 {
+	o := origin{p.Site, p.Data}
+	i := slices.Index(s.origins, o)
+	if i < 0 {
+		i = len(s.origins)
+		s.origins = append(s.origins, o)
+	}
+	return int32(i)
 }
 
 // split finds the runs of p.
@@ -155,15 +186,14 @@ func firstTime(times []int64) int64 {
 // mod is t modulo m, never negative.
 func mod(t, m int64) int64 { return (t%m + m) % m }
 
-func (s *Stage) count(p *event.Page, c *counter, from, counted *event.Bits) {
-	for _, r := range s.runs {
-		whole, part := rows(p, c, from, r), int64(0)
-		if len(c.def.Rules) == 0 && whole > 0 {
-			part = rows(p, c, counted, r)
-		}
-		s.add(p, c.sFrom, r.minute, 0, whole, 0)
-		s.add(p, c.sCnt, r.minute, 0, part, 0)
+func (s *Stage) count(p *event.Page, i, at int32, r run) {
+	c := &s.counters[i]
+	whole, part := rows(p, c, &c.all, r), int64(0)
+	if len(c.def.Rules) == 0 && whole > 0 {
+		part = rows(p, c, &c.counted, r)
 	}
+	s.add(cell{counter: i, series: seriesFrom, origin: at, minute: r.minute}, whole, 0)
+	s.add(cell{counter: i, series: seriesCount, origin: at, minute: r.minute}, part, 0)
 }
 
 // rows counts the events, or their lines, of a run.
@@ -176,32 +206,33 @@ func rows(p *event.Page, c *counter, b *event.Bits, r run) int64 {
 	return n
 }
 
-func (s *Stage) measure(p *event.Page, c *counter, from, counted *event.Bits) {
+func (s *Stage) measure(p *event.Page, i, at int32, r run) {
+	c := &s.counters[i]
+	s.add(cell{counter: i, series: seriesFrom, origin: at, minute: r.minute}, ones(&c.all, r.a, r.b), 0)
 	col := p.Column(c.def.field)
-	if col != nil {
-		for w := range counted {
-			counted[w] &= col.Valid[w]
-		}
+	if col == nil {
+		return
 	}
-	for _, r := range s.runs {
-		s.add(p, c.sFrom, r.minute, 0, ones(from, r.a, r.b), 0)
-		if col == nil {
-			continue
+	var n int64
+	var sum float64
+	each(&c.counted, r.a, r.b, func(row int) {
+		switch {
+		case !col.Valid.Has(row):
+		case col.Kind == event.Float:
+			n++
+			sum += col.Float[row]
+		default:
+			n++
+			sum += float64(col.Int[row])
+			c.put(col.Int[row])
 		}
-		var n int64
-		var sum float64
-		if col.Kind == event.Float {
-			each(counted, r.a, r.b, func(i int) { n++; sum += col.Float[i] })
-		} else {
-			each(counted, r.a, r.b, func(i int) { n++; sum += float64(col.Int[i]); c.put(col.Int[i]) })
-		}
-		s.add(p, c.sCnt, r.minute, 0, n, sum)
-		for _, b := range c.touched {
-			s.add(p, c.sHis, r.minute, b, c.cells[b], 0)
-			c.cells[b] = 0
-		}
-		c.touched = c.touched[:0]
+	})
+	s.add(cell{counter: i, series: seriesCount, origin: at, minute: r.minute}, n, sum)
+	for _, b := range c.touched {
+		s.add(cell{counter: i, series: seriesHist, origin: at, bucket: b, minute: r.minute}, c.cells[b], 0)
+		c.cells[b] = 0
 	}
+	c.touched = c.touched[:0]
 }
 
 // put counts v in the histogram. A negative value, which no measured time is, counts as 0.
@@ -217,16 +248,16 @@ func (c *counter) put(v int64) {
 }
 
 // add adds to a cell of the rollups, merging what pages of one batch add to the same.
-func (s *Stage) add(p *event.Page, series string, at int64, b int32, n int64, sum float64) {
+func (s *Stage) add(k cell, n int64, sum float64) {
 	if n == 0 {
 		return
 	}
-	k := cell{p.Site, series, p.Data, at, b}
 	i, ok := s.cells[k]
 	if !ok {
 		i = len(s.out)
 		s.cells[k] = i
-		s.out = append(s.out, event.Delta{Site: p.Site, Series: series, Dataset: p.Data, Minute: at, Bucket: b})
+		o := s.origins[k.origin]
+		s.out = append(s.out, event.Delta{Site: o.site, Series: s.counters[k.counter].series[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket})
 	}
 	s.out[i].N += n
 	s.out[i].Sum += sum

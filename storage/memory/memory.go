@@ -17,26 +17,34 @@ import (
 // at the same time.
 type Store struct {
 	findings []event.Finding
-	series   map[string]*series // there are as many as groups, and few are asked for
-	last     [2]*series         // of the deltas before: they come in runs
+	numbers  map[string]int // series → number
+	names    []string
+	last     int // the number of the series that came last
 	origins  []origin
-}
-
-// A series is the amounts of one name.
-type series struct {
-	name  string
+	// What is added lies by minute: the stages of a commit add to many series of few minutes.
+	rows map[rowKey]*row
+	at   rowKey // the row that was used last
+	row  *row
+	// Cells of histograms, but for the first, are elsewhere.
 	cells map[cell]amount
-}
-
-// A cell is a place in a series.
-type cell struct {
-	minute int64
-	bucket int32
-	origin int32 // number in origins
 }
 
 // An origin is where events come from. There are few.
 type origin struct{ site, dataset string }
+
+type rowKey struct {
+	minute int64
+	origin int
+}
+
+// A row holds the amounts of one minute and origin, by number of series.
+type row struct{ amounts []amount }
+
+type cell struct {
+	rowKey
+	series int
+	bucket int32
+}
 
 type amount struct {
 	n   int64
@@ -45,7 +53,7 @@ type amount struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{series: map[string]*series{}}
+	return &Store{numbers: map[string]int{}, rows: map[rowKey]*row{}, cells: map[cell]amount{}}
 }
 
 // Commit keeps the findings and rollups of c; nothing of its pages is used afterwards.
@@ -53,37 +61,62 @@ func (s *Store) Commit(_ context.Context, c *event.Commit) error {
 	s.findings = append(s.findings, c.Findings...)
 	for i := range c.Rollups {
 		d := &c.Rollups[i]
-		cells := s.named(d.Series).cells
-		k := cell{d.Minute, d.Bucket, s.origin(origin{d.Site, d.Dataset})}
-		a := cells[k]
-		cells[k] = amount{a.n + d.N, a.sum + d.Sum}
+		key := rowKey{d.Minute, s.origin(origin{d.Site, d.Dataset})}
+		series := s.number(d.Series)
+		if d.Bucket != 0 {
+			k := cell{key, series, d.Bucket}
+			a := s.cells[k]
+			s.cells[k] = amount{a.n + d.N, a.sum + d.Sum}
+			continue
+		}
+		a := s.amount(key, series)
+		a.n += d.N
+		a.sum += d.Sum
 	}
 	return nil
 }
 
-// named returns the series of a name, a new one the first time.
-func (s *Store) named(name string) *series {
-	if s.last[0] != nil && s.last[0].name == name {
-		return s.last[0]
-	}
-	if s.last[1] == nil || s.last[1].name != name {
-		if s.last[1] = s.series[name]; s.last[1] == nil {
-			s.last[1] = &series{name, map[cell]amount{}}
-			s.series[name] = s.last[1]
+// number returns the number of a series, a new one the first time. Series come in the same order again and again.
+func (s *Store) number(name string) int {
+	for _, guess := range [...]int{s.last + 1, s.last} {
+		if guess < len(s.names) && s.names[guess] == name {
+			s.last = guess
+			return guess
 		}
 	}
-	s.last[0], s.last[1] = s.last[1], s.last[0]
-	return s.last[0]
+	n, ok := s.numbers[name]
+	if !ok {
+		n = len(s.names)
+		s.names = append(s.names, name)
+		s.numbers[name] = n
+	}
+	s.last = n
+	return n
 }
 
 // origin returns the number of an origin.
-func (s *Store) origin(o origin) int32 {
+func (s *Store) origin(o origin) int {
 	i := slices.Index(s.origins, o)
 	if i < 0 {
 		i = len(s.origins)
 		s.origins = append(s.origins, o)
 	}
-	return int32(i)
+	return i
+}
+
+// amount returns where the amount of a series is kept.
+func (s *Store) amount(key rowKey, series int) *amount {
+	if s.row == nil || s.at != key {
+		s.at, s.row = key, s.rows[key]
+		if s.row == nil {
+			s.row = &row{}
+			s.rows[key] = s.row
+		}
+	}
+	if missing := series + 1 - len(s.row.amounts); missing > 0 {
+		s.row.amounts = append(s.row.amounts, make([]amount, missing)...)
+	}
+	return &s.row.amounts[series]
 }
 
 // Findings implements storage.Results.
@@ -124,24 +157,31 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 		return nil, nil
 	}
 	step := max(q.Every.Microseconds(), 60_000_000)
-	var out []event.Delta
-	for name, series := range s.series {
-		if !slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) }) {
-			continue
+	wanted := make([]bool, len(s.names))
+	for i, name := range s.names {
+		wanted[i] = slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) })
+	}
+	sums := map[cell]amount{}
+	add := func(k cell, a amount) {
+		if a == (amount{}) || !wanted[k.series] || s.origins[k.origin].site != q.Site || !q.During.Contains(k.minute) {
+			return
 		}
-		sums := map[cell]amount{}
-		for k, a := range series.cells {
-			if s.origins[k.origin].site != q.Site || !q.During.Contains(k.minute) {
-				continue
-			}
-			k.minute -= (k.minute%step + step) % step
-			sum := sums[k]
-			sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
+		k.minute -= (k.minute%step + step) % step
+		sum := sums[k]
+		sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
+	}
+	for key, r := range s.rows {
+		for i, a := range r.amounts {
+			add(cell{key, i, 0}, a)
 		}
-		for k, a := range sums {
-			o := s.origins[k.origin]
-			out = append(out, event.Delta{Site: o.site, Series: name, Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
-		}
+	}
+	for k, a := range s.cells {
+		add(k, a)
+	}
+	out := make([]event.Delta, 0, len(sums))
+	for k, a := range sums {
+		o := s.origins[k.origin]
+		out = append(out, event.Delta{Site: o.site, Series: s.names[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
 	}
 	slices.SortFunc(out, func(a, b event.Delta) int {
 		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Dataset, b.Dataset),
