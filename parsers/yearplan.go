@@ -9,7 +9,10 @@ import (
 )
 
 // A yearPlan says in which year the lines of a file without years are.
-type yearPlan []yearMark
+type yearPlan struct {
+	marks []yearMark
+	whole bool // every line was looked at
+}
 
 // A yearMark is a year with the offsets of the first and the last line that were seen of it.
 type yearMark struct {
@@ -20,15 +23,15 @@ type yearMark struct {
 // at returns the first and the last year in which the line at off may be; a line behind the last that was seen may be of
 // any later year. It returns 0 for an empty plan.
 func (p yearPlan) at(off int64) (first, last int) {
-	if len(p) == 0 {
+	if len(p.marks) == 0 {
 		return 0, 0
 	}
-	i := max(sort.Search(len(p), func(i int) bool { return p[i].from > off })-1, 0)
-	switch first = p[i].year; {
-	case off <= p[i].to:
+	i := max(sort.Search(len(p.marks), func(i int) bool { return p.marks[i].from > off })-1, 0)
+	switch first = p.marks[i].year; {
+	case off <= p.marks[i].to:
 		return first, first
-	case i+1 < len(p):
-		return first, p[i+1].year
+	case i+1 < len(p.marks):
+		return first, max(first, p.marks[i+1].year)
 	}
 	return first, math.MaxInt
 }
@@ -47,11 +50,11 @@ func (d *Decoder) lookAhead(p *timeParser) yearPlan { return d.lookAheadWith(d.s
 // lookAheadWith is lookAhead with see to read the stamp of a line.
 func (d *Decoder) lookAheadWith(see func([]byte) (civil, bool)) yearPlan {
 	if d.opts.Reread == nil {
-		return nil
+		return yearPlan{}
 	}
 	r, err := d.opts.Reread()
 	if err != nil {
-		return nil // the file has gone, or cannot be read twice: its order decides as it comes
+		return yearPlan{} // the file has gone, or cannot be read twice: its order decides as it comes
 	}
 	defer r.Close()
 	plan := planner{see: see, lines: bufio.NewReaderSize(r, planBytes)}
@@ -102,6 +105,7 @@ type planner struct {
 	see    func([]byte) (civil, bool)
 	lines  *bufio.Reader
 	stamps []plannedStamp
+	whole  bool // all lines were read
 }
 
 type plannedStamp struct {
@@ -117,6 +121,14 @@ func (p *planner) places(s io.ReadSeeker) {
 		return
 	}
 	step := max(size/planPlaces, planBytes)
+	if step == planBytes {
+		if _, err := s.Seek(0, io.SeekStart); err != nil {
+			return
+		}
+		p.lines.Reset(s)
+		p.all()
+		return
+	}
 	for off := int64(0); off < size; off += step {
 		if _, err := s.Seek(off, io.SeekStart); err != nil {
 			return
@@ -130,12 +142,15 @@ func (p *planner) places(s io.ReadSeeker) {
 			}
 			at += int64(len(skipped))
 		}
-		p.read(at, size <= planBytes*16 || step == planBytes)
+		p.read(at, false)
 	}
 }
 
 // all reads through a file that cannot be read from the middle.
-func (p *planner) all() { p.read(0, true) }
+func (p *planner) all() {
+	p.read(0, true)
+	p.whole = true
+}
 
 // read takes stamps from the lines that follow: the first one, or all.
 func (p *planner) read(off int64, all bool) {
@@ -178,6 +193,23 @@ const (
 
 // years numbers the years of the stamps and returns the plan in which none is after limit, seconds since 1970.
 func (p *planner) years(limit int64) yearPlan {
+	kept := p.number(true)
+	if 20*(len(p.stamps)-len(kept)) > len(p.stamps) { // too many to be of wrong clocks
+		kept = p.number(false)
+	}
+	if p.stamps = kept; len(kept) == 0 {
+		return yearPlan{}
+	}
+	for first := time.Unix(limit, 0).UTC().Year() + 1 - kept[len(kept)-1].year; ; first-- {
+		if p.fit(first, limit) {
+			return p.plan(first)
+		}
+	}
+}
+
+// number gives each stamp its year, from the first one's on, and returns them, without the strays if they are to be
+// left out.
+func (p *planner) number(leave bool) []plannedStamp {
 	const base = 2000 // any leap year
 	from, before := int64(0), int64(0)
 	var kept []plannedStamp
@@ -187,7 +219,7 @@ func (p *planner) years(limit int64) yearPlan {
 		if len(kept) > 0 {
 			for y = time.Unix(from, 0).UTC().Year(); s.seconds1970(y) < from; y++ {
 			}
-			if s.seconds1970(y) > before+stepBack/1e6 {
+			if leave && s.seconds1970(y) > before+stepBack/1e6 {
 				if j := p.backAt(i, before); j > 0 {
 					i = j - 1
 					continue
@@ -199,14 +231,7 @@ func (p *planner) years(limit int64) yearPlan {
 		s.year = y - base
 		kept = append(kept, *s)
 	}
-	if p.stamps = kept; len(kept) == 0 {
-		return nil
-	}
-	for first := time.Unix(limit, 0).UTC().Year() + 1 - kept[len(kept)-1].year; ; first-- {
-		if p.fit(first, limit) {
-			return p.plan(first)
-		}
-	}
+	return kept
 }
 
 // backAt returns the number of the stamp soon behind i that lies near before, seconds since 1970, 0 if there is none.
@@ -224,14 +249,14 @@ func (p *planner) backAt(i int, before int64) int {
 func (p *planner) fit(first int, limit int64) bool {
 	for i := range p.stamps {
 		if s := &p.stamps[i]; !s.in(first+s.year) || s.seconds1970(first+s.year) > limit {
-			return first < 1972 // a file with 29 February in the wrong places fits nowhere
+			return first < 1000 // a file with 29 February in the wrong places fits nowhere
 		}
 	}
 	return true
 }
 
 func (p *planner) plan(first int) yearPlan {
-	var out yearPlan
+	var out []yearMark
 	for _, s := range p.stamps {
 		if n := len(out) - 1; n < 0 || out[n].year != first+s.year {
 			out = append(out, yearMark{s.off, s.off, first + s.year})
@@ -239,5 +264,5 @@ func (p *planner) plan(first int) yearPlan {
 			out[n].to = s.off
 		}
 	}
-	return out
+	return yearPlan{out, p.whole}
 }

@@ -61,6 +61,9 @@ func (c *clock) yearOf(v *civil) (int, basis) {
 		c.years, c.plan = c.plan(c.parser), nil
 	}
 	first, last := c.years.at(c.off)
+	if c.years.whole && first == last && first != 0 && v.in(first) {
+		return first, yearOfFile
+	}
 	if c.latest == 0 {
 		if first != 0 && v.in(first) {
 			return first, yearOfFile
