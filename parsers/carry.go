@@ -1,6 +1,10 @@
 package parsers
 
-import "github.com/saypro/veritail/pipeline/event"
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
 
 // maxCarried bounds the sessions that a carry remembers.
 const maxCarried = 1 << 16
@@ -26,11 +30,10 @@ func newCarry(spec *carrySpec) *carry {
 
 // row remembers what the row tells of its session, and sets what it does not tell.
 func (c *carry) row(w *rowWriter) {
-	by := w.page.Column(c.spec.by)
-	if by == nil || w.row >= len(by.Int) || !by.Valid.Has(w.row) {
+	key, ok := c.key(w)
+	if !ok {
 		return
 	}
-	key := by.Int[w.row]
 	if len(c.spec.start) > 0 && w.has(c.spec.start) {
 		c.remember(key, nil)
 	}
@@ -39,8 +42,8 @@ func (c *carry) row(w *rowWriter) {
 			c.remember(key, told)
 		}
 	}
-	known, ok := c.now[key]
-	if !ok {
+	known, there := c.now[key]
+	if !there {
 		known = c.older[key]
 	}
 	if len(known) == 0 || !w.has(c.spec.to) {
@@ -52,6 +55,18 @@ func (c *carry) row(w *rowWriter) {
 	if c.spec.once {
 		c.remember(key, nil)
 	}
+}
+
+// key returns what tells the row's session apart: a number, or the hash of a text.
+func (c *carry) key(w *rowWriter) (int64, bool) {
+	by := w.page.Column(c.spec.by)
+	if by == nil || !by.Valid.Has(w.row) {
+		return 0, false
+	}
+	if by.Kind == event.Keyword {
+		return int64(xxhash.Sum64(w.page.Bytes(by.Str[w.row]))), true
+	}
+	return by.Int[w.row], true
 }
 
 // remember keeps what is known of a session from here on.

@@ -348,8 +348,11 @@ func (s *Set) compileCarry(f *format, ff *formatFile) error {
 func (s *Set) compileOneCarry(f *format, cf *carryFile) error {
 	c := &carrySpec{once: cf.Once}
 	var ok bool
-	if c.by, ok = s.Schema.Lookup(cf.By); !ok || s.Schema.Def(c.by).Kind != event.Int {
-		return fmt.Errorf("carry: by: %q is no field of kind int", cf.By)
+	if c.by, ok = s.Schema.Lookup(cf.By); !ok {
+		return fmt.Errorf("carry: by: %q is no field", cf.By)
+	}
+	if k := s.Schema.Def(c.by).Kind; k != event.Int && k != event.Keyword {
+		return fmt.Errorf("carry: by: %q is of kind %s, neither int nor keyword", cf.By, k)
 	}
 	for _, name := range cf.Fields {
 		field, ok := s.Schema.Lookup(name)

@@ -95,7 +95,7 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"quotes beside an end", goodFormat + "[join]\nquotes = '\"'\nend = 'x'", []string{"formats/app.toml", "join: quotes"}},
 		{"a head beside a key", goodFormat + "[join]\nhead = 'x'\nkey = '(?<_key>x)'", []string{"formats/app.toml", "join: head and key"}},
 		{"a section of another kind", goodFormat + "[join]\nby = '_id'\nsection = '_id'\n[join.sections]\nX = 'process.pid'", []string{"formats/app.toml", "join", "process.pid"}},
-		{"a carry by a field that is no number", goodFormat + "[[carry]]\nby = 'user.name'\nfields = ['source.ip']", []string{"formats/app.toml", "carry", "user.name"}},
+		{"a carry by a field that is neither number nor keyword", goodFormat + "[[carry]]\nby = 'source.ip'\nfields = ['user.name']", []string{"formats/app.toml", "carry", "source.ip"}},
 		{"a carry of an unknown field", goodFormat + "[[carry]]\nby = 'process.pid'\nfields = ['app.colour']", []string{"formats/app.toml", "carry", "app.colour"}},
 		{"a carry that starts with an unknown field", goodFormat + "[[carry]]\nby = 'process.pid'\nfields = ['source.ip']\nstart = { \"app.colour\" = \"*\" }", []string{"formats/app.toml", "carry", "start", "app.colour"}},
 		{"an unknown kind of members", goodFormat + "[members]\nkind = 'jsn'", []string{"formats/app.toml", "members: kind", `"jsn"`, `did you mean "json"?`}},
