@@ -89,7 +89,7 @@ func (c *clock) yearOf(v *civil) (int, basis) {
 }
 
 // in reports whether the year has the stamp's day.
-func (v *civil) in(year int) bool { return v.day <= 28 || v.day <= daysIn(year, v.month) }
+func (c *civil) in(year int) bool { return c.day <= 28 || c.day <= daysIn(year, c.month) }
 
 // lastYear returns the last year up to year in which the stamp is not after limit, seconds since 1970.
 func lastYear(v *civil, year int, limit int64) int {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func checkCommand() *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			for _, f := range failures {
-				fmt.Fprintf(out, "%s\n\n", f)
+				fmt.Fprintf(out, "%s\n%s\n", f, s.notTakenIn(f))
 			}
 			for _, f := range s.set.Fallbacks() {
 				fmt.Fprintln(out, f)
@@ -68,6 +69,42 @@ func (s *setup) check() (tests int, failures []rules.Failure, err error) {
 		b.From, b.To = []event.Mark{{Gen: gen, Low: math.MinInt64}}, []event.Mark{d.Mark()}
 		return b, nil
 	})
+}
+
+// notTakenIn tells of the lines of a failed test that its formats do not take where they stop, a line each.
+func (s *setup) notTakenIn(f rules.Failure) string {
+	var b strings.Builder
+	for i := range s.rules {
+		if s.rules[i].ID != f.Rule {
+			continue
+		}
+		for _, t := range s.rules[i].Tests {
+			if t.Name != f.Test {
+				continue
+			}
+			for _, in := range append([]rules.Input{{Format: t.Format, Lines: t.Lines}}, t.Inputs...) {
+				s.stopsIn(&b, in)
+			}
+		}
+	}
+	return b.String()
+}
+
+func (s *setup) stopsIn(b *strings.Builder, in rules.Input) {
+	d, err := s.set.NewDecoder(event.Generation{Path: "test", Format: in.Format}, parsers.Options{})
+	if err != nil {
+		return
+	}
+	var batch event.Batch
+	d.Decode(&batch, []byte(in.Lines), 0)
+	d.Flush(&batch, time.Now(), true)
+	batch.Release()
+	for _, r := range s.shapesOf(d.Told()) {
+		fmt.Fprintf(b, "  unparsed %s\n", cutText(printable(r.Example), 100))
+		if at := r.stopsAt(); at != "" {
+			fmt.Fprintf(b, "           %s\n", at)
+		}
+	}
 }
 
 // checkKPIs reports KPIs that count rules which are not there.
