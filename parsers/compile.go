@@ -194,6 +194,7 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 		}
 		a.ip = ip
 	}
+	a.plain = a.ip < 0 && (a.kind == event.Keyword || a.kind == event.Text)
 	return a, nil
 }
 

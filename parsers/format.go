@@ -120,6 +120,7 @@ type assign struct {
 	field event.Field // the field
 	ip    event.Field // for name.address: name.ip, set instead where the text is an address; else -1
 	kind  event.Kind
+	plain bool    // a text that is kept as it is
 	unit  float64 // durations: nanoseconds of one unit; else 1
 }
 

@@ -33,13 +33,19 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 		if from < 0 || from == to {
 			continue
 		}
-		if a.temp >= 0 {
+		value := text[from:to]
+		switch at := (event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}); {
+		case a.temp >= 0:
 			if !w.fill || temps[a.temp] == nil {
-				temps[a.temp] = text[from:to]
+				temps[a.temp] = value
 			}
-			continue
+		case a.plain && !w.fill:
+			if !w.null.has(value) {
+				w.page.SetStr(w.row, a.field, at)
+			}
+		default:
+			w.value(a, value, at)
 		}
-		w.set(a, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
 	}
 }
 

@@ -39,10 +39,10 @@ type Engine struct {
 	commits int               // so many were begun
 	rollups map[rollupKey]int // places in out.Rollups
 
-	spare   []hit     // allocated, not used yet
+	spare   []*hit    // allocated, not in use
 	text    []byte    // scratch
 	matched []matched // scratch: the rules that match rows of the page
-	untold  []*hit    // of the commit at hand
+	fresh   []*hit    // of the commit at hand
 }
 
 // matched are the rows of a page that a rule's condition holds for.
@@ -85,7 +85,7 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 		e.move(m, now)
 	}
 	e.advance(e.watermark(now))
-	e.tellRest()
+	e.endHits()
 	e.note(c)
 	return nil
 }

@@ -72,16 +72,11 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	if len(r.values) > 0 {
 		h.value, _, _ = r.values.of(row)
 	}
-	switch {
-	case r.silent:
-	case h.once != nil: // it takes from the tales of others
-		h.row = row
+	h.row = row
+	if h.once != nil { // it takes from the tales of others
 		e.tell(h)
-		h.row = event.Row{}
-	default:
-		h.row = row
-		e.untold = append(e.untold, h)
 	}
+	e.fresh = append(e.fresh, h)
 	return h
 }
 
@@ -130,16 +125,19 @@ func (e *Engine) tell(h *hit) *tale {
 	return t
 }
 
-// tellRest tells the tales of hits that outlive the commit, and lets go of its pages.
-func (e *Engine) tellRest() {
-	for i, h := range e.untold {
-		if h.kept || !h.judged {
+// endHits tells the tales of hits that outlive the commit, lets go of its pages, and takes the other hits back.
+func (e *Engine) endHits() {
+	for i, h := range e.fresh {
+		switch {
+		case !h.judged || h.kept:
 			e.tell(h)
+			h.row = event.Row{}
+		case h.once == nil && h.tale == nil:
+			e.spare = append(e.spare, h)
 		}
-		h.row = event.Row{}
-		e.untold[i] = nil
+		e.fresh[i] = nil
 	}
-	e.untold = e.untold[:0]
+	e.fresh = e.fresh[:0]
 }
 
 // seal sums the evidence, which most hits never need. What is longer than the text that is kept was summed before.
@@ -154,9 +152,13 @@ const hitsAtOnce = 16
 
 func (e *Engine) newHit() *hit {
 	if len(e.spare) == 0 {
-		e.spare = make([]hit, hitsAtOnce)
+		hits := make([]hit, hitsAtOnce)
+		for i := range hits {
+			e.spare = append(e.spare, &hits[i])
+		}
 	}
-	h := &e.spare[0]
-	e.spare = e.spare[1:]
+	h := e.spare[len(e.spare)-1]
+	e.spare = e.spare[:len(e.spare)-1]
+	*h = hit{}
 	return h
 }

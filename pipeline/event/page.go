@@ -150,11 +150,14 @@ func (p *Page) Columns() []Field { return p.used }
 
 // column returns f's column for writing.
 func (p *Page) column(f Field) *Column {
-	if int(f) < len(p.cols) {
-		if c := p.cols[f]; c != nil {
-			return c
-		}
-	} else {
+	if int(f) < len(p.cols) && p.cols[f] != nil {
+		return p.cols[f]
+	}
+	return p.addColumn(f)
+}
+
+func (p *Page) addColumn(f Field) *Column {
+	if int(f) >= len(p.cols) {
 		n := max(len(p.Schema.Fields()), int(f)+1)
 		p.cols = append(p.cols, make([]*Column, n-len(p.cols))...)
 	}
