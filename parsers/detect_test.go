@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // toldOf returns the format that is told from text alone.
@@ -158,5 +160,33 @@ func TestTheZooIsToldOrExplained(t *testing.T) {
 		if told.Format == "" && len(told.Shapes) == 0 {
 			t.Errorf("%s: nothing is said", file)
 		}
+	}
+}
+
+// A line is live once everything before it had been decoded: its year is then that of the receipt, else the file's.
+func TestLinesAreLiveOnceTheFileWasReadToItsEnd(t *testing.T) {
+	d, err := shipped(t).NewDecoder(event.Generation{ID: 1, Path: "x.log", Format: "syslog.rfc3164"}, parsers.Options{Live: true, Near: near})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := []byte(time.Now().UTC().Format("Jan _2 15:04:05") + " web1 cron[1]: x\n")
+	var got []string
+	var off int64
+	for range 3 {
+		var b event.Batch
+		d.Decode(&b, line, off)
+		off += int64(len(line))
+		d.Flush(&b, time.Now(), false)
+		if got = append(got, "file"); strings.Contains(string(b.Pages[0].Row(0).AppendJSON(nil)), `"veritail.time.clock":"zone+receipt"`) {
+			got[len(got)-1] = "receipt"
+		}
+		b.Release()
+		if len(got) == 2 {
+			d.Flush(&b, time.Now(), false) // nothing came since the last one: the end was reached
+			b.Release()
+		}
+	}
+	if strings.Join(got, " ") != "file file receipt" {
+		t.Errorf("%q", got)
 	}
 }
