@@ -38,7 +38,7 @@ func (p yearPlan) at(off int64) (first, last int) {
 
 // How a file is looked through for its years: this many places, in each as many bytes, at most.
 const (
-	planPlaces = 2048
+	planPlaces = 256
 	planBytes  = 16 << 10
 )
 
