@@ -318,9 +318,13 @@ func (d *Decoder) received(now time.Time) {
 	if !d.opts.Live {
 		return
 	}
+	was := d.clock.live
 	d.clock.live = time.Time{}
 	if !d.idle.IsZero() && now.Sub(d.idle) < liveFor {
 		d.clock.live = now
+	}
+	if was.IsZero() != d.clock.live.IsZero() {
+		d.clock = d.clock.forgetful() // what was read before was read by another rule
 	}
 	if !d.clock.live.IsZero() || d.opened.Sub(d.opts.Near) < 24*time.Hour { // it is written to: what was known grows old
 		d.clock.at(now)
