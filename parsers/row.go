@@ -56,9 +56,6 @@ func (w *rowWriter) constants(p *pattern) {
 	}
 }
 
-// set sets one field from a text in the arena; see value.
-func (w *rowWriter) set(a *assign, s event.Str) bool { return w.value(a, w.page.Bytes(s), s) }
-
 // value sets one field from its text and reports whether the text fits the field's kind. A text that means nothing
 // is no value. The text lies in the arena at s; where s has no length it is put there if need be.
 func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
