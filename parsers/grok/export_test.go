@@ -9,3 +9,6 @@ func RegexpText(m Matcher) string {
 	}
 	return a.x.mode.anchored(a.x.expr.Text)
 }
+
+// Parts returns the number of automata and fallbacks that s is made of.
+func (s *Set) Parts() int { return len(s.built()) }

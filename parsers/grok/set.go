@@ -3,6 +3,7 @@ package grok
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/parsers/grok/automaton"
 )
@@ -13,8 +14,8 @@ import (
 type Set struct {
 	exprs []*expansion
 	slots int
-	once  sync.Once
-	parts []part
+	mu    sync.Mutex
+	parts atomic.Pointer[[]part] // nil: not built
 }
 
 // A part is a run of a set's expressions that are one automaton, or one expression that has become none.
@@ -47,42 +48,69 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 
 // built returns the parts.
 func (s *Set) built() []part {
-	s.once.Do(func() { s.build(0, len(s.exprs)) })
-	return s.parts
+	if p := s.parts.Load(); p != nil {
+		return *p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts.Load() == nil {
+		parts := s.build(nil, 0, len(s.exprs))
+		s.parts.Store(&parts)
+	}
+	return *s.parts.Load()
 }
 
-// build adds the parts of expressions from to to: one automaton if that can be, else those of both halves.
-func (s *Set) build(from, to int) {
+// build appends the parts of expressions from to to: one automaton if that can be, else those of both halves.
+func (s *Set) build(parts []part, from, to int) []part {
 	if from == to {
-		return
+		return parts
 	}
 	var exprs []automaton.Expression
 	for i, x := range s.exprs[from:to] {
 		if x.unfit != nil {
-			s.around(from, from+i, to, x.unfit)
-			return
+			return s.around(parts, from, from+i, to, x.unfit)
 		}
 		exprs = append(exprs, x.expr)
 	}
 	m, err := automaton.Compile(exprs, automaton.Mode(s.exprs[from].mode))
 	switch {
 	case err == nil:
-		s.parts = append(s.parts, part{first: from, m: m})
+		return append(parts, part{first: from, m: m})
 	case to-from > 1:
-		half := (from + to) / 2
-		s.build(from, half)
-		s.build(half, to)
-	default:
-		s.around(from, from, to, err)
+		return s.halves(parts, from, to)
 	}
+	return s.around(parts, from, from, to, err)
 }
 
-// around adds a fallback for expression i, and the parts of those from before it and to behind it.
-func (s *Set) around(from, i, to int, reason error) {
-	s.build(from, i)
+func (s *Set) halves(parts []part, from, to int) []part {
+	half := (from + to) / 2
+	return s.build(s.build(parts, from, half), half, to)
+}
+
+// around appends a fallback for expression i, and the parts of those from before it and to behind it.
+func (s *Set) around(parts []part, from, i, to int, reason error) []part {
+	parts = s.build(parts, from, i)
 	other, err := s.exprs[i].fallback(reason)
-	s.parts = append(s.parts, part{first: i, other: other, err: err})
-	s.build(i+1, to)
+	return s.build(append(parts, part{first: i, other: other, err: err}), i+1, to)
+}
+
+// split puts the expressions of a restive automaton into two, unless others did so before.
+func (s *Set) split(m *automaton.Machine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var parts []part
+	for i, p := range *s.parts.Load() {
+		if p.m != m {
+			parts = append(parts, p)
+			continue
+		}
+		to := len(s.exprs)
+		if later := (*s.parts.Load())[i+1:]; len(later) > 0 {
+			to = later[0].first
+		}
+		parts = s.halves(parts, p.first, to)
+	}
+	s.parts.Store(&parts)
 }
 
 // Len returns the number of expressions.
@@ -99,7 +127,13 @@ func (s *Set) Match(b []byte, slots []int32) int {
 			if p.err == nil && p.other.Match(b, slots) {
 				return p.first
 			}
-		} else if n := p.m.Match(b, slots); n >= 0 {
+			continue
+		}
+		n := p.m.Match(b, slots)
+		if p.m.Len() > 1 && p.m.Restive() {
+			s.split(p.m)
+		}
+		if n >= 0 {
 			return p.first + n
 		}
 	}

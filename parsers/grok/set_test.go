@@ -1,6 +1,8 @@
 package grok_test
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -44,5 +46,39 @@ func TestASetNamesTheBadExpression(t *testing.T) {
 	_, err := library(t).CompileSet([]string{`a`, `%{NOPE_NOPE}`}, grok.Whole)
 	if err == nil || !strings.Contains(err.Error(), "pattern 2: grok: column 1: unknown pattern") {
 		t.Error(err)
+	}
+}
+
+// Expressions that each have a few states may have millions together.
+func TestASetWhoseAutomatonKeepsForgettingIsSplit(t *testing.T) {
+	var exprs []string
+	for c := 'a'; c <= 'x'; c++ {
+		exprs = append(exprs, `.*`+string(c)+`.*`+string(c+1)+`.*`+string(c)+`(?<rest>.*)!`+string(c))
+	}
+	s, err := library(t).CompileSet(exprs, grok.Whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(6, 13))
+	slots := make([]int32, s.Slots())
+	for range 3000 {
+		line := make([]byte, 60)
+		for i := range line {
+			line[i] = byte('a' + r.IntN(26))
+		}
+		c := byte('a' + r.IntN(24))
+		line = append(line, '!', c)
+		want := -1
+		if at := bytes.IndexByte(line, c); at >= 0 {
+			if next := bytes.IndexByte(line[at:], c+1); next >= 0 && bytes.IndexByte(line[at+next:60], c) >= 0 {
+				want = int(c - 'a')
+			}
+		}
+		if got := s.Match(line, slots); got != want {
+			t.Fatalf("%s: expression %d, want %d", line, got, want)
+		}
+	}
+	if s.Parts() < 2 {
+		t.Errorf("the set is still one automaton of %d bytes", s.Size())
 	}
 }

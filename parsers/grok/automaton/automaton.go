@@ -16,6 +16,7 @@ import (
 	"regexp/syntax"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 )
 
@@ -64,6 +65,10 @@ type Machine struct {
 	mu    sync.Mutex // of everything that builds
 	b     builder
 
+	forgot  time.Time // when it forgot last
+	hasty   int       // how often in a row it forgot soon after
+	restive atomic.Bool
+
 	search bool
 	once   sync.Once
 	loop   *Machine // of a search: the same that passes over what stands before a match itself
@@ -74,6 +79,16 @@ var (
 	maxStates = 8192
 	maxBytes  = 8 << 20
 )
+
+// A machine that has to forget soon after it forgot, so many times in a row, spends its time on building.
+const (
+	soon     = 10 * time.Second
+	tooHasty = 3
+)
+
+// Restive reports whether the machine spends its time on building states that it forgets again. Several expressions
+// together may have far more states than each has alone: then they are better off in machines of their own.
+func (m *Machine) Restive() bool { return m.restive.Load() }
 
 // Check returns the error of Go's parser on an expression, nil if it takes it.
 func Check(expr Expression) error {

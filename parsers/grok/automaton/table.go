@@ -2,6 +2,7 @@ package automaton
 
 import (
 	"slices"
+	"time"
 	"unsafe"
 )
 
@@ -102,12 +103,25 @@ func (m *Machine) extend(gen int, row, class uint32) (t *table, newRow uint32, o
 		t = m.newTable(t.gen + 1)
 		t.regs, t.column = old.regs, old.column // the captures of the text at hand stay in their registers
 		row = m.add(&t, st.items, st.regs, st.ctx, st.key)
+		m.forgetful()
 	}
 	if t.cells[row+class] == unknown<<1|1 {
 		m.b.transition(&t, row, class)
 	}
 	m.table.Store(t)
 	return t, row, true
+}
+
+// forgetful notes that the machine forgets.
+func (m *Machine) forgetful() {
+	now := time.Now()
+	if now.Sub(m.forgot) > soon {
+		m.hasty = 0
+	}
+	m.forgot = now
+	if m.hasty++; m.hasty > tooHasty {
+		m.restive.Store(true)
+	}
 }
 
 // first returns the state that begins a match where ctx is before it. The lock is held.
