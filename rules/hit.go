@@ -48,16 +48,16 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 	h.once, h.teller = e.teller(r, row.I)
 	if h.once != nil {
 		for _, names := range h.once.by {
-			v, _, _ := names.of(row)
+			v, _, _ := names.of(&e.text, row)
 			h.keys = append(h.keys, v)
 		}
 	}
 	if h.repeat = e.repeat(r, row.I); h.repeat != nil {
-		h.said = h.repeat.key(row)
+		h.said = h.repeat.key(&e.text, row)
 	}
 	if r.group == nil {
 		h.group, h.groupField = r.groups.expand(&e.text, "", row), groupNames.Replace(r.Group)
-	} else if v, name, ok := r.group.of(row); ok {
+	} else if v, name, ok := r.group.of(&e.text, row); ok {
 		h.group, h.groupField = cut(v), name
 	} else {
 		h.groupField = r.group[0].name
@@ -70,7 +70,7 @@ func (e *Engine) hit(r *compiled, row event.Row) *hit {
 		}
 	}
 	if len(r.values) > 0 {
-		h.value, _, _ = r.values.of(row)
+		h.value, _, _ = r.values.of(&e.text, row)
 	}
 	h.row = row
 	if h.once != nil { // it takes from the tales of others

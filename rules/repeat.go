@@ -31,10 +31,10 @@ func (e *Engine) repeat(r *compiled, row int) *repeat {
 }
 
 // key returns what the row says, in the fields by which two events are compared.
-func (p *repeat) key(row event.Row) string {
+func (p *repeat) key(buf *[]byte, row event.Row) string {
 	var b strings.Builder
 	for _, names := range p.by {
-		text, _, _ := names.of(row)
+		text, _, _ := names.of(buf, row)
 		b.WriteString(cut(text))
 		b.WriteByte(0)
 	}

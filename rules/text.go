@@ -34,11 +34,12 @@ func newSource(names string, schema *event.Schema) source {
 	return s
 }
 
-// of returns the text of the first of the fields that the event has, and the field's name.
-func (s source) of(row event.Row) (text, name string, ok bool) {
+// of returns the text of the first of the fields that the event has, and the field's name. buf is scratch memory, which
+// may grow.
+func (s source) of(buf *[]byte, row event.Row) (text, name string, ok bool) {
 	for i := range s {
-		if b := s[i].append(nil, row); len(b) > 0 {
-			return string(b), s[i].name, true
+		if *buf = s[i].append((*buf)[:0], row); len(*buf) > 0 {
+			return string(*buf), s[i].name, true
 		}
 	}
 	return "", "", false
