@@ -34,8 +34,10 @@ func simplify(n *node, before, after []*node) *node {
 		n.subs[0] = simplify(n.subs[0], nil, nil)
 		return unpack(n)
 	case opConcat:
-		for i := range n.subs {
-			n.subs[i] = simplify(n.subs[i], slices.Concat(before, n.subs[:i]), slices.Concat(n.subs[i+1:], after))
+		for i, sub := range n.subs {
+			if sub.difficult() { // most are not, and what stands beside them need not be gathered
+				n.subs[i] = simplify(sub, slices.Concat(before, n.subs[:i]), slices.Concat(n.subs[i+1:], after))
+			}
 		}
 	case opLook:
 		n.subs[0] = simplify(n.subs[0], nil, nil)
@@ -48,6 +50,11 @@ func simplify(n *node, before, after []*node) *node {
 		}
 	}
 	return n
+}
+
+// difficult reports whether a part of n is atomic, possessive or an assertion about its neighbours.
+func (n *node) difficult() bool {
+	return n.op == opAtomic || n.op == opLook || n.keeps || slices.ContainsFunc(n.subs, (*node).difficult)
 }
 
 // unpack removes what is atomic or possessive of n, where that changes nothing or is an assertion about the next byte.
