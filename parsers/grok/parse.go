@@ -184,8 +184,20 @@ func (p *parser) text(r rune) (*node, error) {
 	if r >= automaton.Marker && r < automaton.Marker+automaton.MaxLooks {
 		return nil, fmt.Errorf("the private rune %U cannot be matched", r)
 	}
+	if r < utf8.RuneSelf && !p.fold {
+		return &plainTexts[r], nil
+	}
 	return &node{op: opText, char: r, fold: p.fold && len(folded(r)) > 2}, nil
 }
+
+// plainTexts are the nodes of ASCII characters. They are the most of every tree and have nothing of their own, so that all
+// trees share them.
+var plainTexts = func() (nodes [utf8.RuneSelf]node) {
+	for r := range nodes {
+		nodes[r] = node{op: opText, char: rune(r)}
+	}
+	return nodes
+}()
 
 // quantifiers reads the quantifiers behind n.
 func (p *parser) quantifiers(n *node) (*node, error) {
