@@ -134,14 +134,14 @@ func (d *Decoder) assemble(f *format, line []byte, span event.Span, now time.Tim
 		return d.keyed(f, line, span, now)
 	case a.begin == nil && a.head == nil: // end alone: whatever follows a last line begins
 		if !d.joiner.Continue(line, span, now) {
-			d.joiner.Single(line, span, d.clock.latest, now)
+			d.joiner.Single(line, span, d.clock.Latest(), now)
 		}
 	case d.takes(a.begin, line):
-		d.joiner.Single(line, span, d.clock.latest, now)
+		d.joiner.Single(line, span, d.clock.Latest(), now)
 		d.inHead = true
 	case d.takes(a.head, line):
 		if !d.inHead || !d.joiner.Continue(line, span, now) {
-			d.joiner.Single(line, span, d.clock.latest, now)
+			d.joiner.Single(line, span, d.clock.Latest(), now)
 		}
 		d.inHead = true
 	default:
@@ -172,9 +172,9 @@ func (d *Decoder) keyed(f *format, line []byte, span event.Span, now time.Time) 
 			c.temps[p.assigns[i].temp] = line[from:to]
 		}
 	}
-	key, t := c.temps[a.by], d.when(f, c.temps, span.Off).time
+	key, t := c.temps[a.by], d.when(f, c.temps, span.Off).Time
 	if !d.resuming {
-		d.joiner.Expire(d.clock.latest - f.join.wait.Microseconds())
+		d.joiner.Expire(d.clock.Latest() - f.join.wait.Microseconds())
 	}
 	if d.takes(a.begin, line) {
 		d.joiner.Start(key, line, span, t, now)
@@ -212,7 +212,7 @@ func (d *Decoder) quoted(f *format, line []byte, span event.Span, now time.Time)
 		return false
 	}
 	if odd {
-		d.joiner.Single(line, span, d.clock.latest, now)
+		d.joiner.Single(line, span, d.clock.Latest(), now)
 		return true
 	}
 	p, ok := d.match(f, line, &d.line)

@@ -313,30 +313,6 @@ func (s *Set) constant(name, value string) (constant, error) {
 	return c, nil
 }
 
-func (f *format) compileTime(tf timeFile) error {
-	if len(tf.From) == 0 {
-		if len(tf.Layouts) > 0 {
-			return errors.New("time: layouts without from, the capture that is the time")
-		}
-		return nil
-	}
-	f.time = &timeParser{format: f, layouts: compileLayouts(tf.Layouts)}
-	for _, from := range tf.From {
-		temp, ok := f.temps[from]
-		if !ok {
-			return fmt.Errorf("time: %w", f.notCaptured(from))
-		}
-		f.time.temps = append(f.time.temps, temp)
-	}
-	if len(tf.Layouts) == 0 {
-		return errors.New("time: layouts is empty")
-	}
-	for i := range f.time.layouts {
-		f.time.layouts[i].utc = tf.UTC
-	}
-	return nil
-}
-
 func (s *Set) compileCarry(f *format, ff *formatFile) error {
 	for i := range ff.Carry {
 		if err := s.compileOneCarry(f, &ff.Carry[i]); err != nil {

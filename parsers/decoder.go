@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/parsers/join"
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -39,7 +40,7 @@ type Decoder struct {
 	seq   uint64
 	pages []*openPage // by the id of the format; 0: unparsed
 
-	clock  clock
+	clock  stamp.Clock
 	joiner *join.Joiner[lineInfo]
 	carry  []*carry
 	mark   event.Mark
@@ -52,6 +53,7 @@ type Decoder struct {
 	inner   captures // of the message
 	members scanned
 	ahead   []byte // the lines of the block behind the one at hand
+	stamped []byte // memory for stamps of several captures
 	ranges  []textRange
 	inHead  bool         // the record that is put together has had lines of its head only
 	refused *format      // the other format that took a refused line last
@@ -77,7 +79,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	}
 	d := &Decoder{
 		set: s, gen: g, opts: opts, pages: make([]*openPage, len(s.byName)+1),
-		clock: newClock(opts.Zone, opts.Near), opened: time.Now(),
+		clock: stamp.NewClock(opts.Zone, opts.Near), opened: time.Now(),
 		mark: event.Mark{Gen: g.ID},
 	}
 	slots, temps := 0, 0
@@ -88,7 +90,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
 	}
 	if opts.Reread != nil {
-		d.clock.plan = d.lookAhead
+		d.clock.Reread = d.reread
 	}
 	d.auto = opts.Found
 	if g.Format == "" || g.Format == "auto" {
@@ -289,7 +291,7 @@ func (d *Decoder) unparsed(raw []byte, spans []event.Span, lines int32, cut bool
 		pg.CutRows.Set(i)
 		d.mark.Lines.Cut++
 	}
-	op.setTime(i, d.clock.without(), d.set)
+	op.setTime(i, d.clock.Without(), d.set)
 	d.mark.Lines.Unparsed += int64(lines)
 }
 
@@ -326,7 +328,7 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 	}
 	if final {
 		d.members.columns = nil
-		d.clock.latest = max(d.clock.latest, d.mark.Low)
+		d.clock.Reach(d.mark.Low)
 		d.mark.Low = math.MaxInt64
 	}
 	d.completePages()
@@ -335,14 +337,14 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 // Mark implements pipeline.Decoder.
 func (d *Decoder) Mark() event.Mark {
 	m := d.mark
-	m.Low = max(m.Low, d.clock.latest)
+	m.Low = max(m.Low, d.clock.Latest())
 	if d.members.columns != nil {
 		m.Open = append(m.Open, d.members.header)
 	}
 	if d.joiner == nil {
 		return m
 	}
-	low := d.clock.latest
+	low := d.clock.Latest()
 	d.joiner.Open(func(r *join.Record[lineInfo]) {
 		m.Open = append(m.Open, r.Spans...)
 		m.Lines.Read -= int64(r.Lines)

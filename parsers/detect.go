@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -74,12 +75,12 @@ func (s *Set) onlyOne(contenders []*contender, lines [][]byte) bool {
 	if len(contenders) != 1 || contenders[0].join == nil || !contenders[0].join.rest {
 		return false
 	}
-	return s.taken(&Decoder{set: s, clock: newClock(time.UTC, time.Time{})}, contenders[0].format, lines[:1]) == 1
+	return s.taken(&Decoder{set: s, clock: stamp.NewClock(time.UTC, time.Time{})}, contenders[0].format, lines[:1]) == 1
 }
 
 // contenders returns those of the formats that take lines of the sample, and the best of them.
 func (s *Set) contenders(path string, lines [][]byte, formats []*format) (all []*contender, best *contender) {
-	d := &Decoder{set: s, clock: newClock(time.UTC, time.Time{})}
+	d := &Decoder{set: s, clock: stamp.NewClock(time.UTC, time.Time{})}
 	for _, f := range formats {
 		c := &contender{f, s.taken(d, f, lines), f.namedBy(path)}
 		if c.taken == 0 {

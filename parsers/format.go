@@ -47,7 +47,7 @@ type format struct {
 	prefix               *prefixSpec // nil: all its lines begin alike
 	lookups              []lookup
 	refine               []refinement
-	time                 *timeParser
+	time                 *timeSpec
 	join                 *joinSpec
 	carry                []*carrySpec
 	members              *membersSpec   // nil: what the patterns capture is all
@@ -208,6 +208,40 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		errs = append(errs, s.attach(whens))
 	}
 	return s, errors.Join(errs...)
+}
+
+// WithOnly returns a set of one line format, called name: text, compiled as if it stood in a file of this set, with its
+// grok patterns and its fields. The set itself stays as it is.
+func (s *Set) WithOnly(name, text string) (*Set, error) {
+	schema := event.NewSchema()
+	for _, d := range s.Schema.Fields()[len(event.CoreFields()):] {
+		if _, err := schema.Add(d.Name, d.Kind); err != nil {
+			return nil, err
+		}
+	}
+	only := &Set{Schema: schema, byName: map[string]*format{}, library: s.library, basis: s.basis, doubt: s.doubt}
+	var ff formatFile
+	file := "formats/" + name + ".toml"
+	if err := configs.Decode(oneFile(text), file, &ff); err != nil {
+		return nil, err
+	}
+	f, err := only.compile(name, &ff)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	only.byName[name], only.lines = f, []*format{f}
+	return only, nil
+}
+
+// oneFile is a file system in which every name leads to one text.
+type oneFile string
+
+// ReadFile implements fs.ReadFileFS.
+func (f oneFile) ReadFile(string) ([]byte, error) { return []byte(f), nil }
+
+// Open implements fs.FS; ReadFile is what is asked for.
+func (f oneFile) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // Library returns the grok patterns of the configuration.

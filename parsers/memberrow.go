@@ -140,7 +140,7 @@ func (d *Decoder) columns(f *format) bool {
 	if f.time == nil {
 		return true
 	}
-	_, ok := f.time.of(&d.clock, sc.temps)
+	_, ok := d.stamp(f, sc.temps)
 	return ok
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -17,8 +18,8 @@ const keepArena = 8 << 20
 type openPage struct {
 	page   *event.Page
 	consts pageConsts
-	basis  [len(basisTexts)]event.Str
-	doubts [len(doubtTexts)]event.Str
+	basis  [stamp.Bases]event.Str
+	doubts [stamp.Doubts]event.Str
 }
 
 func (p *pagePool) get(s *Set) *openPage {

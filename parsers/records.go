@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/parsers/join"
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -15,7 +16,7 @@ type lineInfo struct {
 	slots   []int32     // of the pattern, relative to the line
 	section event.Field // ≥ 0: the line's text, which begins at text, is this field
 	text    int
-	when    moment // of the first line
+	when    stamp.Moment // of the first line
 }
 
 // remember keeps what p matched in the line at hand.
@@ -43,9 +44,9 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 		}
 	}
 	when := d.when(f, c.temps, span.Off)
-	t := when.time
+	t := when.Time
 	if !d.resuming {
-		d.joiner.Expire(d.clock.latest - f.join.wait.Microseconds())
+		d.joiner.Expire(d.clock.Latest() - f.join.wait.Microseconds())
 	}
 	var key []byte
 	if f.join.by >= 0 {
@@ -109,8 +110,8 @@ func (d *Decoder) goesOn(j *joinSpec) bool {
 }
 
 // single makes an event of a line that no other one joins, once the lines that continue it have come.
-func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, when moment, now time.Time) {
-	only := d.joiner.Single(line, span, when.time, now)
+func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, when stamp.Moment, now time.Time) {
+	only := d.joiner.Single(line, span, when.Time, now)
 	only.Info.remember(f, p, d.line.slots)
 	only.Info.when = when
 	if !f.join.continues() {

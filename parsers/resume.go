@@ -67,8 +67,8 @@ func (d *Decoder) reopen(m event.Mark, open []event.Span, read func(event.Span) 
 		d.lines(text, s.Off, now)
 		end = s.End()
 	}
-	if len(open) > 0 && came.before.time != 0 {
-		d.clock = came.forgetful() // the open records are of before
+	if len(open) > 0 && came.Seen() {
+		d.clock = came.Forgetful() // the open records are of before
 	}
 	if d.width == wideLittle && end == m.Off-1 {
 		end = m.Off // the second byte of the line ending

@@ -197,3 +197,5 @@ func wordLen(b []byte) int {
 func isWordByte(c byte) bool {
 	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

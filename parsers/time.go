@@ -1,312 +1,88 @@
 package parsers
 
 import (
-	"math"
-	"strconv"
+	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/saypro/veritail/parsers/join"
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// A timeParser reads time stamps in one of several layouts.
-type timeParser struct {
-	format  *format
+// A timeSpec says which captures of a format are the time stamp of its lines, and how that is written.
+type timeSpec struct {
 	temps   []int // what the stamp is made of, joined by a blank
-	layouts []layout
+	layouts *stamp.Layouts
 }
 
-// A moment is the time that a line has, and what had to be assumed for it.
-type moment struct {
-	time  int64 // µs
-	basis basis
-	doubt doubt
-}
-
-// A basis says which clock a time is from: what was taken from elsewhere than the stamp.
-type basis uint8
-
-const (
-	fromStamp       basis = iota // nothing: the stamp has a zone and a year
-	zoneAssumed                  // the zone of the source
-	yearOfReceipt                // the year in which the stamp is nearest to when the line was received
-	yearOfFile                   // the year that fits the time of the file and its order
-	zoneYearReceipt              // both
-	zoneYearFile                 // both
-	lineBefore                   // all: the line has no stamp that can be read
-	fileWritten                  // all, and no line before has one
-)
-
-// A doubt says why a time may be wrong.
-type doubt uint8
-
-const (
-	noDoubt       doubt = iota
-	overlapFirst        // the zone's clock was put back: the hour came twice, and this is the first reading
-	overlapSecond       // the second
-	inGap               // the zone's clock was put forward: there was no such time
-	ahead               // more than a day after the file was written, or the line received
-)
-
-// The texts of veritail.time.clock and veritail.time.doubt; "" is no value.
-var (
-	basisTexts = [...]string{fromStamp: "", zoneAssumed: "zone", yearOfReceipt: "receipt", yearOfFile: "file",
-		zoneYearReceipt: "zone+receipt", zoneYearFile: "zone+file", lineBefore: "before", fileWritten: "written"}
-	doubtTexts = [...]string{noDoubt: "", overlapFirst: "overlap-first", overlapSecond: "overlap-second", inGap: "gap", ahead: "ahead"}
-)
-
-// A clock holds what reading the time stamps of one generation needs beside the stamp, and how far its lines have come
-// in time.
-type clock struct {
-	zone zone
-	live time.Time // when the line at hand was received, the zero time unless it was received as it was written
-	near time.Time // when the file was written last, or the line received; the zero time: not known
-	late int64     // a day after near, µs; the greatest number where near is not known
-	order
-	before moment // of the line before
-
-	plan   func(*timeParser) yearPlan // looks ahead for the years of the file, once; nil: it cannot, or has
-	years  yearPlan
-	parser *timeParser // of the line at hand
-	off    int64       // of the line at hand
-
-	last []byte // the stamp read last, and what it meant
-	said moment
-	hour hourCache
-
-	stamp []byte // memory for stamps of several parts
-}
-
-// newClock returns a clock for a file that was written last at near.
-func newClock(loc *time.Location, near time.Time) clock {
-	c := clock{zone: zone{loc: loc}}
-	c.at(near)
-	return c
-}
-
-// at tells the clock when the file was written last.
-func (c *clock) at(near time.Time) {
-	c.near, c.late = near, math.MaxInt64
-	if !near.IsZero() {
-		c.late = near.UnixMicro() + dayMicros
+func (f *format) compileTime(tf timeFile) error {
+	if len(tf.From) == 0 {
+		if len(tf.Layouts) > 0 {
+			return errors.New("time: layouts without from, the capture that is the time")
+		}
+		return nil
 	}
-}
-
-// forgetful returns a copy of c that shares no memory with it.
-func (c clock) forgetful() clock {
-	c.last, c.stamp, c.zone.name, c.hour = nil, nil, nil, hourCache{}
-	return c
-}
-
-// limit returns the time, in seconds since 1970, after which no stamp without a year lies.
-func (c *clock) limit() int64 {
-	if c.near.IsZero() {
-		return time.Now().Unix() + dayMicros/1e6
+	if len(tf.Layouts) == 0 {
+		return errors.New("time: layouts is empty")
 	}
-	return c.late / 1e6
+	f.time = &timeSpec{layouts: stamp.Compile(tf.Layouts, tf.UTC)}
+	for _, from := range tf.From {
+		temp, ok := f.temps[from]
+		if !ok {
+			return fmt.Errorf("time: %w", f.notCaptured(from))
+		}
+		f.time.temps = append(f.time.temps, temp)
+	}
+	return nil
 }
 
-// take takes a time that was read into the order of the file.
-func (c *clock) take(r moment) moment {
-	if c.seen(r.time, c.late, !c.live.IsZero()) && r.doubt == noDoubt {
-		r.doubt = ahead
+// stamp returns the moment that the stamp of a line of f means, whose temporaries are temps, without taking it into the
+// order of the file; false where the line has no stamp that can be read.
+func (d *Decoder) stamp(f *format, temps [][]byte) (stamp.Moment, bool) {
+	if f.time == nil {
+		return stamp.Moment{}, false
 	}
-	c.before = r
-	return r
-}
-
-// without returns the time of a line that has no stamp: that of the line before, else of the file.
-func (c *clock) without() moment {
-	switch {
-	case c.before.time != 0 && c.before.doubt != ahead:
-		return moment{time: c.before.time, basis: lineBefore}
-	case c.latest != 0:
-		return moment{time: c.latest, basis: lineBefore}
-	}
-	if c.near.IsZero() {
-		return moment{time: time.Now().UnixMicro(), basis: fileWritten}
-	}
-	return moment{time: c.near.UnixMicro(), basis: fileWritten}
-}
-
-// of returns the time of the line whose temporaries are temps, without taking it into the order of the file.
-func (p *timeParser) of(c *clock, temps [][]byte) (moment, bool) {
-	stamp := temps[p.temps[0]]
-	if len(p.temps) > 1 {
-		c.stamp = c.stamp[:0]
-		for i, temp := range p.temps {
+	text := temps[f.time.temps[0]]
+	if len(f.time.temps) > 1 {
+		d.stamped = d.stamped[:0]
+		for i, temp := range f.time.temps {
 			if i > 0 {
-				c.stamp = append(c.stamp, ' ')
+				d.stamped = append(d.stamped, ' ')
 			}
-			c.stamp = append(c.stamp, temps[temp]...)
+			d.stamped = append(d.stamped, temps[temp]...)
 		}
-		stamp = c.stamp
+		text = d.stamped
 	}
-	if stamp == nil {
-		return moment{}, false
+	if text == nil {
+		return stamp.Moment{}, false
 	}
-	return p.parse(c, stamp)
-}
-
-// parse returns what stamp means.
-func (p *timeParser) parse(c *clock, stamp []byte) (moment, bool) {
-	c.parser = p
-	if len(c.last) > 0 && string(stamp) == string(c.last) {
-		return c.said, true
-	}
-	if r, ok := c.hour.read(stamp, c.last, c.said); ok {
-		c.last, c.said = append(c.last[:0], stamp...), r
-		return r, true
-	}
-	var state layoutState
-	for i := range p.layouts {
-		l := &p.layouts[i]
-		r, ok := l.read(c, stamp, p.after(i), &state)
-		if ok {
-			c.last, c.said = append(c.last[:0], stamp...), r
-			return r, true
-		}
-	}
-	return moment{}, false
-}
-
-// after returns how many elements the layout behind i shares with i, -1 if there is none.
-func (p *timeParser) after(i int) int {
-	if i+1 < len(p.layouts) {
-		return p.layouts[i+1].shared
-	}
-	return -1
-}
-
-// read reads a stamp. It goes on from state where the layout shares elements with the one before it, and leaves in
-// state what it read of its first keep elements.
-func (l *layout) read(c *clock, stamp []byte, keep int, state *layoutState) (moment, bool) {
-	c.hour.minute = 0
-	switch {
-	case l.unit != 0:
-		t, ok := unixTime(stamp, l.unit)
-		return moment{time: t}, ok
-	case l.slow:
-		t, err := time.ParseInLocation(l.text, string(stamp), c.zone.loc)
-		return moment{time: t.UnixMicro(), basis: zoneAssumed}, err == nil && t.Year() != 0
-	}
-	from, at, v := 0, 0, civil{day: -1}
-	if l.shared > 0 {
-		if state.element < l.shared {
-			return moment{}, false // the layout before failed in the part that both share
-		}
-		v, from, at = state.civil, state.element, state.at
-	}
-	state.element = -1
-	if !l.parse(stamp, &v, from, at, keep, state) {
-		return moment{}, false
-	}
-	if l.utc && v.zone == noZone {
-		v.zone, v.offset = fixedZone, 0
-	}
-	r := c.resolve(&v, l.dated)
-	c.hour.learn(c, l, &v, r)
-	return r, true
-}
-
-// resolve returns the time of a stamp whose numbers are known.
-func (c *clock) resolve(v *civil, dated bool) moment {
-	year, policy := v.year, fromStamp
-	if !dated {
-		year, policy = c.yearOf(v)
-	}
-	s, r := v.seconds1970(year), moment{basis: policy}
-	known := false
-	switch v.zone {
-	case fixedZone:
-		s, known = s-int64(v.offset), true
-	case namedZone:
-		s, known = c.zone.named(v.name, s)
-	}
-	if !known {
-		s, r.doubt = c.zone.instant(s, c.latest, c.live)
-		r.basis = assumedZone[policy]
-	}
-	r.time = s*1e6 + int64(v.nsec/1000)
-	return r
-}
-
-// assumedZone is what a basis becomes when the zone is assumed, too.
-var assumedZone = [...]basis{fromStamp: zoneAssumed, yearOfReceipt: zoneYearReceipt, yearOfFile: zoneYearFile}
-
-// unixTime reads seconds, or thousandths or billionths of them, since 1970: digits, and digits behind a point.
-func unixTime(b []byte, unit int64) (int64, bool) {
-	n, whole := int64(0), 0
-	for whole < len(b) && whole < 19 && isDigit(b[whole]) {
-		n = n*10 + int64(b[whole]-'0')
-		whole++
-	}
-	if whole == 0 || n < 0 {
-		return unixFloat(b, unit)
-	}
-	t := n / 1000
-	if unit > 0 {
-		if n > 1e18/unit {
-			return 0, false
-		}
-		t = n * unit
-	}
-	if whole == len(b) {
-		return t, true
-	}
-	if b[whole] != '.' || unit < 1 || len(b) == whole+1 {
-		return unixFloat(b, unit)
-	}
-	digit := unit
-	for _, c := range b[whole+1:] {
-		if !isDigit(c) {
-			return unixFloat(b, unit)
-		}
-		digit /= 10
-		t += int64(c-'0') * digit
-	}
-	return t, true
-}
-
-// unixFloat reads what is no plain number: 1.76e9.
-func unixFloat(b []byte, unit int64) (int64, bool) {
-	scale := float64(unit)
-	if unit < 0 {
-		scale = 1e-3
-	}
-	n, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || !(n >= 0) || n*scale > 1e18 {
-		return 0, false
-	}
-	return int64(math.Round(n * scale)), true
+	return f.time.layouts.Read(&d.clock, text)
 }
 
 // when reads the time stamp of a line of f, which begins at off, and takes it into the order of the file.
-func (d *Decoder) when(f *format, temps [][]byte, off int64) moment {
-	d.clock.off = off
-	if f.time != nil {
-		if r, ok := f.time.of(&d.clock, temps); ok {
-			return d.clock.take(r)
-		}
+func (d *Decoder) when(f *format, temps [][]byte, off int64) stamp.Moment {
+	d.clock.At(off)
+	if r, ok := d.stamp(f, temps); ok {
+		return d.clock.Take(r)
 	}
-	return d.clock.without()
+	return d.clock.Without()
 }
 
 // timeOf returns the time of an event of f that begins at off. That of a record whose lines were matched one by one was
 // read with its first line, unless only a later one has a stamp.
-func (d *Decoder) timeOf(f *format, temps [][]byte, off int64, rec *join.Record[lineInfo]) moment {
+func (d *Decoder) timeOf(f *format, temps [][]byte, off int64, rec *join.Record[lineInfo]) stamp.Moment {
 	if rec == nil || f.join == nil || f.join.assembly != nil {
 		return d.when(f, temps, off)
 	}
-	r := rec.Parts[0].Info.when
-	if r.basis == lineBefore || r.basis == fileWritten {
-		if f.time != nil {
-			if later, ok := f.time.of(&d.clock, temps); ok {
-				return d.clock.take(later)
-			}
+	first := rec.Parts[0].Info.when
+	if !first.Stamped() {
+		if later, ok := d.stamp(f, temps); ok {
+			return d.clock.Take(later)
 		}
 	}
-	return r
+	return first
 }
 
 // liveFor is how long what is decoded counts as received when it was written, once everything before had been decoded.
@@ -318,33 +94,66 @@ func (d *Decoder) received(now time.Time) {
 	if !d.opts.Live {
 		return
 	}
-	was := d.clock.live
-	d.clock.live = time.Time{}
-	if !d.idle.IsZero() && now.Sub(d.idle) < liveFor {
-		d.clock.live = now
+	live := !d.idle.IsZero() && now.Sub(d.idle) < liveFor
+	if live {
+		d.clock.Live(now)
+	} else {
+		d.clock.Live(time.Time{})
 	}
-	if was.IsZero() != d.clock.live.IsZero() {
-		d.clock = d.clock.forgetful() // what was read before was read by another rule
-	}
-	if !d.clock.live.IsZero() || d.opened.Sub(d.opts.Near) < 24*time.Hour { // it is written to: what was known grows old
-		d.clock.at(now)
+	if live || d.opened.Sub(d.opts.Near) < 24*time.Hour { // it is written to: what was known grows old
+		d.clock.Written(now)
 	}
 }
 
-// setTime sets the time of a row, and the fields that say what it is from.
-func (op *openPage) setTime(row int, r moment, s *Set) {
-	pg := op.page
-	pg.SetInt(row, event.FieldTime, r.time)
-	if r.basis != fromStamp {
-		if at := &op.basis[r.basis]; at.Len == 0 {
-			*at = pg.Arena.PutString(basisTexts[r.basis])
+// reread opens the file once more for the clock, which looks ahead for the years of stamps that have none, and finds the
+// stamps in its lines. They are of the format with these layouts: a file may hold lines of another than its own.
+func (d *Decoder) reread(layouts *stamp.Layouts) (io.ReadCloser, func([]byte) []byte, error) {
+	text, err := d.opts.Reread()
+	look := &Decoder{set: d.set, clock: stamp.NewClock(d.opts.Zone, d.opts.Near)}
+	look.line = captures{make([]int32, len(d.line.slots)), make([][]byte, len(d.line.temps))}
+	f := d.set.timedBy(layouts)
+	return text, func(line []byte) []byte { return look.stampIn(f, trimEOL(line)) }, err
+}
+
+// timedBy returns the format that has these layouts.
+func (s *Set) timedBy(layouts *stamp.Layouts) *format {
+	for _, f := range s.byName {
+		if f.time != nil && f.time.layouts == layouts {
+			return f
 		}
-		pg.SetStr(row, s.basis, op.basis[r.basis])
 	}
-	if r.doubt != noDoubt {
-		if at := &op.doubts[r.doubt]; at.Len == 0 {
-			*at = pg.Arena.PutString(doubtTexts[r.doubt])
+	return nil
+}
+
+// stampIn returns the text of the stamp in a line of f, nil if it has none in one piece.
+func (d *Decoder) stampIn(f *format, line []byte) []byte {
+	p, ok := d.match(f, line, &d.line)
+	if !ok || p == nil || len(f.time.temps) != 1 {
+		return nil
+	}
+	for i := range p.assigns {
+		a := &p.assigns[i]
+		if from, to := d.line.slots[2*a.slot], d.line.slots[2*a.slot+1]; a.temp == f.time.temps[0] && from >= 0 {
+			return line[from:to]
 		}
-		pg.SetStr(row, s.doubt, op.doubts[r.doubt])
+	}
+	return nil
+}
+
+// setTime sets the time of a row, and the fields that say what it is from.
+func (op *openPage) setTime(row int, r stamp.Moment, s *Set) {
+	pg := op.page
+	pg.SetInt(row, event.FieldTime, r.Time)
+	if r.Basis != stamp.OwnStamp {
+		if at := &op.basis[r.Basis]; at.Len == 0 {
+			*at = pg.Arena.PutString(r.Basis.String())
+		}
+		pg.SetStr(row, s.basis, op.basis[r.Basis])
+	}
+	if r.Doubt != stamp.NoDoubt {
+		if at := &op.doubts[r.Doubt]; at.Len == 0 {
+			*at = pg.Arena.PutString(r.Doubt.String())
+		}
+		pg.SetStr(row, s.doubt, op.doubts[r.Doubt])
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/saypro/veritail/parsers"
+	"github.com/saypro/veritail/parsers/suggest"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 )
@@ -60,7 +60,7 @@ Exit status: 0 if there is a proposal, or nothing to propose for; 1 if not.`,
 				fmt.Fprintf(stderr, "%s: every line is understood; veritail suggest -all makes a format of its own for it.\n", args[0])
 				return nil
 			}
-			p, err := s.set.Suggest(name, filepath.Base(args[0]), lines)
+			p, err := suggest.Propose(s.set, name, filepath.Base(args[0]), lines)
 			if err != nil {
 				return userError{err}
 			}
@@ -69,7 +69,7 @@ Exit status: 0 if there is a proposal, or nothing to propose for; 1 if not.`,
 			} else if err := writeNew(filepath.Join(out, "formats", name+".toml"), p.TOML, stderr); err != nil {
 				return err
 			}
-			return tellSuggestion(stderr, args[0], &p)
+			return tellProposal(stderr, args[0], &p)
 		},
 	}
 	c.Flags().StringVar(&name, "name", "", "`name` of the format; default: from the file's name")
@@ -171,8 +171,8 @@ func writeNew(path, text string, stderr io.Writer) error {
 	return f.Close()
 }
 
-// tellSuggestion says how good a proposal is.
-func tellSuggestion(w io.Writer, path string, p *parsers.Suggestion) error {
+// tellProposal says how good a proposal is.
+func tellProposal(w io.Writer, path string, p *suggest.Proposal) error {
 	t := &explainText{sink{w: w}, palette(w)}
 	t.f("%s: %d patterns take %s of %s lines (%.1f %%)\n", path, p.Patterns, n(int64(p.Taken)), n(int64(p.Lines)), 100*float64(p.Taken)/float64(max(1, p.Lines)))
 	for _, sh := range p.Left[:min(len(p.Left), topShapes)] {

@@ -1,4 +1,4 @@
-package parsers
+package stamp
 
 import (
 	"bytes"
@@ -39,7 +39,7 @@ func compare(t *testing.T, text, stamp string, loc *time.Location) {
 	t.Helper()
 	want, ok := oracle(text, stamp, loc)
 	ls := compileLayouts([]string{text})
-	c := newClock(loc, time.Time{})
+	c := NewClock(loc, time.Time{})
 	v, kept := civil{day: -1}, layoutState{}
 	if ls[0].slow {
 		return
@@ -57,8 +57,8 @@ func compare(t *testing.T, text, stamp string, loc *time.Location) {
 		}
 	}
 	r := c.resolve(&v, true)
-	if want = want.Truncate(time.Microsecond); r.doubt == noDoubt && r.time != want.UnixMicro() {
-		t.Fatalf("%q as %q in %s: %s, by Go %s", stamp, text, loc, time.UnixMicro(r.time).UTC(), want.UTC())
+	if want = want.Truncate(time.Microsecond); r.Doubt == NoDoubt && r.Time != want.UnixMicro() {
+		t.Fatalf("%q as %q in %s: %s, by Go %s", stamp, text, loc, time.UnixMicro(r.Time).UTC(), want.UTC())
 	}
 }
 
@@ -108,35 +108,35 @@ func FuzzLayouts(f *testing.F) {
 
 // Layouts that begin alike are read once; what the first of them cannot end, the next one does.
 func TestLayoutsThatBeginAlike(t *testing.T) {
-	p := &timeParser{layouts: compileLayouts([]string{"2006-01-02 15:04:05 -07", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
-		"2006-01-02 15:04:05 MST", "2006-01-02", "2006/01/02", "2006/01/02 15", "unix", "unix_ms"})}
+	layouts := Compile([]string{"2006-01-02 15:04:05 -07", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
+		"2006-01-02 15:04:05 MST", "2006-01-02", "2006/01/02", "2006/01/02 15", "unix", "unix_ms"}, false)
 	for stamp, want := range map[string]string{
 		"2026-11-24 10:00:00 +01": "2026-11-24 09:00:00", "2026-11-24 10:00:00.5 +0100": "2026-11-24 09:00:00.5", "2026-11-24 10:00:00 +01:30": "2026-11-24 08:30:00",
 		"2026-11-24 10:00:00 UTC": "2026-11-24 10:00:00", "2026-11-24 10:00:00 CEST": "2026-11-24 08:00:00", "2026-11-24": "2026-11-24 00:00:00",
 		"2026/11/24": "2026-11-24 00:00:00", "2026/11/24 07": "2026-11-24 07:00:00", "1764000000.25": "2025-11-24 16:00:00.25",
 		"1.764e9": "2025-11-24 16:00:00", "2026-11-24 10:00:00 x": "", "2026-13-24": "", "2026-02-29": "", "-5": "",
 	} {
-		c := newClock(time.UTC, time.Time{})
-		r, ok := p.parse(&c, []byte(stamp))
-		if got := time.UnixMicro(r.time).UTC().Format("2006-01-02 15:04:05.999999"); ok != (want != "") || ok && got != want {
+		c := NewClock(time.UTC, time.Time{})
+		r, ok := layouts.Read(&c, []byte(stamp))
+		if got := time.UnixMicro(r.Time).UTC().Format("2006-01-02 15:04:05.999999"); ok != (want != "") || ok && got != want {
 			t.Errorf("%s: %v, %s; want %s", stamp, ok, got, want)
 		}
 	}
 }
 
-// read returns the times that a clock reads from stamps of one layout, and what it assumed.
-func readAll(c *clock, layout string, stamps []string) []string {
-	p := &timeParser{layouts: compileLayouts([]string{layout})}
+// readAll returns the times that a clock reads from stamps of one layout, and what it assumed.
+func readAll(c *Clock, layout string, stamps []string) []string {
+	layouts := Compile([]string{layout}, false)
 	var out []string
 	for i, s := range stamps {
-		c.off = int64(i)
-		r, ok := p.parse(c, []byte(s))
+		c.At(int64(i))
+		r, ok := layouts.Read(c, []byte(s))
 		if ok {
-			r = c.take(r)
+			r = c.Take(r)
 		} else {
-			r = c.without()
+			r = c.Without()
 		}
-		out = append(out, strings.TrimSpace(time.UnixMicro(r.time).UTC().Format("2006-01-02 15:04:05 ")+basisTexts[r.basis]+" "+doubtTexts[r.doubt]))
+		out = append(out, strings.TrimSpace(fmt.Sprint(time.UnixMicro(r.Time).UTC().Format("2006-01-02 15:04:05 "), r.Basis, " ", r.Doubt)))
 	}
 	return out
 }
@@ -152,7 +152,7 @@ func expect(t *testing.T, got, want []string) {
 
 // The clocks of Berlin were put back on 25 October 2026 at 3:00, of New York on 1 November, of Lord Howe by half an hour.
 func TestAnHourThatComesTwiceKeepsTheOrder(t *testing.T) {
-	c := newClock(location(t, "Europe/Berlin"), time.Time{})
+	c := NewClock(location(t, "Europe/Berlin"), time.Time{})
 	expect(t, readAll(&c, "2006-01-02 15:04:05", []string{
 		"2026-10-25 01:59:59", "2026-10-25 02:00:00", "2026-10-25 02:59:58", "2026-10-25 02:59:51", "2026-10-25 02:00:01", "2026-10-25 02:00:00",
 		"2026-10-25 02:59:00", "2026-10-25 03:00:00",
@@ -160,26 +160,26 @@ func TestAnHourThatComesTwiceKeepsTheOrder(t *testing.T) {
 		"2026-10-24 23:59:59 zone", "2026-10-25 00:00:00 zone overlap-first", "2026-10-25 00:59:58 zone overlap-first", "2026-10-25 00:59:51 zone overlap-first",
 		"2026-10-25 01:00:01 zone overlap-second", "2026-10-25 01:00:00 zone overlap-second", "2026-10-25 01:59:00 zone overlap-second", "2026-10-25 02:00:00 zone",
 	})
-	c = newClock(location(t, "Australia/Lord_Howe"), time.Time{})
+	c = NewClock(location(t, "Australia/Lord_Howe"), time.Time{})
 	expect(t, readAll(&c, "2006-01-02 15:04:05", []string{"2026-04-05 01:45:00", "2026-04-05 01:59:00", "2026-04-05 01:31:00", "2026-04-05 02:00:00"}),
 		[]string{"2026-04-04 14:45:00 zone overlap-first", "2026-04-04 14:59:00 zone overlap-first", "2026-04-04 15:01:00 zone overlap-second", "2026-04-04 15:30:00 zone"})
 }
 
 func TestAnHourThatComesTwiceIsToldByItsNameAndByTheReceipt(t *testing.T) {
 	berlin := location(t, "Europe/Berlin")
-	c := newClock(berlin, time.Time{})
+	c := NewClock(berlin, time.Time{})
 	expect(t, readAll(&c, "2006-01-02 15:04:05 MST", []string{"2026-10-25 02:30:00 CEST", "2026-10-25 02:30:00 CET"}),
 		[]string{"2026-10-25 00:30:00", "2026-10-25 01:30:00"})
-	quiet := newClock(berlin, time.Date(2026, 10, 25, 1, 30, 1, 0, time.UTC))
-	quiet.live = quiet.near
+	quiet := NewClock(berlin, time.Date(2026, 10, 25, 1, 30, 1, 0, time.UTC))
+	quiet.Live(quiet.near)
 	expect(t, readAll(&quiet, "2006-01-02 15:04:05", []string{"2026-10-25 02:30:00"}), []string{"2026-10-25 01:30:00 zone overlap-second"})
-	first := newClock(berlin, time.Date(2026, 10, 25, 0, 30, 1, 0, time.UTC))
-	first.live = first.near
+	first := NewClock(berlin, time.Date(2026, 10, 25, 0, 30, 1, 0, time.UTC))
+	first.Live(first.near)
 	expect(t, readAll(&first, "2006-01-02 15:04:05", []string{"2026-10-25 02:30:00"}), []string{"2026-10-25 00:30:00 zone overlap-first"})
 }
 
 func TestAnHourThatNeverCameIsFlagged(t *testing.T) {
-	c := newClock(location(t, "Europe/Berlin"), time.Time{})
+	c := NewClock(location(t, "Europe/Berlin"), time.Time{})
 	expect(t, readAll(&c, "2006-01-02 15:04:05", []string{"2026-03-29 01:59:59", "2026-03-29 02:30:00", "2026-03-29 03:30:00"}),
 		[]string{"2026-03-29 00:59:59 zone", "2026-03-29 01:30:00 zone gap", "2026-03-29 01:30:00 zone"})
 }
@@ -192,10 +192,10 @@ func TestLocalTimesAreThoseOfGo(t *testing.T) {
 		for at := time.Date(2005, 1, 1, 0, 30, 0, 0, time.UTC); at.Year() < 2025; at = at.Add(time.Hour) {
 			want := time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), 0, 0, loc)
 			got, doubt := z.instant(at.Unix(), 0, time.Time{})
-			if doubt == noDoubt && got != want.Unix() {
+			if doubt == NoDoubt && got != want.Unix() {
 				t.Fatalf("%s, local %s: %s, by Go %s", name, at.Format(time.DateTime), time.Unix(got, 0).UTC(), want.UTC())
 			}
-			if doubt == overlapFirst {
+			if doubt == OverlapFirst {
 				if second, _ := z.instant(at.Unix(), (got+1800)*1e6, time.Time{}); second <= got {
 					t.Fatalf("%s, local %s: the second reading is %d, the first %d", name, at.Format(time.DateTime), second, got)
 				}
@@ -217,8 +217,8 @@ func TestYearsOfReceivedLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := newClock(time.UTC, now)
-		c.live = c.near
+		c := NewClock(time.UTC, now)
+		c.Live(c.near)
 		expect(t, readAll(&c, "Jan _2 15:04:05", []string{tc.stamp}), []string{tc.want})
 	}
 }
@@ -234,7 +234,7 @@ func TestYearsOfAFileKeepItsOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := newClock(time.UTC, written)
+		c := NewClock(time.UTC, written)
 		var got []string
 		for _, line := range readAll(&c, "Jan 2", strings.Split(tc.stamps, "|")) {
 			got = append(got, line[:4])
@@ -246,25 +246,22 @@ func TestYearsOfAFileKeepItsOrder(t *testing.T) {
 }
 
 // planOf returns the plan of a file of one stamp "Jan 2" a line, read from the middle or from end to end.
-func planOf(t *testing.T, text string, written time.Time, seeking bool) yearPlan {
-	t.Helper()
-	f := &format{name: "x"}
-	f.time = &timeParser{format: f, layouts: compileLayouts([]string{"Jan 2"})}
-	d := &Decoder{clock: newClock(time.UTC, written)}
-	d.opts.Reread = func() (io.ReadCloser, error) {
+func planOf(text string, written time.Time, seeking bool) yearPlan {
+	c := NewClock(time.UTC, written)
+	c.layouts = Compile([]string{"Jan 2"}, false)
+	c.Reread = func(*Layouts) (io.ReadCloser, func([]byte) []byte, error) {
+		stampOf := func(line []byte) []byte { return bytes.TrimRight(line, " x\n") }
 		if r := strings.NewReader(text); seeking {
 			return struct {
 				io.ReadSeeker
 				io.Closer
-			}{r, io.NopCloser(r)}, nil
+			}{r, io.NopCloser(r)}, stampOf, nil
 		} else {
-			return io.NopCloser(r), nil
+			return io.NopCloser(r), stampOf, nil
 		}
 	}
-	return d.lookAheadWith(func(line []byte) (civil, bool) {
-		v, kept := civil{day: -1}, layoutState{}
-		return v, f.time.layouts[0].parse(bytes.TrimRight(line, " x"), &v, 0, 0, -1, &kept)
-	})
+	c.lookAhead(c.limit())
+	return c.years
 }
 
 func TestAFileOfSeveralYearsIsLookedThrough(t *testing.T) {
@@ -293,7 +290,7 @@ func TestAFileOfSeveralYearsIsLookedThrough(t *testing.T) {
 	} {
 		for _, seeking := range []bool{true, false} {
 			var years []string
-			for _, m := range planOf(t, tc.text, written, seeking).marks {
+			for _, m := range planOf(tc.text, written, seeking).marks {
 				years = append(years, fmt.Sprint(m.year))
 			}
 			if got := strings.Join(years, " "); got != tc.want {
@@ -325,7 +322,7 @@ func TestAWrongClockDoesNotMoveTheOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := newClock(time.UTC, near)
+		c := NewClock(time.UTC, near)
 		readAll(&c, "2006-01-02", tc.stamps)
 		if got := time.UnixMicro(c.latest).UTC().Format("2006-01-02"); got != tc.want {
 			t.Errorf("%s: the order stands at %s, want %s", tc.name, got, tc.want)
@@ -334,7 +331,7 @@ func TestAWrongClockDoesNotMoveTheOrder(t *testing.T) {
 }
 
 func TestALineWithoutStampHasTheTimeOfTheLineBefore(t *testing.T) {
-	c := newClock(time.UTC, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
+	c := NewClock(time.UTC, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC))
 	expect(t, readAll(&c, "2006-01-02", []string{"?", "2026-06-01", "?", "2026-06-20", "?", "2099-01-01", "?"}), []string{
 		"2026-07-01 00:00:00 written", "2026-06-01 00:00:00 zone", "2026-06-01 00:00:00 before", "2026-06-20 00:00:00 zone", "2026-06-20 00:00:00 before",
 		"2099-01-01 00:00:00 zone ahead", "2026-06-01 00:00:00 before",
@@ -351,12 +348,12 @@ func BenchmarkStamps(b *testing.B) {
 					stamps[i] = fmt.Append(nil, at.Unix())
 				}
 			}
-			p := &timeParser{layouts: compileLayouts([]string{layout})}
-			c := newClock(location(b, "Europe/Berlin"), time.Now())
+			layouts := Compile([]string{layout}, false)
+			c := NewClock(location(b, "Europe/Berlin"), time.Now())
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				r, _ := p.parse(&c, stamps[i%1024])
-				c.take(r)
+				r, _ := layouts.Read(&c, stamps[i%1024])
+				c.Take(r)
 			}
 		})
 	}
@@ -368,8 +365,8 @@ func TestRememberedHoursChangeNothing(t *testing.T) {
 		loc := location(t, name)
 		for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04:05.000000", "02/Jan/2006:15:04:05 -0700", "2006-01-02 15:04:05 MST", "[2006/01/02 15:04:05,999]"} {
 			r := rand.New(rand.NewPCG(3, 4))
-			p := &timeParser{layouts: compileLayouts([]string{layout})}
-			c := newClock(loc, time.Time{})
+			layouts := Compile([]string{layout}, false)
+			c := NewClock(loc, time.Time{})
 			for range 3000 {
 				at := time.Date(2026, 3, 28+r.IntN(3), r.IntN(24), r.IntN(60), r.IntN(60), r.IntN(1e9), loc)
 				for range 1 + r.IntN(4) {
@@ -378,10 +375,10 @@ func TestRememberedHoursChangeNothing(t *testing.T) {
 					if r.IntN(20) == 0 {
 						stamp[r.IntN(len(stamp))] = "07:.Z"[r.IntN(5)]
 					}
-					fresh := newClock(loc, time.Time{})
+					fresh := NewClock(loc, time.Time{})
 					fresh.order = c.order
-					want, wantOK := p.parse(&fresh, stamp)
-					got, ok := p.parse(&c, stamp)
+					want, wantOK := layouts.Read(&fresh, stamp)
+					got, ok := layouts.Read(&c, stamp)
 					if got != want && ok || ok != wantOK {
 						t.Fatalf("%s in %s: %v %v, afresh %v %v", stamp, name, got, ok, want, wantOK)
 					}

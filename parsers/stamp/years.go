@@ -1,4 +1,4 @@
-package parsers
+package stamp
 
 import (
 	"bufio"
@@ -42,67 +42,34 @@ const (
 	planBytes  = 16 << 10
 )
 
-// lookAhead reads the stamps of p's format at places all over the file and returns its years. A year ends where the stamps step
-// back by more than a month; the last one is the latest in which no stamp lies more than a day after the file was
-// written and every 29 February is one.
-func (d *Decoder) lookAhead(p *timeParser) yearPlan { return d.lookAheadWith(d.seer(p.format)) }
-
-// lookAheadWith is lookAhead with see to read the stamp of a line.
-func (d *Decoder) lookAheadWith(see func([]byte) (civil, bool)) yearPlan {
-	if d.opts.Reread == nil {
-		return yearPlan{}
-	}
-	r, err := d.opts.Reread()
+// lookAhead reads stamps at places all over the file, once, for the years of those that name none. A year ends where the
+// stamps step back by more than a month; the last one is the latest in which no stamp lies after limit, seconds since
+// 1970, and every 29 February is one.
+func (c *Clock) lookAhead(limit int64) {
+	open, layouts := c.Reread, c.layouts
+	c.Reread = nil
+	r, stampOf, err := open(layouts)
 	if err != nil {
-		return yearPlan{} // the file has gone, or cannot be read twice: its order decides as it comes
+		return // the file has gone, or cannot be read twice: its order decides as it comes
 	}
 	defer r.Close()
-	plan := planner{see: see, lines: bufio.NewReaderSize(r, planBytes)}
-	if s, ok := r.(io.ReadSeeker); ok {
-		plan.places(s)
-	} else {
-		plan.all()
-	}
-	return plan.years(d.clock.limit())
-}
-
-// seer returns a function that reads the stamp of a line of f, if the line has one without a year.
-func (d *Decoder) seer(f *format) func(line []byte) (civil, bool) {
-	look := &Decoder{set: d.set, clock: newClock(d.opts.Zone, d.opts.Near)}
-	look.line = captures{make([]int32, len(d.line.slots)), make([][]byte, len(d.line.temps))}
-	return func(line []byte) (civil, bool) {
-		stamp := look.stampOf(f, line)
-		if stamp == nil {
-			return civil{}, false
-		}
-		for i := range f.time.layouts {
-			l, v, kept := &f.time.layouts[i], civil{day: -1}, layoutState{}
-			if !l.dated && !l.slow && l.unit == 0 && l.parse(stamp, &v, 0, 0, -1, &kept) {
-				return v, true
-			}
+	p := planner{lines: bufio.NewReaderSize(r, planBytes), see: func(line []byte) (civil, bool) {
+		if s := stampOf(line); s != nil {
+			return layouts.undated(s)
 		}
 		return civil{}, false
+	}}
+	if s, ok := r.(io.ReadSeeker); ok {
+		p.places(s)
+	} else {
+		p.all()
 	}
-}
-
-// stampOf returns the text of the time stamp of a line of f, nil if it has none.
-func (d *Decoder) stampOf(f *format, line []byte) []byte {
-	p, ok := d.match(f, line, &d.line)
-	if !ok || p == nil || len(f.time.temps) != 1 {
-		return nil
-	}
-	for i := range p.assigns {
-		a := &p.assigns[i]
-		if from, to := d.line.slots[2*a.slot], d.line.slots[2*a.slot+1]; a.temp == f.time.temps[0] && from >= 0 {
-			return line[from:to]
-		}
-	}
-	return nil
+	c.years = p.years(limit)
 }
 
 // A planner collects stamps of a file.
 type planner struct {
-	see    func([]byte) (civil, bool)
+	see    func(line []byte) (civil, bool) // its stamp, if it has one without a year
 	lines  *bufio.Reader
 	stamps []plannedStamp
 	whole  bool // all lines were read
@@ -156,7 +123,7 @@ func (p *planner) all() {
 func (p *planner) read(off int64, all bool) {
 	for {
 		line, err := p.lines.ReadSlice('\n')
-		if v, ok := p.see(trimEOL(line)); ok && err != bufio.ErrBufferFull {
+		if v, ok := p.see(line); ok && err != bufio.ErrBufferFull {
 			p.stamps = append(p.stamps, plannedStamp{civil: v, off: off})
 			if !all {
 				return

@@ -1,4 +1,4 @@
-package parsers
+package suggest
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -28,7 +29,7 @@ func (s *suggester) jsonTOML(lines [][]byte) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "title   = %q\ndataset = %q\nrank    = 55\n\n[members]\nkind = \"json\"\n", strings.ReplaceAll(s.name, ".", " "), s.name)
+	b.WriteString(s.header() + "\n[members]\nkind = \"json\"\n")
 	timeKey, layouts := k.time()
 	message, level := k.best(k.length, timeKey), k.best(k.level, timeKey)
 	if message == level {
@@ -40,9 +41,7 @@ func (s *suggester) jsonTOML(lines [][]byte) string {
 			fmt.Fprintf(&b, "%q = [%s]\n", m.field, event.AppendJSONString(nil, m.key))
 		}
 	}
-	if timeKey != "" {
-		fmt.Fprintf(&b, "\n[time]\nfrom    = \"_time\"\nlayouts = [%s]\n", strings.Join(layouts, ", "))
-	}
+	b.WriteString(timeTable(layouts))
 	return b.String()
 }
 
@@ -54,8 +53,8 @@ func (k *jsonKeys) add(prefix string, object map[string]any) {
 			k.add(key+".", v)
 		case string:
 			k.count[key]++
-			if n, which := stampAt([]byte(v)); n == len(v) && n > 0 {
-				k.stamped(key, stampLayouts[which])
+			if n, layout := stamp.Find([]byte(v)); n == len(v) && n > 0 {
+				k.stamped(key, layout)
 			} else if levelNames[strings.ToLower(v)] != "" {
 				k.level[key]++
 			} else if strings.Contains(v, " ") {

@@ -1,4 +1,4 @@
-package parsers
+package suggest
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/saypro/veritail/parsers/stamp"
 )
 
 // What a part of a line is, as far as its form tells.
@@ -29,93 +31,8 @@ type linePart struct {
 	kind partKind
 	text string
 	// of a stamp
-	layout      int
+	layout      string
 	open, close string // brackets around it
-}
-
-// stampLayouts are the layouts that proposals know, of two that begin alike the longer one first.
-var stampLayouts = []string{
-	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
-	"2006-01-02 15:04:05 MST", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02_15:04:05", "2006/01/02 15:04:05", "02/Jan/2006:15:04:05 -0700",
-	"02/Jan/2006 15:04:05", "02 Jan 2006 15:04:05", "02-Jan-2006 15:04:05", "02.01.2006 15:04:05", "01/02/2006 15:04:05", "02-01-2006 15:04:05",
-	"Mon Jan _2 15:04:05 MST 2006", "Mon Jan _2 15:04:05 2006", "Mon, 02 Jan 2006 15:04:05 -0700", "Mon, 02 Jan 2006 15:04:05 MST", "Jan _2 15:04:05 2006", "Jan _2, 2006 3:04:05 PM", "Jan _2 2006 15:04:05",
-	"Jan _2 15:04:05", "0102 15:04:05", "20060102 15:04:05", "060102 15:04:05", "060102  3:04:05", "20060102.150405", "20060102150405",
-}
-
-var compiledStamps = compileAll(stampLayouts)
-
-func compileAll(texts []string) []layout {
-	out := make([]layout, len(texts))
-	for i, t := range texts {
-		out[i] = compileLayout(t)
-	}
-	return out
-}
-
-// stampAt returns the longest stamp that b begins with, and its layout; length 0 if there is none.
-func stampAt(b []byte) (n, which int) {
-	if len(b) == 0 || !isDigit(b[0]) && (b[0] < 'A' || b[0] > 'Z') {
-		return 0, 0
-	}
-	for i := range compiledStamps {
-		l := &compiledStamps[i]
-		v, at := civil{day: -1}, 0
-		for j := range l.elements {
-			e := &l.elements[j]
-			m := -1
-			switch {
-			case e.kind == fixedByte && at < len(b) && b[at] == e.c:
-				m = 1
-			case e.kind != fixedByte:
-				m = v.element(e, b[at:])
-			}
-			if m < 0 || e.kind == blanks && m == 0 {
-				at = -1
-				break
-			}
-			at += m
-		}
-		if at > n && v.valid() && (at == len(b) || !isWordByte(b[at])) {
-			n, which = at, i
-		}
-	}
-	return n, which
-}
-
-// regexpOf returns a regular expression for what a layout takes, with fractions of seconds.
-func regexpOf(l *layout) string {
-	var b strings.Builder
-	for _, e := range l.elements {
-		switch e.kind {
-		case fixedByte:
-			b.WriteString(regexp.QuoteMeta(string(e.c)))
-		case blanks:
-			b.WriteString(" +")
-		case longYear:
-			b.WriteString("[0-9]{4}")
-		case monthName, dayName:
-			b.WriteString("[A-Za-z]{3}")
-		case longMonthName, longDayName:
-			b.WriteString("[A-Za-z]+")
-		case second:
-			b.WriteString(`[0-9]{2}(?:[.,][0-9]{1,9})?`)
-		case shortYear, month, minute:
-			b.WriteString("[0-9]{2}")
-		case hour, hour12, day:
-			b.WriteString("[0-9]{1,2}")
-		case offset, colonOffset, shortOffset:
-			zone := map[elementKind]string{offset: "[+-][0-9]{4}", colonOffset: "[+-][0-9]{2}:[0-9]{2}", shortOffset: "[+-][0-9]{2}"}[e.kind]
-			if e.zulu {
-				zone = "(?:Z|" + zone + ")"
-			}
-			b.WriteString(zone)
-		case zoneName:
-			b.WriteString("[A-Z]{3,5}")
-		case upperHalf:
-			b.WriteString("[AP]M")
-		}
-	}
-	return b.String()
 }
 
 var (
@@ -125,6 +42,7 @@ var (
 	pairPart    = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]*)=("(?:[^"\\]|\\.)*"|[^\s",;]*)([,;]?)$`)
 	addressPart = regexp.MustCompile(`^([\[(<]?)([0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*)(?::([0-9]{1,5}))?([\])>]?[,;:.]?)$`)
 	numberPart  = regexp.MustCompile(`^([\[(#]?)(-?[0-9]+(?:\.[0-9]+)?)(ns|us|ms|s)?([\])]?[,;:.]?)$`)
+	quotedText  = regexp.MustCompile(`(?s)^"(?:[^"\\]|\\.)*"`)
 	epochPart   = regexp.MustCompile(`^[12][0-9]{9}(?:\.[0-9]+|[0-9]{3})?$`)
 )
 
@@ -142,14 +60,14 @@ func partsOf(line []byte) []linePart {
 			for i+open < len(line) && strings.IndexByte("[(<", line[i+open]) >= 0 && open < 2 {
 				open++
 			}
-			if n, which := stampAt(line[i+open:]); n > 0 {
+			if n, layout := stamp.Find(line[i+open:]); n > 0 {
 				to := i + open + n
 				end := to
 				for end < len(line) && strings.IndexByte("])>:,;|", line[end]) >= 0 {
 					end++
 				}
 				if end == len(line) || line[end] == ' ' || line[end] == '\t' {
-					parts = append(parts, linePart{kind: partStamp, text: string(line[i+open : to]), layout: which, open: string(line[i : i+open]), close: string(line[to:end])})
+					parts = append(parts, linePart{kind: partStamp, text: string(line[i+open : to]), layout: layout, open: string(line[i : i+open]), close: string(line[to:end])})
 					i, stamped = end, true
 					continue
 				}
@@ -159,9 +77,9 @@ func partsOf(line []byte) []linePart {
 		p := linePart{kind: partWord, text: string(line[i : i+n])}
 		p.kind = kindOfPart(p.text)
 		if !stamped && len(parts) < 3 && epochPart.MatchString(p.text) {
-			p.kind, p.layout, stamped = partStamp, -1, true
+			p.kind, p.layout, stamped = partStamp, "unix", true
 			if !strings.Contains(p.text, ".") && len(p.text) == 13 {
-				p.layout = -2
+				p.layout = "unix_ms"
 			}
 		}
 		parts = append(parts, p)
@@ -178,7 +96,7 @@ func partLen(b []byte) int {
 		case c == ' ' || c == '\t':
 			return max(n, 1)
 		case c == '"' && (n == 0 || b[n-1] == '=' || b[n-1] == '[' || b[n-1] == '('):
-			if m := quotedLen(b[n:]); m > 0 {
+			if m := len(quotedText.Find(b[n:])); m > 0 {
 				n += m
 				continue
 			}
@@ -210,7 +128,7 @@ func kindOfPart(text string) partKind {
 		return partProgram
 	case pairPart.MatchString(text):
 		return partPair
-	case text[0] == '"' && quotedLen([]byte(text)) == len(text):
+	case text[0] == '"' && quotedText.FindString(text) == text:
 		return partQuoted
 	case strings.IndexByte("[(<{", text[0]) >= 0 && strings.IndexByte("])>}", text[len(text)-1]) >= 0 && len(text) > 2 && strings.Count(text, text[:1]) == 1:
 		return partGroup
@@ -249,7 +167,7 @@ func signature(parts []linePart, head int) string {
 		b.WriteByte(byte(p.kind))
 		switch p.kind {
 		case partStamp:
-			fmt.Fprintf(&b, "%d%s%s", p.layout, p.open, p.close)
+			fmt.Fprintf(&b, "%s%s%s", p.layout, p.open, p.close)
 		case partPair:
 			key, _, _ := strings.Cut(p.text, "=")
 			b.WriteString(key)

@@ -1,4 +1,4 @@
-package parsers
+package stamp
 
 import (
 	"bytes"
@@ -31,9 +31,9 @@ type zone struct {
 // instant returns the second since 1970 at which the zone's clocks show local, and why that is in doubt. Of two readings
 // it is the first one, unless the file has come further already (latest, µs), or the line was received (live) nearer
 // to the second.
-func (z *zone) instant(local, latest int64, live time.Time) (int64, doubt) {
+func (z *zone) instant(local, latest int64, live time.Time) (int64, Doubt) {
 	if local >= z.from && local < z.to {
-		return local - z.offset, noDoubt
+		return local - z.offset, NoDoubt
 	}
 	const day = 24 * 3600
 	before, after := z.offsetAt(local-day), z.offsetAt(local+day)
@@ -42,21 +42,21 @@ func (z *zone) instant(local, latest int64, live time.Time) (int64, doubt) {
 	switch {
 	case first == second:
 		z.remember(first)
-		return first, noDoubt
+		return first, NoDoubt
 	case one && two:
 		if latest != 0 && first < latest/1e6-z.disorder(first, latest/1e6) {
-			return second, overlapSecond
+			return second, OverlapSecond
 		}
 		if !live.IsZero() && second-live.Unix() < live.Unix()-first {
-			return second, overlapSecond
+			return second, OverlapSecond
 		}
-		return first, overlapFirst
+		return first, OverlapFirst
 	case one:
-		return first, noDoubt
+		return first, NoDoubt
 	case two:
-		return second, noDoubt
+		return second, NoDoubt
 	}
-	return local - before, inGap
+	return local - before, InGap
 }
 
 // disorder is how many seconds behind the others a line may be written without its hour counting as the second one: ten

@@ -1,4 +1,4 @@
-package parsers
+package stamp
 
 import "time"
 
@@ -52,23 +52,23 @@ func (o *order) seen(t, late int64, live bool) bool {
 // the stamp is nearest to that. Otherwise the file decides: the first year in which the stamp lies no more than 31 days
 // before the lines before it, within what a look ahead found, unless that is more than a day after the file was
 // written. 29 February is in leap years only.
-func (c *clock) yearOf(v *civil) (int, basis) {
+func (c *Clock) yearOf(v *civil) (int, Basis) {
 	if !c.live.IsZero() {
-		return nearestYear(v, c.live), yearOfReceipt
+		return nearestYear(v, c.live), YearOfReceipt
 	}
 	limit := c.limit()
-	if c.plan != nil {
-		c.years, c.plan = c.plan(c.parser), nil
+	if c.Reread != nil {
+		c.lookAhead(limit)
 	}
 	first, last := c.years.at(c.off)
 	if c.years.whole && first == last && first != 0 && v.in(first) {
-		return first, yearOfFile
+		return first, YearOfFile
 	}
 	if c.latest == 0 {
 		if first != 0 && v.in(first) {
-			return first, yearOfFile
+			return first, YearOfFile
 		}
-		return lastYear(v, time.Unix(limit, 0).UTC().Year()+1, limit), yearOfFile
+		return lastYear(v, time.Unix(limit, 0).UTC().Year()+1, limit), YearOfFile
 	}
 	from := (c.latest - stepBack) / 1e6
 	y := time.Unix(from, 0).UTC().Year() - 1
@@ -85,7 +85,7 @@ func (c *clock) yearOf(v *civil) (int, basis) {
 	if v.seconds1970(y) > limit {
 		y = lastYear(v, y, limit)
 	}
-	return y, yearOfFile
+	return y, YearOfFile
 }
 
 // in reports whether the year has the stamp's day.
