@@ -154,6 +154,7 @@ func TestStampsAndHeadsOfSyslog(t *testing.T) {
 		{"BSD with facility and severity", "syslog.rfc3164", "Nov 24 10:00:00 <auth.info> bsd1 sshd[7]: Accepted publickey for bob from 192.0.2.1 port 5 ssh2", []string{`"log.syslog.facility.name":"auth"`, `"host.name":"bsd1"`, `"ssh_login"`}},
 		{"login of RHEL 4", "syslog.rfc3164", "Nov 24 10:00:00 combo  -- root[29972]: ROOT LOGIN ON tty2", []string{`"process.name":"login"`, `"event.action":"login"`, `"user.name":"root"`}},
 		{"no host", "syslog.rfc3164", "Nov 24 10:00:00 sshd[8148]: Connection closed by 192.0.2.1 [preauth]", []string{`"process.name":"sshd"`, `"ssh_closed"`, `"source.ip":"192.0.2.1"`}},
+		{"no host, and a message with a colon", "syslog.rfc3164", "Nov 24 10:00:00 sshd[8148]: error: maximum authentication attempts exceeded for root from 192.0.2.1 port 5 ssh2 [preauth]", []string{`"process.name":"sshd"`, `"process.pid":8148`, `"ssh_too_many_attempts"`, `"source.ip":"192.0.2.1"`}},
 		{"a priority", "syslog.rfc3164", "<38>Nov 24 10:00:00 h sshd[7]: x", []string{`"log.syslog.priority":38`, `"log.syslog.facility.name":"auth"`, `"log.syslog.severity.name":"informational"`}},
 		{"the highest priority", "syslog.rfc5424", "<191>1 2026-11-24T10:00:00Z h app - - - x", []string{`"log.syslog.facility.name":"local7"`, `"log.syslog.severity.name":"debug"`}},
 		{"a frame with its length", "syslog.rfc5424", "44 <13>1 2026-11-24T10:00:00Z h app 12 ID1 - hello", []string{`"message":"hello"`, `"process.pid":12`, `"log.syslog.msgid":"ID1"`}},
@@ -182,6 +183,8 @@ func TestHostileTextsOfTheSystemForgeNothing(t *testing.T) {
 	}{
 		{"an illegal user", "sshd[1]", "error: PAM: Authentication failure for illegal user root from " + forged + " port 22 ssh2 from " + real, []string{`"source.ip":"` + real + `"`}},
 		{"a postponed login", "sshd[1]", "Postponed keyboard-interactive for invalid user x from " + forged + " port 1 ssh2 from " + real + " port 2 ssh2 [preauth]", []string{`"source.ip":"` + real + `"`}},
+		{"a certificate's name of itself", "sshd[1]", "Accepted publickey for bob from " + real + " port 5 ssh2: ED25519-CERT SHA256:q/7Yg ID x from " + forged + " port 22 ssh2: y (serial 0) CA RSA SHA256:l3rTx", []string{`"source.ip":"` + real + `"`, `"user.name":"bob"`}},
+		{"a subsystem", "sshd[1]", "subsystem request for sftp by user root by user bob", []string{`"user.name":"bob"`}},
 		{"identd's answer", "sshd[1]", "refused connect from x (" + forged + ")@h (" + real + ")", []string{`"source.ip":"` + real + `"`}},
 		{"a console login", "login[1]", "FAILED LOGIN (1) on '/dev/tty1' from '" + real + "' FOR 'x' from '" + forged + "' FOR 'root', Authentication failure", []string{`"source.ip":"` + real + `"`}},
 		{"a Dovecot user", "dovecot", "imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 10 secs): user=<x>, rip=" + forged + ", lip=10.0.0.1>, method=PLAIN, rip=" + real + ", lip=127.0.0.1, secured, session=<6/DqkyFhosV/AAAB>", []string{`"source.ip":"` + real + `"`, `"mail_login"`}},
