@@ -127,6 +127,11 @@ func TestTextsOfSystemPrograms(t *testing.T) {
 		{"dovecot", "imap-login: Disconnected (auth failed, 1 attempts): method=PLAIN, rip=192.0.2.1, lip=10.0.0.1, TLS: Disconnected", []string{`"mail_login"`, `"source.ip":"192.0.2.1"`}},
 		{"dovecot", "auth: ldap(user@server.org,192.0.2.1,<LZmGp6mZaMrAqLIZ>): Password mismatch (for LDAP bind) (SHA1 of given password: f638ff)", []string{`"mail_auth_failed"`, `"user.name":"user@server.org"`, `"source.ip":"192.0.2.1"`}},
 		{"ovpn-server[8]", "192.0.2.1:54321 VERIFY ERROR: depth=0, error=certificate revoked: CN=bob", []string{`"vpn_certificate_refused"`, `"source.ip":"192.0.2.1"`}},
+		{"fail2ban-server[8]", "fail2ban.actions        [8]: NOTICE  [sshd] Ban 192.0.2.1", []string{`"source_banned"`, `"fail2ban.jail":"sshd"`, `"source.ip":"192.0.2.1"`}},
+		{"dovecot", "auth(info@example.com,192.0.2.1,sasl:login)<CvN+E95Uf4e7eEnj>: sql: Password mismatch (given password: secret)", []string{`"mail_auth_failed"`, `"user.name":"info@example.com"`, `"source.ip":"192.0.2.1"`, `"event.reason":"Password mismatch"`}},
+		{"dovecot", "auth(x,10.66.66.66,sasl:plain)<a>: unknown user,192.0.2.1,sasl:plain)<b>: passwd-file: unknown user", []string{`"source.ip":"192.0.2.1"`}},
+		{"postfix/cleanup[8]", "4XYZ1234AB: milter-reject: END-OF-MESSAGE from unknown[192.0.2.1]: 5.7.1 Command rejected; from=<a@example.com> to=<b@example.org> proto=ESMTP helo=<x>", []string{`"mail_rejected"`, `"source.ip":"192.0.2.1"`, `"postfix.status_code":"5.7.1"`, `"event.reason":"Command rejected"`, `"email.to.address":"b@example.org"`}},
+		{"postfix/smtpd[8]", "NOQUEUE: lost connection after CONNECT from unknown[192.0.2.1]", []string{`"mail_connection_lost"`, `"source.ip":"192.0.2.1"`}},
 		{"fail2ban.actions[8]", "NOTICE [sshd] Ban 192.0.2.1", []string{`"source_banned"`, `"fail2ban.jail":"sshd"`, `"source.ip":"192.0.2.1"`}},
 		{"yum[8]", "Installed: httpd-2.4.6-93.el7.centos.x86_64", []string{`"package_installed"`, `"package.name":"httpd"`, `"package.version":"2.4.6-93.el7.centos"`}},
 		// JSON and logfmt in syslog
