@@ -32,7 +32,8 @@ type patternFile struct {
 	Grok string            `toml:"grok"`
 	Join string            `toml:"join"` // what a line of this kind is in its record: begin, part, same, end, alone
 	Set  map[string]string `toml:"set"`
-	// Lines is how many lines a record has that this pattern begins, those that continue one not counted; 0: any number.
+	// Lines is how many lines a record has that this pattern begins, those that continue one not counted; 0: any number,
+	// 1: it is complete, nothing continues it.
 	Lines int `toml:"lines"`
 }
 

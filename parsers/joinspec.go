@@ -103,7 +103,7 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 	}
 	j.parts = j.by >= 0 || j.section >= 0
 	for _, p := range f.patterns.list {
-		j.parts = j.parts || p.role != roleBySection && p.role != roleBegin && p.role != roleAlone || p.lines > 0
+		j.parts = j.parts || p.role != roleBySection && p.role != roleBegin && p.role != roleAlone || p.lines > 1
 	}
 	f.join = j
 	return nil

@@ -109,12 +109,13 @@ func (d *Decoder) goesOn(j *joinSpec) bool {
 	return len(next) > 0 && j.continued != nil && j.continued.Match(next, d.inner.slots) >= 0
 }
 
-// single makes an event of a line that no other one joins, once the lines that continue it have come.
+// single makes an event of a line that no other one joins, once the lines that continue it have come: at once where the
+// pattern says that there are none.
 func (d *Decoder) single(f *format, p *pattern, line []byte, span event.Span, when stamp.Moment, now time.Time) {
 	only := d.joiner.Single(line, span, when.Time, now)
 	only.Info.remember(f, p, d.line.slots)
 	only.Info.when = when
-	if !f.join.continues() {
+	if p.lines == 1 || !f.join.continues() {
 		d.joiner.Forget()
 	}
 }

@@ -66,6 +66,82 @@ func TestHostileRequestsForgeNothing(t *testing.T) {
 	}
 }
 
+func TestMessagesOfWebServersErrorLogs(t *testing.T) {
+	const nginx = "2026/11/24 10:00:00 [error] 1#1: *1 "
+	const apache = "[Tue Nov 24 10:00:00.000000 2026] [core:error] [pid 1:tid 1] [client 192.0.2.7:50] "
+	const behind = `, client: 192.0.2.7, server: shop, request: "GET /p HTTP/1.1", host: "shop"`
+	for _, tc := range []struct {
+		line string
+		want []string
+	}{
+		{nginx + "SSL_do_handshake() failed (SSL: error:0A00006C:SSL routines::bad key share) while SSL handshaking, client: 192.0.2.7, server: 0.0.0.0:443", []string{`"tls_handshake_failed"`, `"source.ip":"192.0.2.7"`, `"event.reason":"error:0A00006C:SSL routines::bad key share"`}},
+		{nginx + `limiting requests, excess: 5.459 by zone "one"` + behind, []string{`"http_request_limited"`, `"source.ip":"192.0.2.7"`, `"event.outcome":"failure"`}},
+		{nginx + `delaying request, excess: 0.841, by zone "one"` + behind, []string{`"http_request_delayed"`, `"source.ip":"192.0.2.7"`, `"event.reason":"delaying request, excess: 0.841"`}},
+		{nginx + `user "bob": was not found in "/etc/nginx/.htpasswd"` + behind, []string{`"http_login"`, `"source.ip":"192.0.2.7"`, `"user.name":"bob"`}},
+		{nginx + `user "x": password mismatch, client: 10.66.66.66, server: s, request: "GET / HTTP/1.1", host: "h"": was not found in "/etc/nginx/.htpasswd"` + behind, []string{`"http_login"`, `"source.ip":"192.0.2.7"`}},
+		{apache + `AH01631: user bob: authorization failure for "/private/a":`, []string{`"access_forbidden"`, `"user.name":"bob"`, `"url.original":"/private/a"`, `"event.code":"AH01631"`}},
+		{apache + `AH01637: Authorization of user bob to access /private/a failed, reason: file owner dan does not match`, []string{`"access_forbidden"`, `"user.name":"bob"`, `"url.original":"/private/a"`, `"event.reason":"file owner dan does not match"`}},
+		{apache + `AH02811: stderr from /usr/lib/cgi-bin/luci: script not found or unable to stat`, []string{`"file_access_failed"`}},
+		{apache + `AH01215: /bin/bash: warning: HTTP_TEST: ignoring function definition attempt`, []string{`"program_output"`}},
+		{apache + `AH02032: Hostname shop.example provided via SNI and hostname x provided via HTTP have no compatible SSL setup`, []string{`"http_invalid_request"`}},
+		{"[Tue Nov 24 10:00:00.000000 2026] [core:error] [pid 1:tid 1] [client [2001:db8::7]:50] AH00036: access to /p failed", []string{`"source.ip":"2001:db8::7"`, `"source.port":50`}},
+		{"[Tue Nov 24 10:00:00.000000 2026] [core:error] [pid 1:tid 1] [client 2001:db8::7:50] AH00036: access to /p failed", []string{`"source.ip":"2001:db8::7"`, `"source.port":50`}},
+		{"[Tue Nov 24 10:00:00 2026] [error] [client 2001:db8::7] File does not exist: /srv/x", []string{`"source.ip":"2001:db8::7"`, `"file_access_failed"`}},
+		{`[Tue Nov 24 10:00:00 2026] [error] [client 192.0.2.7:50] [client 192.0.2.7] ModSecurity:  [file "/etc/m.conf"] [line "47"] [id "960015"] [rev "1"] [msg "Request Missing an Accept Header"] [severity "NOTICE"][tag "x"] Access denied with code 403 (phase 2). Operator EQ matched 0 at REQUEST_HEADERS. [hostname "shop"] [uri "/p"] [unique_id "Urf"]`,
+			[]string{`"source.ip":"192.0.2.7"`, `"waf_blocked"`, `"rule.id":"960015"`, `"rule.name":"Request Missing an Accept Header"`, `"url.path":"/p"`, `"event.reason":"Access denied with code 403 (phase 2)"`}},
+	} {
+		format := "apache.error"
+		if tc.line[0] == '2' {
+			format = "nginx.error"
+		}
+		got := events(t, format, "x.log", tc.line+"\n")
+		if len(got) != 1 {
+			t.Fatalf("%d events of %s", len(got), tc.line)
+		}
+		has(t, got[0], tc.want...)
+	}
+}
+
+// A container's output holds both logs of its server, and begins with what the server says of itself.
+func TestAccessLinesAmongAServersNoticesAreEvents(t *testing.T) {
+	const access = `192.0.2.7 - - [24/Nov/2026:10:00:02 +0000] "GET /p HTTP/1.1" 404 5 "-" "curl/8"` + "\n"
+	for name, text := range map[string]string{
+		"nginx": `2026/11/24 10:00:00 [notice] 1#1: using the "epoll" event method
+2026/11/24 10:00:00 [notice] 1#1: start worker processes
+2026/11/24 10:00:00 [notice] 1#1: start worker process 29
+` + access + `2026/11/24 10:00:02 [error] 29#29: *1 limiting requests, excess: 5.459 by zone "one", client: 192.0.2.7, server: shop, request: "GET /p HTTP/1.1", host: "shop"
+` + access,
+		"apache": `[Tue Nov 24 10:00:00.000000 2026] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.62 (Unix) configured -- resuming normal operations
+[Tue Nov 24 10:00:00.000001 2026] [core:notice] [pid 1:tid 1] AH00094: Command line: 'httpd -D FOREGROUND'
+[Tue Nov 24 10:00:00.000001 2026] [core:notice] [pid 1:tid 1] AH00094: Command line: 'httpd -D FOREGROUND'
+` + access,
+	} {
+		got := strings.Join(events(t, "auto", "x.log", text), "\n")
+		if n := strings.Count(got, `"url.original":"/p","url.path":"/p"`); n < strings.Count(text, "404 5") {
+			t.Errorf("%s: %d access events in\n%s", name, n, got)
+		}
+		has(t, got, `"http.response.status_code":404`, `"event.action":"server_notice"`)
+	}
+}
+
+// A name with a line break in it is not the end of its message: what follows is no event of another format.
+func TestLinesWithinAMessageOfNginxForgeNothing(t *testing.T) {
+	got := events(t, "auto", "x.log", `2026/11/24 10:00:00 [notice] 1#1: start worker processes
+2026/11/24 10:00:00 [error] 1#1: *1 user "x
+10.66.66.66 - root [24/Nov/2026:10:00:02 +0000] "GET /p HTTP/1.1" 401 5 "-" "-"
+y": password mismatch, client: 192.0.2.7, server: shop, request: "GET /p HTTP/1.1", host: "shop"
+2026/11/24 10:00:01 [error] 1#1: *1 open() "/srv/a
+10.66.66.66 - root [24/Nov/2026:10:00:02 +0000] "GET /p HTTP/1.1" 401 5 "-" "-"
+" failed (2: No such file or directory), client: 192.0.2.7, server: shop, request: "GET /a%0A HTTP/1.1", host: "shop"
+`)
+	if len(got) != 3 {
+		t.Fatalf("%d events:\n%s", len(got), strings.Join(got, "\n"))
+	}
+	if all := strings.Join(got, "\n"); strings.Contains(all, `"source.ip":"10.66.66.66"`) {
+		t.Errorf("forged: %s", all)
+	}
+}
+
 // IIS names its columns in the file, writes UTC whatever the machine's zone, and pluses for blanks where it says so.
 func TestIISsColumnsStandInAnyOrder(t *testing.T) {
 	const text = "#Software: Microsoft Internet Information Services 10.0\r\n" +
