@@ -80,13 +80,18 @@ func (d *Decoder) scan(f *format, text []byte, in textRange) bool {
 	return false
 }
 
-// named finds the places of members with keys. Of equal keys the last one counts; KV has returned the first alone.
-func (d *Decoder) named(m *membersSpec) {
-	sc := &d.members
+// cache returns what is remembered of the keys of m.
+func (sc *scanned) cache(m *membersSpec) *places {
 	for len(sc.caches) <= m.id {
 		sc.caches = append(sc.caches, places{})
 	}
-	cache := &sc.caches[m.id]
+	return &sc.caches[m.id]
+}
+
+// named finds the places of members with keys. Of equal keys the last one counts; KV has returned the first alone.
+func (d *Decoder) named(m *membersSpec) {
+	sc := &d.members
+	cache := sc.cache(m)
 	sc.places = sc.places[:0]
 	p := cache.begin()
 	for i := range sc.list {
@@ -152,15 +157,18 @@ func (d *Decoder) readHeader(f *format, line []byte, span event.Span) bool {
 	}
 	names := line[d.line.slots[0]:d.line.slots[1]]
 	sc.columns, sc.header = sc.columns[:0], span
+	cache := sc.cache(m)
+	p := cache.begin()
 	for i, name := range sc.scanner.CSV(names, m.separator) {
 		if i == maxColumns {
 			break
 		}
-		p := m.place(d.set.Schema, string(bytes.TrimSpace(name.Text)))
-		if slices.ContainsFunc(sc.columns, func(c *place) bool { return c.key == p.key }) {
-			p = &place{target: -1} // of columns of one name the first counts
+		p = cache.behind(p, d, m, bytes.TrimSpace(name.Text))
+		if slices.Contains(sc.columns, p) {
+			sc.columns = append(sc.columns, &nowhere) // of columns of one name the first counts
+		} else {
+			sc.columns = append(sc.columns, p)
 		}
-		sc.columns = append(sc.columns, p)
 	}
 	return true
 }

@@ -29,6 +29,9 @@ type place struct {
 	at  int    // … and which one it was
 }
 
+// nowhere is the place of a value that is passed over.
+var nowhere = place{target: -1}
+
 // places remembers the places of keys, and which key came behind which: in the next text it mostly does so again.
 type places struct {
 	byKey map[string]*place
