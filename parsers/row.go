@@ -88,14 +88,14 @@ func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 		}
 		p.SetInt(w.row, a.field, n)
 	case event.Duration:
-		x, err := strconv.ParseFloat(string(text), 64)
-		if err != nil || math.IsNaN(x) || math.Abs(x*a.unit) > math.MaxInt64/2 {
+		x, ok := parseFloat(text)
+		if !ok || math.IsNaN(x) || math.Abs(x*a.unit) > math.MaxInt64/2 {
 			return false
 		}
 		p.SetInt(w.row, a.field, int64(math.Round(x*a.unit)))
 	case event.Float:
-		x, err := strconv.ParseFloat(string(text), 64)
-		if err != nil {
+		x, ok := parseFloat(text)
+		if !ok {
 			return false
 		}
 		p.SetFloat(w.row, a.field, x)
@@ -209,30 +209,4 @@ func (w *rowWriter) fieldText(f event.Field) []byte {
 		return strconv.AppendInt(w.num[:0], c.Int[w.row], 10)
 	}
 	return nil
-}
-
-// parseInt reads a decimal number, as strconv.ParseInt does.
-func parseInt(text []byte) (int64, bool) {
-	if len(text) == 0 || len(text) > 18 { // beyond, it may overflow
-		n, err := strconv.ParseInt(string(text), 10, 64)
-		return n, err == nil
-	}
-	digits := text
-	if text[0] == '-' || text[0] == '+' {
-		digits = text[1:]
-	}
-	if len(digits) == 0 {
-		return 0, false
-	}
-	n := int64(0)
-	for _, c := range digits {
-		if c -= '0'; c > 9 {
-			return 0, false
-		}
-		n = n*10 + int64(c)
-	}
-	if text[0] == '-' {
-		n = -n
-	}
-	return n, true
 }
