@@ -1,25 +1,31 @@
 package parsers
 
 import (
+	"slices"
+
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// maxCarried bounds the sessions that a carry remembers.
-const maxCarried = 1 << 16
+// Bounds of a carry: the sessions that it remembers, and how much memory of forgotten ones it keeps for others.
+const (
+	maxCarried = 1 << 16
+	maxSpare   = 64
+)
 
 // A carry gives the events of a session the fields that an earlier event of the session had: PostgreSQL tells a
 // client's address once, when it connects, and only the process id afterwards.
 type carry struct {
 	spec       *carrySpec
 	now, older map[int64][]carried // two halves: when now is full it becomes older, so that the bound holds
+	spare      [][]carried         // what was told and is forgotten: memory for what will be told
 }
 
 type carried struct {
 	field event.Field
 	kind  event.Kind
-	str   string
+	text  []byte
 	num   int64
 	ip    event.IP
 }
@@ -59,12 +65,13 @@ func (c *carry) row(w *rowWriter) {
 
 // key returns what tells the row's session apart: a number, or the hash of a text.
 func (c *carry) key(w *rowWriter) (int64, bool) {
+	if w.page.Schema.Def(c.spec.by).Kind == event.Keyword {
+		text, ok := w.text(c.spec.by)
+		return int64(xxhash.Sum64(w.page.Bytes(text))), ok
+	}
 	by := w.page.Column(c.spec.by)
 	if by == nil || !by.Valid.Has(w.row) {
 		return 0, false
-	}
-	if by.Kind == event.Keyword {
-		return int64(xxhash.Sum64(w.page.Bytes(by.Str[w.row]))), true
 	}
 	return by.Int[w.row], true
 }
@@ -74,40 +81,53 @@ func (c *carry) remember(key int64, known []carried) {
 	if len(c.now) >= maxCarried/2 {
 		c.older, c.now = c.now, map[int64][]carried{}
 	}
+	if before := c.now[key]; before != nil && len(c.spare) < maxSpare {
+		c.spare = append(c.spare, before)
+	}
 	c.now[key] = known
 }
 
-// told returns the carried fields that the row itself has, nil where it has none.
+// told returns the carried fields that the row itself has, nil where it has none: a constant of all its page's rows is
+// nothing that an event tells.
 func (c *carry) told(w *rowWriter) []carried {
 	var out []carried
+	if n := len(c.spare); n > 0 {
+		out, c.spare = c.spare[n-1][:0], c.spare[:n-1]
+	}
 	for _, f := range c.spec.fields {
 		col := w.page.Column(f)
 		if col == nil || !col.Valid.Has(w.row) {
 			continue
 		}
-		v := carried{field: f, kind: col.Kind}
-		switch col.Kind {
+		n := len(out)
+		out = slices.Grow(out, 1)[:n+1]
+		v := &out[n]
+		v.field, v.kind = f, col.Kind
+		switch v.kind {
 		case event.Keyword, event.Text:
-			v.str = string(w.page.Bytes(col.Str[w.row]))
+			v.text = append(v.text[:0], w.page.Bytes(col.Str[w.row])...)
 		case event.Address:
 			v.ip = col.IP[w.row]
 		case event.Float:
-			continue
+			out = out[:n]
 		default:
 			v.num = col.Int[w.row]
 		}
-		out = append(out, v)
+	}
+	if len(out) == 0 && cap(out) > 0 {
+		c.spare = append(c.spare, out)
+		return nil
 	}
 	return out
 }
 
 func (v *carried) set(w *rowWriter) {
-	if c := w.page.Column(v.field); c != nil && c.Valid.Has(w.row) {
+	if w.known(v.field) {
 		return
 	}
 	switch v.kind {
 	case event.Keyword, event.Text:
-		w.page.SetStr(w.row, v.field, w.page.Arena.PutString(v.str))
+		w.page.SetStr(w.row, v.field, w.page.Arena.Put(v.text))
 	case event.Address:
 		w.page.SetIP(w.row, v.field, v.ip)
 	default:
