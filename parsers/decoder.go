@@ -148,8 +148,12 @@ func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 		if n == 0 {
 			n = len(block)
 		}
+		line := block[:n]
+		if off == 0 {
+			line = bytes.TrimPrefix(line, utf8Mark)
+		}
 		d.ahead = block[n:]
-		d.decodeLine(trimEOL(block[:n]), event.Span{Off: off, Len: int32(n)}, now)
+		d.decodeLine(trimEOL(line), event.Span{Off: off, Len: int32(n)}, now)
 		block, off = block[n:], off+int64(n)
 	}
 	d.ahead = nil
@@ -304,10 +308,7 @@ func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 	if off == 0 {
 		d.width = widthOf(head)
 	}
-	if d.width != narrow {
-		head = d.width.decode(nil, head, off)
-	}
-	d.unparsed(trimEOL(head), []event.Span{{Off: off, Len: int32(min(length, math.MaxInt32))}}, 1, true)
+	d.unparsed(d.textAt(head, off), []event.Span{{Off: off, Len: int32(min(length, math.MaxInt32))}}, 1, true)
 	d.mark.Off = off + length
 	d.completePages()
 }

@@ -145,6 +145,7 @@ func (s *Set) decodedLines(f *format, lines [][]byte) int {
 // sampleOf returns lines of a block that are not empty: the first ones, and more from all over it.
 func sampleOf(block []byte) [][]byte {
 	var first, rest [][]byte
+	block = bytes.TrimPrefix(block, utf8Mark)
 	for len(block) > 0 && len(rest) < 100*sampleLines {
 		line, more, _ := bytes.Cut(block, []byte("\n"))
 		if line = trimEOL(line); len(line) > 0 {

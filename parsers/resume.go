@@ -102,7 +102,7 @@ func (d *Decoder) resumeHeader(m event.Mark, read func(event.Span) ([]byte, erro
 		if err != nil {
 			return nil, fmt.Errorf("read the line at %d again: %w", s.Off, err)
 		}
-		if !d.readHeader(d.own, trimEOL(text), s) {
+		if !d.readHeader(d.own, d.textAt(text, s.Off), s) {
 			open = append(open, s)
 		}
 	}

@@ -19,6 +19,20 @@ const (
 	wideBig
 )
 
+// utf8Mark is what programs on Windows write in front of UTF-8. It is no text, but belongs to the span of the first line.
+var utf8Mark = []byte("\xef\xbb\xbf")
+
+// textAt returns the text of the line that lies at off, as UTF-8 and without its ending.
+func (d *Decoder) textAt(line []byte, off int64) []byte {
+	switch {
+	case d.width != narrow:
+		line = d.width.decode(nil, line, off)
+	case off == 0:
+		line = bytes.TrimPrefix(line, utf8Mark)
+	}
+	return trimEOL(line)
+}
+
 // widthOf returns the width of the file that begins with head.
 func widthOf(head []byte) width {
 	switch {

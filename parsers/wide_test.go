@@ -56,6 +56,53 @@ func TestUTF16GivesTheEventsOfUTF8(t *testing.T) {
 	}
 }
 
+// Windows writes the mark of UTF-8 as well, before a header most of all.
+func TestTheMarkOfUTF8IsNoText(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"iis.access", "business.csv", "mssql.errorlog", "windows.events", "apache.access"} {
+		text := sample(t, format)
+		marked := append([]byte("\xef\xbb\xbf"), text...)
+		want := withoutPlaces(read(decoder(t, shipped(t), "auto", format+".log"), text))
+		d := decoder(t, shipped(t), "auto", format+".log")
+		got := read(d, marked)
+		equalEvents(t, want, withoutPlaces(got))
+		if m := d.Mark(); m.Lines.Bytes != int64(len(marked)) || !m.Lines.Balanced() {
+			t.Errorf("%s: of %d bytes the mark says %+v", format, len(marked), m)
+		}
+		if format != "iis.access" && format != "business.csv" && got[0].off != 0 {
+			t.Errorf("%s: the first event's span begins at %d", format, got[0].off)
+		}
+	}
+}
+
+// The line that names the columns is read again after a restart, whatever it is written in.
+func TestAMarkedHeaderSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	head, rest := "timestamp;id;state;amount;currency\n", "2026-11-24T09:00:00Z;T-1;rejected;10.50;EUR\n"
+	for name, encode := range map[string]func(string) []byte{
+		"UTF-8":  func(s string) []byte { return append([]byte("\xef\xbb\xbf"), s...) },
+		"UTF-16": func(s string) []byte { return wideText(binary.LittleEndian, s) },
+	} {
+		whole := encode(head + rest)
+		at := int64(len(encode(head)))
+		first := decoder(t, shipped(t), "business.semicolon", "x.csv")
+		var b event.Batch
+		first.Decode(&b, whole[:at], 0)
+		b.Release()
+		d := decoder(t, shipped(t), "business.semicolon", "x.csv")
+		if err := d.Resume(first.Mark(), func(s event.Span) ([]byte, error) { return whole[s.Off:s.End()], nil }); err != nil {
+			t.Fatal(err)
+		}
+		var out event.Batch
+		d.Decode(&out, whole[at:], at)
+		d.Flush(&out, near, true)
+		got := collect(nil, &out)
+		if len(got) != 1 || !strings.Contains(got[0].text, `:"EUR"`) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // Blocks end behind any byte 0x0A, also in the middle of a line ending; a restart goes on anywhere.
 func TestUTF16InBlocksAndAfterARestart(t *testing.T) {
 	t.Parallel()
