@@ -63,17 +63,26 @@ func (c *carry) row(w *rowWriter) {
 	}
 }
 
-// key returns what tells the row's session apart: a number, or the hash of a text.
+// key returns what tells the row's session apart: a number, or the hash of a text, on the host that the line names.
 func (c *carry) key(w *rowWriter) (int64, bool) {
+	key := int64(0)
 	if w.page.Schema.Def(c.spec.by).Kind == event.Keyword {
 		text, ok := w.text(c.spec.by)
-		return int64(xxhash.Sum64(w.page.Bytes(text))), ok
+		if !ok {
+			return 0, false
+		}
+		key = int64(xxhash.Sum64(w.page.Bytes(text)))
+	} else {
+		by := w.page.Column(c.spec.by)
+		if by == nil || !by.Valid.Has(w.row) {
+			return 0, false
+		}
+		key = by.Int[w.row]
 	}
-	by := w.page.Column(c.spec.by)
-	if by == nil || !by.Valid.Has(w.row) {
-		return 0, false
+	if host := w.page.Column(event.FieldHost); host != nil && host.Valid.Has(w.row) {
+		key ^= int64(xxhash.Sum64(w.page.Bytes(host.Str[w.row]))) // a process id is one of its host only
 	}
-	return by.Int[w.row], true
+	return key, true
 }
 
 // remember keeps what is known of a session from here on.

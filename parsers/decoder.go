@@ -40,17 +40,19 @@ type Decoder struct {
 	seq   uint64
 	pages []*openPage // by the id of the format; 0: unparsed
 
-	clock  stamp.Clock
-	joiner *join.Joiner[lineInfo]
-	carry  []*carry
-	mark   event.Mark
-	opened time.Time
-	idle   time.Time // when everything that was there had been decoded; zero: not yet
-	fed    bool      // something was decoded since the last Flush
+	clock       stamp.Clock
+	joiner      *join.Joiner[lineInfo]
+	carry       []*carry
+	nestedCarry map[*nestedSpec][]*carry // of the records that messages hold
+	mark        event.Mark
+	opened      time.Time
+	idle        time.Time // when everything that was there had been decoded; zero: not yet
+	fed         bool      // something was decoded since the last Flush
 
-	line    captures // of the line at hand
-	ended   captures // of a record that ends while a line is at hand
-	inner   captures // of the message
+	line    captures     // of the line at hand
+	ended   captures     // of a record that ends while a line is at hand
+	inner   captures     // of the message
+	nested  nestedRecord // that the message holds
 	members scanned
 	ahead   []byte // the lines of the block behind the one at hand
 	stamped []byte // memory for stamps of several captures
@@ -86,7 +88,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	for _, f := range s.byName {
 		slots, temps = max(slots, f.slots), max(temps, len(f.temps))
 	}
-	for _, c := range []*captures{&d.line, &d.ended, &d.inner} {
+	for _, c := range []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures} {
 		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
 	}
 	if opts.Reread != nil {
@@ -110,6 +112,17 @@ func (d *Decoder) use(f *format) {
 	}
 	for _, spec := range f.carry {
 		d.carry = append(d.carry, newCarry(spec))
+	}
+	d.nestedCarry = map[*nestedSpec][]*carry{}
+	for _, r := range f.inner {
+		for _, in := range r.formats {
+			if in.nested == nil {
+				continue
+			}
+			for _, spec := range in.nested.of.carry {
+				d.nestedCarry[in.nested] = append(d.nestedCarry[in.nested], newCarry(spec))
+			}
+		}
 	}
 }
 
@@ -225,9 +238,12 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	if !ok {
 		return false
 	}
-	if f.join == nil || !d.goesOn(f.join) {
+	if f.join == nil || !d.goesOn(f.join, p) {
 		d.forget()
 		d.event(f, p, &d.line, line, []event.Span{span}, nil)
+		if d.joiner != nil && d.joiner.Len() > 0 && !d.resuming {
+			d.joiner.Expire(d.clock.Latest() - f.join.wait.Microseconds())
+		}
 		return true
 	}
 	d.join(f, p, line, span, now)

@@ -26,6 +26,7 @@ type formatFile struct {
 	Carry    []carryFile       `toml:"carry"`
 	Members  *membersFile      `toml:"members"`
 	Prefix   *prefixFile       `toml:"prefix"`
+	Record   *recordFile       `toml:"record"`
 }
 
 type patternFile struct {
@@ -131,6 +132,13 @@ type prefixFile struct {
 	Known   []string          `toml:"known"`   // settings in common use
 	Sign    []signFile        `toml:"sign"`
 	Proof   []string          `toml:"proof"` // sets of letters: a setting made of signs needs one of each
+}
+
+// recordFile says that a capture of a format within others holds the lines of a record of a format that reads lines.
+type recordFile struct {
+	Of      string            `toml:"of"`      // the format of the lines
+	From    string            `toml:"from"`    // the capture that holds them
+	Escaped map[string]string `toml:"escaped"` // what is written instead of characters that do not get through
 }
 
 // signFile is a piece of a line that tells an escape: the first group of match is what the escape writes.

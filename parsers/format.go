@@ -56,6 +56,7 @@ type format struct {
 	temps                map[string]int // captures that are no field: _name
 	within               []string
 	on                   []event.Field // with within: the fields that it reads
+	nested               *nestedSpec   // with within: the records of another format that it captures; nil: none
 	inner                []reading     // the formats that read fields of this one's events
 	when                 []condition
 	slots                int
@@ -176,6 +177,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	records := map[*format]*recordFile{}
 	whens := map[*format]map[string]string{} // their fields may be those of files that are compiled later
 	for _, file := range files {
 		var ff formatFile
@@ -188,7 +190,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		s.byName[f.name], whens[f] = f, ff.When
+		s.byName[f.name], whens[f], records[f] = f, ff.When, ff.Record
 		f.id = len(s.byName)
 		if len(f.within) > 0 {
 			s.inner = append(s.inner, f)
@@ -205,7 +207,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		})
 	}
 	if len(errs) == 0 {
-		errs = append(errs, s.attach(whens))
+		errs = append(errs, s.attach(whens, records))
 	}
 	return s, errors.Join(errs...)
 }

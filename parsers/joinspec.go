@@ -94,17 +94,17 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 	}
 	f.needs(j.continued)
 	if jf.Text != "" {
-		if !j.continues() {
-			return errors.New("join: text: no line goes on; it goes with continue or rest")
-		}
 		if j.text, err = s.textField(jf.Text); err != nil {
 			return fmt.Errorf("join: text: %w", err)
 		}
 	}
-	j.parts = j.by >= 0 || j.section >= 0
 	for _, p := range f.patterns.list {
 		j.parts = j.parts || p.role != roleBySection && p.role != roleBegin && p.role != roleAlone || p.lines > 1
 	}
+	if jf.Text != "" && !j.parts && !j.continues() {
+		return errors.New("join: text: no line belongs to another; it goes with continue or rest, or with patterns that are parts")
+	}
+	j.parts = j.parts || j.by >= 0 || j.section >= 0
 	f.join = j
 	return nil
 }

@@ -109,6 +109,7 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"a member that is required and not there", goodFormat + "[members]\nkind = 'kv'\nrequire = ['user.nam']\n[members.map]\n'user.name' = ['user']", []string{"formats/app.toml", "members: require", `did you mean "user.name"?`}},
 		{"a key that stands twice", goodFormat + "[members]\nkind = 'kv'\n[members.map]\n'user.name' = ['user']\n'user.id' = ['user']", []string{"formats/app.toml", "members: map", `"user"`, "twice"}},
 		{"members of an unknown type", goodFormat + "[members]\nkind = 'csv'\ncolumns = ['app.x:integer']", []string{"formats/app.toml", "members: columns", `"integer"`}},
+		{"a record outside", goodFormat + "[record]\nof = 'app'\nfrom = '_id'", []string{"formats/app.toml", "record", "within others"}},
 		{"a bad ignored line", "ignore = ['(']\n" + goodFormat, []string{"formats/app.toml", "ignore: pattern 1"}},
 		{"a bad wrapper", "unwrap = ['%{V}']\n" + goodFormat, []string{"formats/app.toml", "unwrap: pattern 1", "%{V}"}},
 	} {

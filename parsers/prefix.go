@@ -25,6 +25,7 @@ type prefixSpec struct {
 	known   []string          // settings in common use
 	signs   []sign
 	proof   []string  // sets of letters: a setting that is none of the known has one of each
+	proven  bool      // needs no proof: the writer of the lines is known
 	heads   *grok.Set // takes a line that may have a prefix, and captures it first
 
 	build    func(setting string) (*variant, error)
@@ -204,6 +205,15 @@ func (p *prefixSpec) variantOf(setting string) *variant {
 	}
 	p.variants[setting] = v
 	return v
+}
+
+// trusted returns a copy for lines that come inside another format: there it is known who wrote them, so that a prefix needs no
+// proof and may be missing. What it finds is its own.
+func (p *prefixSpec) trusted() *prefixSpec {
+	return &prefixSpec{
+		escapes: p.escapes, usual: p.usual, rest: p.rest, known: append([]string{""}, p.known...), signs: p.signs, proof: p.proof,
+		heads: p.heads, build: p.build, proven: true, variants: map[string]*variant{},
+	}
 }
 
 // CheckPrefix returns an error if setting is none that a format with a prefix knows how to read; an empty one is guessed.

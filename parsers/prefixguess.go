@@ -66,7 +66,7 @@ func (d *Decoder) fit(f *format, v *variant) fit {
 		d.fits = map[*format]fit{}
 	}
 	d.fits[f] = fit{variant: v}
-	for _, c := range []*captures{&d.line, &d.ended} {
+	for _, c := range []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures} {
 		if n := max(v.match.Slots(), v.usual.match.Slots()); n > len(c.slots) {
 			c.slots = append(c.slots, make([]int32, n-len(c.slots))...)
 		}
@@ -93,7 +93,7 @@ func (p *prefixSpec) choose(lines [][]byte, usual bool) *variant {
 			continue
 		}
 		s, proven := p.derive(line[slots[0]:slots[1]])
-		if alike[s] == 0 && proven && len(derived) < maxDerived {
+		if alike[s] == 0 && (proven || p.proven) && len(derived) < maxDerived {
 			derived = append(derived, s)
 		}
 		if alike[s]++; alike[s] <= maxAlike {

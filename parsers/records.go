@@ -32,17 +32,7 @@ type textRange struct{ from, to int }
 func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now time.Time) {
 	c := &d.line
 	clear(c.temps)
-	text := -1 // where the message begins in the line
-	for i := range p.assigns {
-		a := &p.assigns[i]
-		if from, to := c.slots[2*a.slot], c.slots[2*a.slot+1]; from >= 0 {
-			if a.temp >= 0 {
-				c.temps[a.temp] = line[from:to]
-			} else if a.field == event.FieldMessage {
-				text = int(from)
-			}
-		}
-	}
+	text := p.captured(line, c)
 	when := d.when(f, c.temps, span.Off)
 	t := when.Time
 	if !d.resuming {
@@ -95,10 +85,26 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 	first.Info.when = when
 }
 
-// goesOn reports whether the line behind the one at hand may continue it. That is known where only its beginning tells,
-// and where it lies in the same block.
-func (d *Decoder) goesOn(j *joinSpec) bool {
-	if j.parts || j.rest || j.assembly != nil || len(d.ahead) == 0 {
+// captured sets the temporaries that p captured of line, and returns where the message begins in it, -1 where it has none.
+func (p *pattern) captured(line []byte, c *captures) int {
+	text := -1
+	for i := range p.assigns {
+		a := &p.assigns[i]
+		if from, to := c.slots[2*a.slot], c.slots[2*a.slot+1]; from >= 0 {
+			if a.temp >= 0 {
+				c.temps[a.temp] = line[from:to]
+			} else if a.field == event.FieldMessage {
+				text = int(from)
+			}
+		}
+	}
+	return text
+}
+
+// goesOn reports whether a line may belong to the one at hand, which p took. That is known where the line behind it lies in the
+// same block and only its beginning tells.
+func (d *Decoder) goesOn(j *joinSpec, p *pattern) bool {
+	if j.parts && p.role != roleAlone || j.rest || j.assembly != nil || len(d.ahead) == 0 {
 		return true
 	}
 	next := d.ahead

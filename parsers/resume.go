@@ -116,7 +116,7 @@ func (d *Decoder) remember(m event.Mark, read func(event.Span) ([]byte, error)) 
 		return nil
 	}
 	size := int64(rememberedBytes)
-	if len(d.carry) > 0 {
+	if len(d.carry)+len(d.nestedCarry) > 0 {
 		size = carriedBytes
 	}
 	from := max(0, m.Off-size)

@@ -12,22 +12,27 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// attach gives each format the ones that read fields of its events.
-func (s *Set) attach(whens map[*format]map[string]string) error {
+// attach gives each format the ones that read fields of its events, and the format of the records that it captures.
+func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*recordFile) error {
 	var errs []error
 	for _, in := range s.inner {
 		if err := s.attachOne(in, whens[in]); err != nil {
 			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", in.name, err))
 		}
 	}
-	for _, in := range s.inner {
-		if around := circle(in, nil); around != nil {
-			return fmt.Errorf("formats/%s.toml: within: the formats %s read each other", in.name, strings.Join(around, ", "))
-		}
-	}
 	for _, f := range s.byName {
 		for i := range f.inner {
 			f.inner[i].index()
+		}
+	}
+	for _, f := range append(slices.Clone(s.lines), s.inner...) {
+		if err := s.compileNested(f, records[f]); err != nil {
+			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", f.name, err))
+		}
+	}
+	for _, in := range s.inner {
+		if around := circle(in, nil); around != nil {
+			return fmt.Errorf("formats/%s.toml: within: the formats %s read each other", in.name, strings.Join(around, ", "))
 		}
 	}
 	return errors.Join(errs...)
@@ -153,6 +158,11 @@ func circle(f *format, path []string) []string {
 	if slices.Contains(path, f.name) {
 		return path[slices.Index(path, f.name):]
 	}
+	if f.nested != nil {
+		if found := circle(f.nested.of, append(slices.Clip(path), f.name)); found != nil {
+			return found
+		}
+	}
 	for _, r := range f.inner {
 		for _, in := range r.formats {
 			if found := circle(in, append(slices.Clip(path), f.name)); found != nil {
@@ -178,7 +188,7 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 			}
 			text := w.page.Bytes(at)
 			p, ok := d.match(in, text, &d.inner)
-			if !ok {
+			if !ok || in.nested != nil && !d.findNested(in, p, text) {
 				continue
 			}
 			clear(d.inner.temps)
@@ -191,6 +201,9 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 			w.constants(p)
 			d.derive(w, in, d.inner.temps)
 			w.null = outer
+			if in.nested != nil {
+				d.writeNested(w, in.nested)
+			}
 			d.unwrap(w, in)
 			d.readFields(w, in)
 			break

@@ -1,0 +1,176 @@
+package parsers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers/join"
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A nestedSpec says that what a format within others captures is the lines of a record of a format that reads lines:
+// PostgreSQL sends to syslog what it writes to its own log.
+type nestedSpec struct {
+	of      *format // not the one that reads lines but a copy: see prefixSpec.trusted
+	from    int     // the temporary that holds the lines
+	escaped *strings.Replacer
+	signs   string // what escaped texts begin with
+}
+
+// compileNested compiles the table [record], once all formats are there.
+func (s *Set) compileNested(f *format, rf *recordFile) error {
+	if rf == nil {
+		return nil
+	}
+	if len(f.within) == 0 {
+		return errors.New("record: only a format within others captures records of another one")
+	}
+	of := s.byName[rf.Of]
+	if of == nil || len(of.within) > 0 {
+		if near := configs.Nearest(rf.Of, s.Formats()); near != "" {
+			return fmt.Errorf("record: of: no format that reads lines is called %q; did you mean %q?", rf.Of, near)
+		}
+		return fmt.Errorf("record: of: no format that reads lines is called %q; there are %s", rf.Of, strings.Join(s.Formats(), ", "))
+	}
+	if of.members != nil || of.join == nil || of.join.assembly != nil {
+		return fmt.Errorf("record: of: the lines of %s are not matched one by one and joined", rf.Of)
+	}
+	from, ok := f.temps[rf.From]
+	if !ok {
+		return fmt.Errorf("record: from: %w", f.notCaptured(rf.From))
+	}
+	n := &nestedSpec{from: from}
+	copied := *of
+	if of.prefix != nil {
+		copied.prefix = of.prefix.trusted()
+	}
+	n.of = &copied
+	var pairs []string
+	for _, written := range slices.Sorted(maps.Keys(rf.Escaped)) {
+		if written == "" {
+			return errors.New("record: escaped: nothing is written instead of a character")
+		}
+		pairs = append(pairs, written, rf.Escaped[written])
+		n.signs += written[:1]
+	}
+	if len(pairs) > 0 {
+		n.escaped = strings.NewReplacer(pairs...)
+	}
+	f.nested = n
+	return nil
+}
+
+// A nestedRecord is the record that a format within captured, while it is read.
+type nestedRecord struct {
+	join.Record[lineInfo]
+	captures
+}
+
+// findNested reads what p, a pattern of f, captured of text as a record. It reports false where it is none: its first line is
+// no line of the format.
+func (d *Decoder) findNested(f *format, p *pattern, text []byte) bool {
+	n, rec := f.nested, &d.nested
+	var lines []byte
+	for i := range p.assigns {
+		if a := &p.assigns[i]; a.temp == n.from && d.inner.slots[2*a.slot] >= 0 {
+			lines = text[d.inner.slots[2*a.slot]:d.inner.slots[2*a.slot+1]]
+		}
+	}
+	if n.signs != "" && bytes.ContainsAny(lines, n.signs) {
+		lines = []byte(n.escaped.Replace(string(lines)))
+	}
+	lines = bytes.TrimRight(lines, "\n")
+	rec.Raw, rec.Parts = rec.Raw[:0], rec.Parts[:0]
+	line, rest, more := bytes.Cut(lines, []byte("\n"))
+	p, ok := d.match(n.of, line, &rec.captures)
+	if !ok {
+		return false
+	}
+	rec.add(n.of, p, line)
+	for more {
+		line, rest, more = bytes.Cut(rest, []byte("\n"))
+		d.addNested(n.of, line)
+	}
+	return true
+}
+
+// addNested adds a further line to the record: as one of its sections, or as what goes on with the line before. A line that is
+// neither was one with the line before until it was found too long: PostgreSQL cuts what it sends to syslog.
+func (d *Decoder) addNested(f *format, line []byte) {
+	rec := &d.nested
+	last := &rec.Parts[len(rec.Parts)-1]
+	if f.join.continued != nil && f.join.continued.Match(line, rec.slots) >= 0 {
+		rec.Raw = append(append(rec.Raw, '\n'), line...)
+		last.To = len(rec.Raw)
+		return
+	}
+	ps := &f.patterns
+	if v := d.fits[f].variant; v != nil {
+		ps = &v.patterns // lines of a message begin alike: whatever else looks like one is somebody's text
+	}
+	if p := ps.first(line, rec.slots); p != nil {
+		if field, text, ok := f.join.sectionOf(p, line, &rec.captures); ok {
+			rec.Raw = append(rec.Raw, '\n')
+			l := rec.add(f, p, line)
+			l.section, l.text = field, text
+			return
+		}
+	}
+	rec.Raw = append(rec.Raw, line...)
+	last.To = len(rec.Raw)
+}
+
+// add makes line a part of the record.
+func (rec *nestedRecord) add(f *format, p *pattern, line []byte) *lineInfo {
+	n := len(rec.Parts)
+	if n < cap(rec.Parts) {
+		rec.Parts = rec.Parts[:n+1]
+	} else {
+		rec.Parts = append(rec.Parts, join.Line[lineInfo]{})
+	}
+	l := &rec.Parts[n]
+	l.From = len(rec.Raw)
+	rec.Raw = append(rec.Raw, line...)
+	l.End, l.To = len(rec.Raw), len(rec.Raw)
+	l.Info.remember(f, p, rec.slots)
+	return &l.Info
+}
+
+// writeNested sets the fields of the record that findNested read, and lets the formats within its own read them.
+func (d *Decoder) writeNested(w *rowWriter, n *nestedSpec) {
+	rec := &d.nested
+	first := &rec.Parts[0]
+	base := w.page.Arena.Put(rec.Raw)
+	outer := w.null
+	w.null = n.of.null
+	clear(rec.temps)
+	w.assign(first.Info.pattern, rec.Raw[:first.End], base, first.Info.slots, rec.temps)
+	for i := range n.of.defaults {
+		w.constant(&n.of.defaults[i])
+	}
+	w.constants(first.Info.pattern)
+	d.parts(w, n.of, rec.Raw, base, &rec.Record, rec.temps)
+	d.derive(w, n.of, rec.temps)
+	w.null = outer
+	d.unwrap(w, n.of)
+	d.readFields(w, n.of)
+	for _, c := range d.nestedCarry[n] {
+		c.row(w)
+	}
+}
+
+// sectionOf returns the field that a line of a section is, and where its text begins.
+func (j *joinSpec) sectionOf(p *pattern, line []byte, c *captures) (field event.Field, text int, ok bool) {
+	clear(c.temps)
+	text = p.captured(line, c)
+	if j.section < 0 || text < 0 {
+		return 0, 0, false
+	}
+	field, ok = j.sections[string(c.temps[j.section])]
+	return field, text, ok
+}
