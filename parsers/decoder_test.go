@@ -122,9 +122,13 @@ func mixture(r *rand.Rand, format string, t testing.TB) []byte {
 func TestTheSameEventsAndMarksWhateverTheCuts(t *testing.T) {
 	for seed := range uint64(4) {
 		for _, format := range shipped(t).Formats() {
-			r := rand.New(rand.NewPCG(seed, 1))
-			text := mixture(r, format, t)
-			sameWhateverTheCuts(t, fmt.Sprintf("%s, seed %d", format, seed), text, r, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
+			what := fmt.Sprintf("%s, seed %d", format, seed)
+			t.Run(what, func(t *testing.T) {
+				t.Parallel()
+				r := rand.New(rand.NewPCG(seed, 1))
+				text := mixture(r, format, t)
+				sameWhateverTheCuts(t, what, text, r, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
+			})
 		}
 	}
 }
@@ -175,7 +179,7 @@ func same(t *testing.T, what string, got, want []outcome) {
 	t.Helper()
 	for i := range min(len(got), len(want)) {
 		if got[i] != want[i] {
-			t.Fatalf("%s: event %d\n got %s\nwant %s", what, i, got[i].text, want[i].text)
+			t.Fatalf("%s: event %d\n got %s %s\nwant %s %s", what, i, got[i].text, got[i].spans, want[i].text, want[i].spans)
 		}
 	}
 	if len(got) != len(want) {
@@ -197,11 +201,14 @@ func TestResumeAtAnyMark(t *testing.T) {
 	}
 	texts["postgresql.stderr mixed"] = mixture(rand.New(rand.NewPCG(7, 7)), "postgresql.stderr", t)
 	for name, text := range texts {
-		format, _, _ := strings.Cut(name, " ")
-		open := sameAfterAnyResume(t, name, text, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
-		if format == "postgresql.stderr" && open == 0 {
-			t.Errorf("%s: no mark had an open record: the test shows nothing", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			format, _, _ := strings.Cut(name, " ")
+			open := sameAfterAnyResume(t, name, text, func() *parsers.Decoder { return decoder(t, shipped(t), format, "x.log") })
+			if format == "postgresql.stderr" && open == 0 {
+				t.Error("no mark had an open record: the test shows nothing")
+			}
+		})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-var update = flag.Bool("update", false, "write the expected events of testdata/formats anew")
+var update = flag.Bool("update", false, "write the expected events of testdata anew")
 
 // One line, one expectation: each format's sample has its expected events beside it.
 func TestSamplesGiveTheExpectedEvents(t *testing.T) {
@@ -30,25 +30,25 @@ func TestSamplesGiveTheExpectedEvents(t *testing.T) {
 				}
 			}
 			balanced(t, d, text)
-			golden := "../testdata/formats/" + format + ".json"
-			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sameLines(t, got.String(), string(want))
+			expected(t, "../testdata/formats/"+format+".json", got.String())
 		})
 	}
 }
 
-func sameLines(t *testing.T, got, want string) {
+// expected fails the test unless the file holds the events that it got, a line each. With -update it writes them there.
+func expected(t *testing.T, file, got string) {
 	t.Helper()
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
 	for i := range min(len(g), len(w)) {
 		if g[i] != w[i] {
 			t.Fatalf("event %d:\n got %s\nwant %s", i+1, g[i], w[i])

@@ -228,7 +228,7 @@ func TestARecordBeyondItsBoundsIsCutAndNothingIsLost(t *testing.T) {
 				t.Fatalf("%d events", len(got))
 			}
 			has(t, got[0].text, tc.want...)
-			has(t, got[0].text, fmt.Sprintf("[{0 %d}]", len(tc.text)))
+			has(t, got[0].text+got[0].spans, fmt.Sprintf("[{0 %d}]", len(tc.text)))
 			if a := d.Mark().Lines; a.Cut != tc.cut {
 				t.Errorf("account %+v", a)
 			}

@@ -243,6 +243,7 @@ func (s script) arrangement(r *rand.Rand) []byte {
 func TestRecordsAreTheSameWhateverCutsAndRestarts(t *testing.T) {
 	for _, s := range scripts {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			set := s.load(t)
 			open := 0
 			for seed := range uint64(60) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,14 +24,21 @@ type shipped struct {
 	rules  []rules.Rule
 }
 
-func loadShipped(t testing.TB) *shipped {
-	t.Helper()
+var loadOnce = sync.OnceValues(func() (*shipped, error) {
 	s := &shipped{schema: event.NewSchema()}
 	var err error
 	if s.set, err = parsers.Load(configs.FS(""), s.schema); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if s.rules, err = rules.Load(configs.FS("")); err != nil {
+	s.rules, err = rules.Load(configs.FS(""))
+	return s, err
+})
+
+// loadShipped returns the configuration; all tests share it and change nothing of it.
+func loadShipped(t testing.TB) *shipped {
+	t.Helper()
+	s, err := loadOnce()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -101,14 +103,17 @@ func TestAFloodOfGroupsStaysBounded(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			const flood, rows = 1 << 20, event.PageRows
+			l := log{gen: 1, said: slices.Repeat(at("192.0.2.1", 0), rows)}
+			p := l.pageOf(t, w.schema, 0, rows)
 			for i := 0; i < flood; i += rows {
-				l := log{gen: 1}
 				for j := range rows {
-					ip := fmt.Sprintf("10.%d.%d.%d", (i+j)>>16&255, (i+j)>>8&255, (i+j)&255)
-					l.said = append(l.said, said{float64(i+j) / 1000, "event.action=fail source.ip=" + ip})
+					n := i + j
+					p.SetInt(j, event.FieldTime, micro(float64(n)/1000))
+					p.Spans[j].Off = int64(n) * 100
+					if j > 0 { // the first row is of the source that goes on
+						p.SetIP(j, event.FieldSourceIP, event.IPFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})))
+					}
 				}
-				l.said[0].fields = "event.action=fail source.ip=192.0.2.1"
-				p := l.pageOf(t, w.schema, 0, rows)
 				c := &event.Commit{Batch: &event.Batch{Pages: []*event.Page{p}}}
 				if err := w.engine.Process(t.Context(), c); err != nil {
 					t.Fatal(err)
