@@ -81,7 +81,7 @@ func FuzzQuotedValuesAskForThemselves(f *testing.F) {
 	schema := event.NewSchema()
 	f.Fuzz(func(t *testing.T, v string) {
 		if !utf8.ValidString(v) || len(v) > 1000 {
-			t.Skip()
+			return
 		}
 		e, err := query.Parse(is("user.name", v), schema, time.Now())
 		if err != nil {

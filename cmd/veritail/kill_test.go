@@ -23,6 +23,7 @@ import (
 // A daemon that is killed at random moments, while its log grows and is rotated by renaming, stores each line once and
 // counts each failed login once.
 func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
+	t.Parallel()
 	rounds := 4
 	if os.Getenv("TORTURE") != "" {
 		rounds = 60

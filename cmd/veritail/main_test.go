@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 
 // The scripts show each command as its user sees it: arguments, output, exit status.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	site, err := filepath.Abs("../../testdata/site")
 	if err != nil {
 		t.Fatal(err)
