@@ -66,7 +66,7 @@ func TestTheMarkOfUTF8IsNoText(t *testing.T) {
 		want := withoutPlaces(read(decoder(t, shipped(t), "auto", format+".log"), text))
 		d := decoder(t, shipped(t), "auto", format+".log")
 		got := read(d, marked)
-		equalEvents(t, want, withoutPlaces(got))
+		same(t, format, withoutPlaces(got), want)
 		if m := d.Mark(); m.Lines.Bytes != int64(len(marked)) || !m.Lines.Balanced() {
 			t.Errorf("%s: of %d bytes the mark says %+v", format, len(marked), m)
 		}
