@@ -18,19 +18,32 @@ import (
 // scanLogs gives the engine whole bundled logs, whose formats are detected, as one stream.
 func scanLogs(t *testing.T, s *shipped, names ...string) (tally map[string]map[string]int64, findings []event.Finding) {
 	t.Helper()
+	var logs []logText
+	for _, name := range names {
+		logs = append(logs, logText{name, text(t, name)})
+	}
+	return scanTexts(t, s, logs...)
+}
+
+// A logText is a whole file.
+type logText struct{ name, text string }
+
+// scanTexts is scanLogs of other files.
+func scanTexts(t *testing.T, s *shipped, logs ...logText) (tally map[string]map[string]int64, findings []event.Finding) {
+	t.Helper()
 	e, err := rules.New(s.rules, rules.Config{Schema: s.schema, Tally: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &event.Commit{Batch: &event.Batch{}}
-	for i, name := range names {
-		d, err := s.set.NewDecoder(event.Generation{ID: event.GenID(i + 1), Path: name},
+	for i, l := range logs {
+		d, err := s.set.NewDecoder(event.Generation{ID: event.GenID(i + 1), Path: l.name},
 			parsers.Options{Host: "db1", Near: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := &event.Batch{}
-		d.Decode(b, []byte(text(t, name)), 0)
+		d.Decode(b, []byte(l.text), 0)
 		d.Flush(b, time.Now(), true)
 		b.From, b.To = []event.Mark{{Gen: event.GenID(i + 1)}}, []event.Mark{d.Mark()}
 		c.Merge(b)
