@@ -27,6 +27,7 @@ func TestJSONMembersBecomeFields(t *testing.T) {
 		{"levels of one meaning have one name", `{"msg":"x","level":50}`, []string{`"log.level":"error"`}, nil},
 		{"other levels stay as they are", `{"msg":"x","level":"verbose"}`, []string{`"log.level":"verbose"`}, nil},
 		{"arrays stay arrays", `{"msg":"x","tags":["a", {"b":[1]}]}`, []string{`"tags":["a",{"b":[1]}]`}, nil},
+		{"an array of one value is that value to a field, as ECS has its categories", `{"msg":"x","event":{"category":["authentication"],"outcome":"failure"},"source.ip":["10.0.0.7"],"tags":["a"]}`, []string{`"event.category":"authentication"`, `"source.ip":"10.0.0.7"`, `"tags":["a"]`}, nil},
 		{"null is no value", `{"msg":"x","user":null}`, nil, []string{`"user`}},
 		{"an empty text is none", `{"msg":"x","user":""}`, nil, []string{`"user`}},
 		{"a text with escapes", `{"msg":"a\u0000\n\"\ud83d\ude00"}`, []string{`"message":"a\u0000\u000a\"😀"`}, nil},

@@ -120,6 +120,9 @@ func (s *Scanner) member(b []byte, i int, key []byte, depth int) (int, bool) {
 			return end, true
 		}
 		m.Text = b[i:end:end]
+		if b[i] == '[' {
+			m.Text, m.Off, m.Bare = onlyOf(m.Text, i)
+		}
 	}
 	m.JSON = b[i:end:end]
 	if len(s.list) == Max {
@@ -127,6 +130,33 @@ func (s *Scanner) member(b []byte, i int, key []byte, depth int) (int, bool) {
 	}
 	s.list = append(s.list, m)
 	return end, true
+}
+
+// onlyOf returns the text of the one value that the array holds which stands at i, and where that stands; of any other
+// array, the array. A string with escapes is not looked into.
+func onlyOf(array []byte, i int) (text []byte, off int, bare bool) {
+	from := skipBlanks(array, 1)
+	c := array[from]
+	to, plain := from, true
+	switch {
+	case c == '"':
+		from++
+		to, plain = stringEnd(array, from)
+		if skipBlanks(array, to+1) != len(array)-1 {
+			return array, i, true
+		}
+	case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f':
+		to = skipValue(array, from, 0)
+		if skipBlanks(array, to) != len(array)-1 {
+			return array, i, true
+		}
+	default:
+		return array, i, true
+	}
+	if !plain {
+		return array, i, true
+	}
+	return array[from:to:to], i + from, c != '"'
 }
 
 // skipBlanks returns the first i at or after i where no blank stands.

@@ -10,7 +10,7 @@ const Max = 512
 // A Member is one named value. Its slices are views of the scanned text or of the scanner's memory.
 type Member struct {
 	Key  []byte // dotted where objects are nested; nil in a row, whose values are told by their place
-	Text []byte // a string without its quotes and escapes; any other value as it is written
+	Text []byte // a string without its quotes and escapes; of an array of one value, that value; any other as it is written
 	Off  int    // where Text stands in the scanned text; -1 where it had to be decoded
 	JSON []byte // the value as JSON, where it was written so; nil: it is the string Text
 	Bare bool   // it was written without quotes

@@ -44,6 +44,8 @@ func TestJSONObjectsAreTakenApart(t *testing.T) {
 		{`{"\u0061\"":"\ud83d\ude00\ud83d\n"}`, []string{"a\"=😀\ufffd\n"}},
 		{`{"a":{"\u0062":"c\\"}}`, []string{`a.b=c\`}},
 		{`{"":{"":1}}`, []string{".=1"}},
+		{`{"a":["b"],"c":[ -1.5 ],"d":[true],"e":["f","g"],"h":[1,2],"i":[],"j":[null],"k":[["l"]],"m":["\n"]}`,
+			[]string{"a=b", "c=-1.5", "d=true", `e=["f","g"]`, "h=[1,2]", "i=[]", "j=[null]", `k=[["l"]]`, `m=["\n"]`}},
 		{"{\"a\":\"long enough to be read in words of eight \\\" bytes\"}", []string{`a=long enough to be read in words of eight " bytes`}},
 	} {
 		var s members.Scanner
