@@ -37,6 +37,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	steps := []func(*formatFile) error{
 		func(ff *formatFile) error { return s.compilePatterns(f, ff) },
 		func(ff *formatFile) error { return s.compileMembers(f, ff) },
+		func(ff *formatFile) error { return s.compileCompose(f, ff) },
 		func(ff *formatFile) error { return s.compileLookups(f, ff) },
 		func(ff *formatFile) error { return s.compileRefine(f, ff) },
 		func(ff *formatFile) error { return f.compileTime(ff.Time) },

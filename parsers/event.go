@@ -55,8 +55,11 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	}
 }
 
-// derive sets what follows from what was captured: lookups, then refinements.
+// derive sets what follows from what was captured: composed fields, lookups, then refinements.
 func (d *Decoder) derive(w *rowWriter, f *format, temps [][]byte) {
+	for i := range f.compose {
+		w.compose(&f.compose[i])
+	}
 	for i := range f.lookups {
 		l := &f.lookups[i]
 		var text []byte

@@ -20,6 +20,7 @@ type formatFile struct {
 	Set      map[string]string `toml:"set"`      // constant fields
 	Time     timeFile          `toml:"time"`
 	Pattern  []patternFile     `toml:"pattern"`
+	Compose  []composeFile     `toml:"compose"`
 	Lookup   []lookupFile      `toml:"lookup"`
 	Refine   []refineFile      `toml:"refine"`
 	Join     *joinFile         `toml:"join"`
@@ -44,6 +45,13 @@ type timeFile struct {
 	From    oneOrMore `toml:"from"` // several are joined by a blank
 	Layouts []string  `toml:"layouts"`
 	UTC     bool      `toml:"utc"` // stamps without a zone are UTC: whoever writes them has no other
+}
+
+// composeFile puts fields together into one that the event has not got, with By between them; it needs the first of From.
+type composeFile struct {
+	To   string   `toml:"to"`
+	From []string `toml:"from"`
+	By   string   `toml:"by"`
 }
 
 // lookupFile translates a captured value: table["404"] or, for a value's beginning, table["4*"].

@@ -45,6 +45,7 @@ type format struct {
 	patterns             patterns
 	defaults             []constant  // of all events that have no other value
 	prefix               *prefixSpec // nil: all its lines begin alike
+	compose              []compose
 	lookups              []lookup
 	refine               []refinement
 	time                 *timeSpec
