@@ -65,19 +65,19 @@ func (c *carry) row(w *rowWriter) {
 
 // key returns what tells the row's session apart: a number, or the hash of a text, on the host that the line names.
 func (c *carry) key(w *rowWriter) (int64, bool) {
-	key := int64(0)
-	if w.page.Schema.Def(c.spec.by).Kind == event.Keyword {
+	var key int64
+	if c.spec.text {
 		text, ok := w.text(c.spec.by)
 		if !ok {
 			return 0, false
 		}
 		key = int64(xxhash.Sum64(w.page.Bytes(text)))
 	} else {
-		by := w.page.Column(c.spec.by)
-		if by == nil || !by.Valid.Has(w.row) {
+		n, ok := w.integer(c.spec.by)
+		if !ok {
 			return 0, false
 		}
-		key = by.Int[w.row]
+		key = n
 	}
 	if host := w.page.Column(event.FieldHost); host != nil && host.Valid.Has(w.row) {
 		key ^= int64(xxhash.Sum64(w.page.Bytes(host.Str[w.row]))) // a process id is one of its host only

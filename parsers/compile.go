@@ -329,9 +329,11 @@ func (s *Set) compileOneCarry(f *format, cf *carryFile) error {
 	if c.by, ok = s.Schema.Lookup(cf.By); !ok {
 		return fmt.Errorf("carry: by: %q is no field", cf.By)
 	}
-	if k := s.Schema.Def(c.by).Kind; k != event.Int && k != event.Keyword {
+	k := s.Schema.Def(c.by).Kind
+	if k != event.Int && k != event.Keyword {
 		return fmt.Errorf("carry: by: %q is of kind %s, neither int nor keyword", cf.By, k)
 	}
+	c.text = k == event.Keyword
 	for _, name := range cf.Fields {
 		field, ok := s.Schema.Lookup(name)
 		if !ok {
@@ -351,17 +353,4 @@ func (s *Set) compileOneCarry(f *format, cf *carryFile) error {
 	}
 	f.carry = append(f.carry, c)
 	return nil
-}
-
-// conditions compiles field = "one|or|another", or field = "*" for any value.
-func (s *Set) conditions(m map[string]string) ([]condition, error) {
-	var out []condition
-	for name, values := range m {
-		field, ok := s.Schema.Lookup(name)
-		if !ok {
-			return nil, s.unknownField(name)
-		}
-		out = append(out, condition{field: field, values: strings.Split(values, "|"), any: values == "*"})
-	}
-	return out, nil
 }

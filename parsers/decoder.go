@@ -49,18 +49,19 @@ type Decoder struct {
 	idle        time.Time // when everything that was there had been decoded; zero: not yet
 	fed         bool      // something was decoded since the last Flush
 
-	line    captures     // of the line at hand
-	ended   captures     // of a record that ends while a line is at hand
-	inner   captures     // of the message
-	nested  nestedRecord // that the message holds
-	members scanned
-	ahead   []byte // the lines of the block behind the one at hand
-	stamped []byte // memory for stamps of several captures
-	ranges  []textRange
-	inHead  bool         // the record that is put together has had lines of its head only
-	refused *format      // the other format that took a refused line last
-	sample  event.Sample // how the format was found
-	shapes  shapes
+	line      captures     // of the line at hand
+	ended     captures     // of a record that ends while a line is at hand
+	inner     captures     // of the message
+	nested    nestedRecord // that the message holds
+	members   scanned
+	questions []question // that formats within others have answered for the row at hand
+	ahead     []byte     // the lines of the block behind the one at hand
+	stamped   []byte     // memory for stamps of several captures
+	ranges    []textRange
+	inHead    bool         // the record that is put together has had lines of its head only
+	refused   *format      // the other format that took a refused line last
+	sample    event.Sample // how the format was found
+	shapes    shapes
 
 	fits map[*format]fit // of formats with a prefix: what took a line last
 

@@ -47,6 +47,7 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	op.setTime(w.row, d.timeOf(f, c.temps, spans[0].Off, rec), d.set)
 	d.derive(&w, f, c.temps)
 	d.unwrap(&w, f)
+	d.questions = d.questions[:0]
 	d.readFields(&w, f)
 	if f == d.own {
 		for _, c := range d.carry {

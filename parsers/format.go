@@ -31,6 +31,8 @@ type Set struct {
 	library *grok.Library
 
 	memberSpecs int
+
+	made map[string]*try // by the names of their formats
 }
 
 // A format is one compiled format file.
@@ -80,18 +82,6 @@ func (ps *patterns) first(text []byte, slots []int32) *pattern {
 	return nil
 }
 
-// A reading is the formats that read one field, by rank: the first that takes its text counts.
-type reading struct {
-	field   event.Field
-	formats []*format
-
-	// Where many of them are for some values of one field only, such as the program in syslog, its value finds those
-	// that may be meant.
-	by      event.Field
-	byValue map[string][]*format // nil: there is no such field
-	others  []*format            // for any value that is not in byValue, and for none
-}
-
 type pattern struct {
 	assigns []assign
 	set     []constant
@@ -135,13 +125,6 @@ type constant struct {
 	num   int64
 }
 
-// A condition holds for events that have one of the values, or any value.
-type condition struct {
-	field  event.Field
-	values []string
-	any    bool
-}
-
 // A refinement sets fields of events that have certain values.
 type refinement struct {
 	has []condition
@@ -150,6 +133,7 @@ type refinement struct {
 
 type carrySpec struct {
 	by     event.Field
+	text   bool // by is a text, else a number
 	fields []event.Field
 	start  []condition // an event with these values: what was known is dropped
 	from   []condition // events that tell
@@ -170,7 +154,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	if len(files) == 0 {
 		return nil, errors.New("no formats: the folder formats holds no .toml file")
 	}
-	s := &Set{Schema: schema, byName: map[string]*format{}, library: lib}
+	s := &Set{Schema: schema, byName: map[string]*format{}, made: map[string]*try{}, library: lib}
 	var errs []error
 	if s.basis, err = schema.Add("veritail.time.clock", event.Keyword); err == nil {
 		s.doubt, err = schema.Add("veritail.time.doubt", event.Keyword)

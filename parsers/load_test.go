@@ -73,6 +73,7 @@ func TestMistakesInFormatFilesAreNamed(t *testing.T) {
 		{"a condition on a field nearly known", goodFormat + "[[refine]]\nhas = { \"user.nam\" = \"*\" }\nset = { \"event.action\" = \"x\" }", []string{"formats/app.toml", "refine 1", `did you mean "user.name"?`}},
 		{"pairs that any line may have", "[members]\nkind = 'kv'", []string{"formats/app.toml", "members: require"}},
 		{"a time without layouts", replaced(`layouts = ["unix"]`, ""), []string{"formats/app.toml", "time", "layouts"}},
+		{"a condition on a number that is none", goodFormat + "[[refine]]\nhas = { \"process.pid\" = \"1|x\" }\nset = { \"event.action\" = \"x\" }", []string{"formats/app.toml", "refine 1", `"x" is no number`}},
 		{"a lookup of nothing", goodFormat + "[[lookup]]\nfrom = '_level'\nto = 'log.level'\ntable = { a = 'b' }", []string{"formats/app.toml", "lookup 1", "_level"}},
 		{"a lookup into a field that cannot take it", goodFormat + "[[lookup]]\nfrom = '_id'\nto = 'process.pid'\ntable = { a = 'b' }", []string{"formats/app.toml", "lookup 1", "process.pid", `"b"`}},
 		{"a constant of the wrong kind", goodFormat + "[set]\n\"process.pid\" = 'me'", []string{"formats/app.toml", "set", "process.pid", `"me"`}},

@@ -145,36 +145,6 @@ func (n nulls) has(text []byte) bool {
 	return len(text) == 0
 }
 
-// allow reports whether text is one of the values, or begins as one that ends in an asterisk.
-func (c *condition) allow(text []byte) bool {
-	for _, v := range c.values {
-		if string(text) == v {
-			return true
-		}
-		if n := len(v) - 1; n >= 0 && v[n] == '*' && len(text) >= n && string(text[:n]) == v[:n] {
-			return true
-		}
-	}
-	return false
-}
-
-// has reports whether the row has one of the values that each condition allows.
-func (w *rowWriter) has(conds []condition) bool {
-	for i := range conds {
-		c := &conds[i]
-		if !w.known(c.field) {
-			return false
-		}
-		if c.any {
-			continue // also of kinds that have no text
-		}
-		if text := w.fieldText(c.field); text == nil || !c.allow(text) {
-			return false
-		}
-	}
-	return true
-}
-
 // known reports whether the row has a value of f.
 func (w *rowWriter) known(f event.Field) bool {
 	if c := w.page.Column(f); c != nil && c.Valid.Has(w.row) {
@@ -191,6 +161,15 @@ func (w *rowWriter) text(f event.Field) (event.Str, bool) {
 		return w.page.Default(f)
 	}
 	return c.Str[w.row], true
+}
+
+// integer returns the value of an Int field of the row.
+func (w *rowWriter) integer(f event.Field) (int64, bool) {
+	c := w.page.Column(f)
+	if c == nil || !c.Valid.Has(w.row) {
+		return 0, false
+	}
+	return c.Int[w.row], true
 }
 
 // fieldText returns the text of a field of the row, nil where it has none.

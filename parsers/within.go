@@ -22,7 +22,7 @@ func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*r
 	}
 	for _, f := range s.byName {
 		for i := range f.inner {
-			f.inner[i].index()
+			s.index(&f.inner[i])
 		}
 	}
 	for _, f := range append(slices.Clone(s.lines), s.inner...) {
@@ -86,73 +86,6 @@ func (f *format) read(in *format) {
 	}
 }
 
-// fewFormats are so few that looking for those which are meant costs more than trying them.
-const fewFormats = 4
-
-// index finds the field that most of the formats have a condition on, and lists the formats by its values.
-func (r *reading) index() {
-	count, most := map[event.Field]int{}, fewFormats
-	for _, f := range r.formats {
-		for i := range f.when {
-			if c := &f.when[i]; c.exact() {
-				count[c.field]++
-			}
-		}
-	}
-	for field, n := range count {
-		if n > most || n == most && r.byValue != nil && field < r.by {
-			most, r.by, r.byValue = n, field, map[string][]*format{}
-		}
-	}
-	if r.byValue == nil {
-		return
-	}
-	for _, f := range r.formats {
-		if c := f.condition(r.by); c != nil {
-			for _, v := range c.values {
-				r.byValue[v] = nil
-			}
-		}
-	}
-	for _, f := range r.formats {
-		c := f.condition(r.by)
-		for v := range r.byValue {
-			if c == nil || slices.Contains(c.values, v) {
-				r.byValue[v] = append(r.byValue[v], f)
-			}
-		}
-		if c == nil {
-			r.others = append(r.others, f)
-		}
-	}
-}
-
-// condition returns the exact condition of f on a field, nil if there is none.
-func (f *format) condition(field event.Field) *condition {
-	for i := range f.when {
-		if c := &f.when[i]; c.field == field && c.exact() {
-			return c
-		}
-	}
-	return nil
-}
-
-// exact reports whether the condition names all values that it allows.
-func (c *condition) exact() bool {
-	return !c.any && !slices.ContainsFunc(c.values, func(v string) bool { return strings.HasSuffix(v, "*") })
-}
-
-// candidates returns the formats that may be meant by what the row holds.
-func (r *reading) candidates(w *rowWriter) []*format {
-	if r.byValue == nil {
-		return r.formats
-	}
-	if list, ok := r.byValue[string(w.fieldText(r.by))]; ok {
-		return list
-	}
-	return r.others
-}
-
 // circle returns the names of formats that lead from f back to one of themselves, nil if there are none.
 func circle(f *format, path []string) []string {
 	if slices.Contains(path, f.name) {
@@ -178,17 +111,24 @@ func circle(f *format, path []string) []string {
 func (d *Decoder) readFields(w *rowWriter, f *format) {
 	for i := range f.inner {
 		r := &f.inner[i]
-		at, ok := w.readable(r.field)
+		at, ok := w.readable(r)
 		if !ok {
 			continue
 		}
-		for _, in := range r.candidates(w) {
-			if !w.has(in.when) {
+		for _, t := range r.candidates(w) {
+			if !w.has(t.when) {
+				continue
+			}
+			if q := d.asked(t, r.field, at); q != nil {
+				if q.taken {
+					break
+				}
 				continue
 			}
 			text := w.page.Bytes(at)
-			p, ok := d.match(in, text, &d.inner)
-			if !ok || in.nested != nil && !d.findNested(in, p, text) {
+			in, p := d.take(t, text)
+			d.questions = append(d.questions, question{t, r.field, at, p != nil})
+			if p == nil {
 				continue
 			}
 			clear(d.inner.temps)
@@ -211,12 +151,12 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 	}
 }
 
-// readable returns the text of a field that a format within reads; a number's digits are put into the arena.
-func (w *rowWriter) readable(f event.Field) (event.Str, bool) {
-	if w.page.Schema.Def(f).Kind != event.Int {
-		return w.text(f)
+// readable returns the text of the field that r reads; a number's digits are put into the arena.
+func (w *rowWriter) readable(r *reading) (event.Str, bool) {
+	if !r.number {
+		return w.text(r.field)
 	}
-	text := w.fieldText(f)
+	text := w.fieldText(r.field)
 	if text == nil {
 		return event.Str{}, false
 	}

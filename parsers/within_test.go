@@ -123,3 +123,61 @@ func TestManyFormatsWithinAreFoundByTheirCondition(t *testing.T) {
 		}
 	}
 }
+
+func TestFormatsWithinThatAreTriedTogetherKeepTheirOrder(t *testing.T) {
+	fsys := fstest.MapFS{"patterns/own": {Data: []byte("W \\w+\n")}, "formats/app.toml": {Data: []byte(`
+[[pattern]]
+grok = '(?:(?<http.response.status_code>[0-9]+) )?(?<message>.*)'
+`)}}
+	for name, text := range map[string]string{
+		"first":  "rank = 1\n[[pattern]]\ngrok = 'a.*'\n[[pattern]]\ngrok = 'in [0-9]+ (?<message>.*)'",
+		"json":   "rank = 2\n[[pattern]]\ngrok = 'data (?<_rest>.*)'\n[members]\nkind = 'json'\nfrom = '_rest'\nrequire = ['user.name']\n[members.map]\n'user.name' = ['user']",
+		"third":  "rank = 3\n[[pattern]]\ngrok = 'data (?<message>\\{.*)'\n[[pattern]]\ngrok = 'ab'",
+		"number": "rank = 4\nwhen = { \"http.response.status_code\" = \"5*|404\" }\n[[pattern]]\ngrok = 'c'",
+		"last":   "rank = 5\n[[pattern]]\ngrok = 'c|data .*'",
+	} {
+		fsys["formats/"+name+".toml"] = &fstest.MapFile{Data: []byte("within = ['app']\n" + text + "\n[set]\n\"event.action\" = \"" + name + "\"\n")}
+	}
+	set, err := parsers.Load(fsys, event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"ab": "first", "in 7 data x": "first", `data {"user":"bob"}`: "json", `data {"id":7}`: "third", "data {": "third", "data x": "last",
+		"c": "last", "404 c": "number", "40 c": "last", "503 c": "number", "4040 c": "last",
+	} {
+		got := read(decoder(t, set, "app", "x.log"), []byte(line+"\n"))[0].text
+		if !strings.Contains(got, `"event.action":"`+want+`"`) {
+			t.Errorf("%s is not one of %s: %s", line, want, got)
+		}
+	}
+}
+
+func TestAFormatWithinSeveralReadsATextOnce(t *testing.T) {
+	fsys := fstest.MapFS{
+		"patterns/own":       {Data: []byte("W \\w+\n")},
+		"formats/app.toml":   {Data: []byte("[[pattern]]\ngrok = '(?<message>.*)'")},
+		"formats/trace.toml": {Data: []byte("within = ['app']\nrank = 1\n[[pattern]]\ngrok = '(?<error.stack_trace>(?<error.message>.*) at .*)'")},
+		"formats/sql.toml": {Data: []byte(`
+within = ["app", "trace"]
+on = ["message", "error.message", "error.stack_trace"]
+rank = 2
+[[pattern]]
+grok = '(?:.* )?(?<db.response.status_code>[0-9]+)(?: .*)?'
+[[lookup]]
+from = "db.response.status_code"
+to = "event.code"
+table = { "*" = "seen" }
+`)},
+	}
+	set, err := parsers.Load(fsys, event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{"x 7 at y 8": `"db.response.status_code":"8"`, "x at y": "", "x 7": `"db.response.status_code":"7"`, "x 7 at y": `"db.response.status_code":"7"`} {
+		got := read(decoder(t, set, "app", "x.log"), []byte(line+"\n"))[0].text
+		if want == "" && strings.Contains(got, "event.code") || want != "" && !(strings.Contains(got, want) && strings.Contains(got, `"event.code":"seen"`)) {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+}

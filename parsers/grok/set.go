@@ -46,6 +46,26 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 	return s, nil
 }
 
+// Together returns a set of the expressions of all sets, in their order. The sets have one mode.
+func Together(sets ...*Set) *Set {
+	s := &Set{}
+	for _, x := range sets {
+		s.exprs = append(s.exprs, x.exprs...)
+		s.slots = max(s.slots, x.slots)
+	}
+	return s
+}
+
+// Length returns how long the expressions are, in bytes, with their references replaced: their automaton is about as
+// large.
+func (s *Set) Length() int {
+	n := 0
+	for _, x := range s.exprs {
+		n += len(x.expr.Text)
+	}
+	return n
+}
+
 // built returns the parts.
 func (s *Set) built() []part {
 	if p := s.parts.Load(); p != nil {
