@@ -23,7 +23,7 @@ type place struct {
 	hex    bool
 	plus   bool
 
-	next *place // of the member that came behind the last one of this key
+	next, other *place // of the members that came behind the last ones of this key
 
 	row uint64 // the row that had a member of this key last …
 	at  int    // … and which one it was
@@ -32,7 +32,8 @@ type place struct {
 // nowhere is the place of a value that is passed over.
 var nowhere = place{target: -1}
 
-// places remembers the places of keys, and which key came behind which: in the next text it mostly does so again.
+// places remembers the places of keys, and which two keys came behind which last: in the next text one of them mostly
+// does so again.
 type places struct {
 	byKey map[string]*place
 	head  place // stands before the first member
@@ -51,12 +52,15 @@ func (ps *places) behind(before *place, d *Decoder, m *membersSpec, key []byte) 
 	if before.next != nil && before.next.key == string(key) {
 		return before.next
 	}
+	if before.other != nil && before.other.key == string(key) {
+		return before.other
+	}
 	p := ps.byKey[string(key)]
 	if p == nil {
 		p = m.place(d.set.Schema, string(key))
 		ps.byKey[p.key] = p
 	}
-	before.next = p
+	before.next, before.other = p, before.next
 	return p
 }
 
