@@ -43,15 +43,15 @@ type Captured struct {
 // nearestStops bounds the formats that an explanation names where none takes the text.
 const nearestStops = 3
 
-// Explain tells what the format called name, or the one that is found if name is empty, makes of text. zone is that of
-// stamps without one.
-func (s *Set) Explain(name string, text []byte, zone *time.Location) (Explanation, error) {
+// Explain tells what the format called name, or the one that is found if name is empty, makes of text. It is slow, like
+// Where, and meant for people.
+func (s *Set) Explain(name string, text []byte, opts Options) (Explanation, error) {
 	text = bytes.TrimRight(text[:min(len(text), maxExplained)], "\r\n")
 	e := Explanation{Text: string(text)}
 	if name == "auto" {
 		name = ""
 	}
-	d, err := s.NewDecoder(event.Generation{Path: "line", Format: name}, Options{Zone: zone, Host: "-"})
+	d, err := s.NewDecoder(event.Generation{Path: "line", Format: name}, opts)
 	if err != nil {
 		return e, err
 	}

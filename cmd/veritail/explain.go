@@ -16,11 +16,10 @@ import (
 
 func explainCommand() *cobra.Command {
 	var asJSON bool
-	var configDir, format string
-	var zone func(*setup) error
+	var in reading
 	c := &cobra.Command{
 		Use:   "explain LINE",
-		Short: "Tell which format takes a line and what stands where in it, or where each stops",
+		Short: "Tell which format takes a line, or where each stops in it",
 		Long: `Explain tells what the formats make of a line: which format and pattern takes it,
 what each part of the pattern captured, and the event that it becomes; or, if none
 takes it, where the nearest ones stop and what they wanted there. A record of
@@ -30,19 +29,17 @@ Exit status: 0 if a format takes the line (with -, every line), 1 if none does.`
 		Example: `  veritail explain '10.0.0.1 - - [24/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl"'
   veritail explain -format nginx.access "$(tail -n 1 access.log)"
   grep odd access.log | veritail explain -json - | jq .stops`,
-		Args: wants(1, 1, "one LINE in quotes, or - for the lines of standard input"),
+		Args:              wants(1, 1, "one LINE in quotes, or - for the lines of standard input"),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := loadSetup(configDir)
+			s, err := in.load()
 			if err != nil {
-				return err
-			}
-			if err := zone(s); err != nil {
 				return err
 			}
 			x := &explainText{sink{w: cmd.OutOrStdout()}, palette(cmd.OutOrStdout())}
 			taken, first := true, true
 			err = eachLine(args[0], cmd.InOrStdin(), func(line string) error {
-				e, err := s.set.Explain(format, []byte(line), s.zone)
+				e, err := s.set.Explain(in.format, []byte(line), s.options())
 				if err != nil {
 					return userError{err}
 				}
@@ -69,9 +66,7 @@ Exit status: 0 if a format takes the line (with -, every line), 1 if none does.`
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	c.Flags().StringVar(&format, "format", "auto", "the `format` to try, or auto for all")
-	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
-	zone = zoneFlag(c)
+	in.flags(c)
 	return c
 }
 
@@ -125,11 +120,7 @@ func (x *explainText) step(s *parsers.Step) {
 	if s.Field != "" {
 		what = s.Field
 	}
-	by := s.Format
-	if s.Pattern > 0 {
-		by += fmt.Sprintf(", pattern %d", s.Pattern)
-	}
-	x.f("%s taken by %s  %s\n", x.p.bold(what), by, x.p.dim(s.Title))
+	x.f("%s taken by %s  %s\n", x.p.bold(what), patternOf(s.Format, s.Pattern), x.p.dim(s.Title))
 	x.f("  %s\n", printable(s.Text))
 	for _, c := range s.Captures {
 		from := c.Name
@@ -162,35 +153,46 @@ func (x *explainText) event(raw json.RawMessage) {
 		if json.Unmarshal(fields[name], &text) == nil {
 			value = text
 		}
-		if name == "host.name" && value == "-" {
-			continue // this machine's, which is not part of the line
-		}
 		x.f("  %s%s\n", pad(name, 36), printable(value))
 	}
 }
 
-// stops shows where the nearest formats stop.
+// stops shows where the nearest format stops, and names the next ones.
 func (x *explainText) stops(e *parsers.Explanation) {
 	x.f("%s\n", x.p.bold("No format takes the line"))
 	if len(e.Stops) == 0 {
 		x.f("  %s\n", printable(cutText(e.Text, explainWidth)))
 		return
 	}
-	for _, s := range e.Stops {
-		line, at := window(e.Text, s.Column)
-		x.f("  %s\n  %s%s\n", line, strings.Repeat(" ", at), x.p.red("^"))
-		x.f("  %s\n", fmt.Sprintf("%s, pattern %d, stops at column %d", s.Format, s.Pattern, s.Column))
-		if s.Failed != "" {
-			x.f("  at       %s\n", s.Failed)
+	s := e.Stops[0]
+	line, at := window(e.Text, s.Column)
+	x.f("  %s\n  %s%s\n", line, strings.Repeat(" ", at), x.p.red("^"))
+	x.f("  %s, stops at column %d\n", patternOf(s.Format, s.Pattern), s.Column)
+	if s.Failed != "" {
+		x.f("  at       %s\n", s.Failed)
+	}
+	if s.Wanted != "" {
+		x.f("  wanted   %s\n", s.Wanted)
+	}
+	x.f("  pattern  %s\n", x.p.dim(s.Grok))
+	for i, s := range e.Stops[1:] {
+		if i == 0 {
+			x.f("\n")
 		}
-		if s.Wanted != "" {
-			x.f("  wanted   %s\n", s.Wanted)
-		}
-		x.f("  pattern  %s\n\n", x.p.dim(cutText(s.Grok, 200)))
+		x.f("  %s\n", x.p.dim(fmt.Sprintf("%s, stops at column %d", patternOf(s.Format, s.Pattern), s.Column)))
 	}
 }
 
-const explainWidth = 110
+// patternOf names a pattern of a format; number 0 is none of them: the members of the text were read.
+func patternOf(format string, number int) string {
+	if number == 0 {
+		return format
+	}
+	return fmt.Sprintf("%s, pattern %d", format, number)
+}
+
+// explainWidth bounds what is shown of a line, so that the caret stands under its column in a terminal of 80 characters.
+const explainWidth = 76
 
 // window returns a part of text that can be shown in one row, and where column, in bytes from 1, stands in it.
 func window(text string, column int) (string, int) {

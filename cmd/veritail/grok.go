@@ -29,7 +29,8 @@ answers each with {"match":true,"fields":{…}} or {"match":false}, in their ord
 		Example: `  echo '10.0.0.1 GET /x 200' | veritail grok '%{IP:source.ip} %{WORD:method} %{NOTSPACE:path} %{INT:status:int}'
   veritail grok -mode ecs-v1 '%{COMBINEDAPACHELOG}' < access.log
   echo '{"expr":"%{INT:n:int}","input":"7"}' | veritail grok -batch`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			naming, err := grok.ParseNaming(mode)
 			if err != nil {
@@ -55,8 +56,9 @@ answers each with {"match":true,"fields":{…}} or {"match":false}, in their ord
 			return grokLines(m, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&configDir, "configs", "", "`directory` of patterns in place of the shipped ones")
+	configsFlag(c, &configDir, "patterns")
 	c.Flags().StringVar(&mode, "mode", "legacy", "`naming` of the fields of Logstash's patterns: legacy or ecs-v1")
+	completes(c, "mode", cobra.FixedCompletions([]string{"legacy", "ecs-v1"}, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().BoolVar(&batch, "batch", false, "read questions as JSON lines, each with a pattern, a mode and an input")
 	return c
 }

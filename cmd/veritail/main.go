@@ -102,12 +102,27 @@ the site's reports.
 Exit status: 0 fine, 1 an error you can mend, 2 an error of Veritail or its machine.`,
 		Example: `  veritail scan /var/log/auth.log /var/log/nginx/access.log*
   veritail run -config veritail.toml
-  veritail search 'event.outcome:failure and source.ip:10.0.0.0/8'`,
+  veritail search 'event.outcome:failure and source.ip:10.0.0.0/8'
+  veritail explain "$(tail -n 1 /var/log/auth.log)"`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(scanCommand(), parseCommand(), explainCommand(), suggestCommand(), grokCommand(), checkCommand(), runCommand(), statusCommand(), searchCommand(), reportCommand())
+	cobra.EnableCommandSorting = false // they stand in the order in which one needs them
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"files", "Finished logs:", []*cobra.Command{scanCommand(), parseCommand()}},
+		{"daemon", "Logs that grow:", []*cobra.Command{runCommand(), statusCommand(), searchCommand(), reportCommand()}},
+		{"formats", "Formats and rules:", []*cobra.Command{explainCommand(), suggestCommand(), grokCommand(), checkCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			root.AddCommand(c)
+		}
+	}
 	return root
 }
 

@@ -67,7 +67,7 @@ func (r *shapeReport) stopsAt() string {
 	if r.Column == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%s, pattern %d, stops at column %d", r.Nearest, r.Pattern, r.Column)
+	text := fmt.Sprintf("%s, stops at column %d", patternOf(r.Nearest, r.Pattern), r.Column)
 	if r.Failed != "" {
 		text += ": " + r.Failed
 	}
@@ -87,9 +87,9 @@ func sure(t event.Told) string {
 	if t.Sample.Lines == 0 || t.Format == "" {
 		return ""
 	}
-	text := fmt.Sprintf("%s by %d of %d lines", t.Format, t.Sample.Taken, t.Sample.Lines)
+	text := fmt.Sprintf("%s, which takes %d of %d lines looked at", t.Format, t.Sample.Taken, t.Sample.Lines)
 	if t.Sample.Second != "" {
-		text += fmt.Sprintf(", next %s with %d", t.Sample.Second, t.Sample.SecondTaken)
+		text += fmt.Sprintf("; %s takes %d", t.Sample.Second, t.Sample.SecondTaken)
 	}
 	return text
 }
@@ -100,7 +100,7 @@ func printShapes(w *sink, p colours, shapes []shapeReport, all event.Told, total
 	for i := range shapes {
 		s := &shapes[i]
 		rest -= s.Count
-		w.f("%s%9s  %s\n", indent, n(s.Count), cutText(printable(s.Example), 100))
+		w.f("%s%9s  %s\n", indent, n(s.Count), cutText(printable(s.Example), explainWidth-len(indent)-11))
 		if at := s.stopsAt(); at != "" {
 			w.f("%s%9s  %s\n", indent, "", p.dim(at))
 		}

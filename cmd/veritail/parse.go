@@ -12,8 +12,7 @@ import (
 )
 
 func parseCommand() *cobra.Command {
-	var format, configDir, prefix string
-	var zone func(*setup) error
+	var in reading
 	c := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print each event of a log as one JSON object a line",
@@ -27,20 +26,14 @@ is, and groups the lines that were not understood by their shape.`,
   veritail parse -format nginx.access access.log`,
 		Args: wants(1, 0, "files to read, or - for standard input"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			s, err := loadSetup(configDir)
+			s, err := in.load()
 			if err != nil {
-				return err
-			}
-			if err := s.usePrefix(prefix); err != nil {
-				return err
-			}
-			if err := zone(s); err != nil {
 				return err
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<16)
 			var gens []event.Generation
 			for _, p := range paths {
-				gens = append(gens, s.generation(p, format))
+				gens = append(gens, s.generation(p, in.format))
 			}
 			var line []byte
 			scan := pipeline.Scan{
@@ -70,10 +63,7 @@ is, and groups the lines that were not understood by their shape.`,
 			return r.status(cmd.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
 	c.Flags().Bool("json", true, "one JSON object a line, the only form")
-	prefixFlag(c, &prefix)
-	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
-	zone = zoneFlag(c)
+	in.flags(c)
 	return c
 }

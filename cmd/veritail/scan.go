@@ -28,8 +28,8 @@ const allFindings = math.MaxInt32
 
 func scanCommand() *cobra.Command {
 	var asJSON bool
-	var configDir, format, report, prefix string
-	var zone func(*setup) error
+	var report string
+	var in reading
 	c := &cobra.Command{
 		Use:   "scan FILE...",
 		Short: "Analyse finished logs: findings, counts and key figures",
@@ -44,17 +44,11 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
   zcat old.gz | veritail scan -json -`,
 		Args: wants(1, 0, "files to read, or - for standard input"),
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			s, err := loadSetup(configDir)
+			s, err := in.load()
 			if err != nil {
 				return err
 			}
-			if err := s.usePrefix(prefix); err != nil {
-				return err
-			}
-			if err := zone(s); err != nil {
-				return err
-			}
-			r, err := scanFiles(cmd.Context(), s, paths, format, cmd.InOrStdin(), cmd.ErrOrStderr())
+			r, err := scanFiles(cmd.Context(), s, paths, in.format, cmd.InOrStdin(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -76,10 +70,7 @@ could not be read or no line was understood; 2 for an error of Veritail itself.`
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line; the last is the summary")
 	c.Flags().StringVar(&report, "report", "", "also write the report to this HTML `file`")
-	c.Flags().StringVar(&format, "format", "auto", "the files' `format`, or auto to tell it from the content")
-	prefixFlag(c, &prefix)
-	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats, rules and KPIs in place of the shipped ones")
-	zone = zoneFlag(c)
+	in.flags(c)
 	return c
 }
 

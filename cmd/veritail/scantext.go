@@ -45,7 +45,10 @@ type scanText struct {
 
 // marked prints text and, at the column of statuses, a mark.
 func (t *scanText) marked(text, mark string) {
-	t.f("%s%s%s\n", text, strings.Repeat(" ", max(2, markAt-len([]rune(text)))), mark)
+	if mark != "" {
+		mark = strings.Repeat(" ", max(2, markAt-len([]rune(text)))) + mark
+	}
+	t.f("%s%s\n", text, mark)
 }
 
 func (t *scanText) head() {
@@ -185,6 +188,19 @@ func (t *scanText) status(f kpi.Figure) string {
 	return ""
 }
 
+// wrapped breaks text at blanks into rows of at most width characters, where it can.
+func wrapped(text string, width int) []string {
+	var rows []string
+	row := ""
+	for _, word := range strings.Fields(text) {
+		if row != "" && len([]rune(row))+1+len([]rune(word)) > width {
+			rows, row = append(rows, row), ""
+		}
+		row = strings.TrimSpace(row + " " + word)
+	}
+	return append(rows, row)
+}
+
 func (t *scanText) keyFigures() {
 	t.f("%s\n", t.p.bold("Key figures"))
 	var missing []string
@@ -197,7 +213,9 @@ func (t *scanText) keyFigures() {
 		}
 	}
 	if len(missing) > 0 {
-		t.f("  %s\n", t.p.dim("not measured: "+strings.Join(missing, ", ")))
+		for _, row := range wrapped("not measured: "+strings.Join(missing, "; "), explainWidth) {
+			t.f("  %s\n", t.p.dim(row))
+		}
 	}
 	t.f("\n")
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
-	"github.com/spf13/cobra"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
@@ -66,20 +65,6 @@ func (s *setup) stages(cfg rules.Config) (*kpi.Stage, *rules.Engine, error) {
 	return figures, engine, nil
 }
 
-// prefixFlag lets a command be told how the lines of a log begin.
-func prefixFlag(c *cobra.Command, prefix *string) {
-	c.Flags().StringVar(prefix, "log-line-prefix", "", "PostgreSQL's `setting` of that name, where its logs are not understood without")
-}
-
-// usePrefix takes a setting that a flag gives.
-func (s *setup) usePrefix(prefix string) error {
-	if err := s.set.CheckPrefix(prefix); err != nil {
-		return userErrorf("log_line_prefix: %w", err)
-	}
-	s.prefix = prefix
-	return nil
-}
-
 // generation returns the generation of a file that a command reads once.
 func (s *setup) generation(path, format string) event.Generation {
 	return event.Generation{
@@ -89,9 +74,9 @@ func (s *setup) generation(path, format string) event.Generation {
 
 // decoder returns a decoder for a file that a command reads once.
 func (s *setup) decoder(g event.Generation) (*parsers.Decoder, error) {
-	d, err := s.set.NewDecoder(g, parsers.Options{
-		Host: s.host, Zone: s.zone, Prefix: s.prefix, Near: written(g.Path), Reread: func() (io.ReadCloser, error) { return reread(g.Path) },
-	})
+	opts := s.options()
+	opts.Host, opts.Near, opts.Reread = s.host, written(g.Path), func() (io.ReadCloser, error) { return reread(g.Path) }
+	d, err := s.set.NewDecoder(g, opts)
 	if err != nil {
 		return nil, userError{err}
 	}
@@ -121,15 +106,4 @@ func reread(path string) (io.ReadCloser, error) {
 		return os.Open(path)
 	}
 	return f, nil
-}
-
-// zoneFlag adds the flag that names the zone of stamps without one; the function that it returns sets it.
-func zoneFlag(c *cobra.Command) func(*setup) error {
-	name := c.Flags().String("zone", "UTC", "`zone` of time stamps that name none, such as Europe/Berlin, or Local")
-	return func(s *setup) (err error) {
-		if s.zone, err = time.LoadLocation(*name); err != nil {
-			return userErrorf("zone %q is not in the time zone database; Europe/Berlin or UTC are", *name)
-		}
-		return nil
-	}
 }

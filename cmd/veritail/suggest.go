@@ -75,7 +75,7 @@ Exit status: 0 if there is a proposal, or nothing to propose for; 1 if not.`,
 	c.Flags().StringVar(&name, "name", "", "`name` of the format; default: from the file's name")
 	c.Flags().StringVarP(&out, "out", "o", "", "write the format into this configuration `directory`, below formats/")
 	c.Flags().BoolVar(&all, "all", false, "make it for all lines, also those that other formats take")
-	c.Flags().StringVar(&configDir, "configs", "", "`directory` of formats in place of the shipped ones")
+	configsFlag(c, &configDir, "formats")
 	return c
 }
 

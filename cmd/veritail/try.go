@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/parsers"
@@ -15,7 +14,7 @@ func (s *setup) try(t console.Trial) ([]console.Tried, error) {
 	}
 	var out []console.Tried
 	for _, line := range t.Lines {
-		e, err := s.set.Explain(t.Format, []byte(line), s.zone)
+		e, err := s.set.Explain(t.Format, []byte(line), s.options())
 		if err != nil {
 			return nil, err
 		}
@@ -28,10 +27,7 @@ func triedOf(e *parsers.Explanation) console.Tried {
 	var t console.Tried
 	for i := range e.Steps {
 		st := &e.Steps[i]
-		by := st.Format
-		if st.Pattern > 0 {
-			by += fmt.Sprintf(", pattern %d", st.Pattern)
-		}
+		by := patternOf(st.Format, st.Pattern)
 		if i > 0 {
 			t.Within = append(t.Within, by)
 			continue
@@ -47,7 +43,7 @@ func triedOf(e *parsers.Explanation) console.Tried {
 	if len(e.Stops) > 0 {
 		at := e.Stops[0]
 		t.Stop = console.Stopped{
-			Nearest: fmt.Sprintf("%s, pattern %d", at.Format, at.Pattern), Grok: at.Grok, Column: at.Column, At: at.Failed, Wanted: at.Wanted,
+			Nearest: patternOf(at.Format, at.Pattern), Grok: at.Grok, Column: at.Column, At: at.Failed, Wanted: at.Wanted,
 		}
 	}
 	return t
