@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -25,7 +26,7 @@ type Trial struct {
 // A Tried is what became of one line.
 type Tried struct {
 	By       string     // what took it: format and pattern, or "expression"; "" if nothing did
-	Captures []Captured // of the line, in the order in which they begin
+	Captures []Captured // of the line, also those of formats within
 	Within   []string   // formats that took a field of it
 	Stop     Stopped    // where it stopped, if nothing took it
 }
@@ -106,6 +107,7 @@ func (s *server) playground(_ context.Context, r *request) (answer, error) {
 func (p *playgroundPage) fill(lines []string, tried []Tried) {
 	taken := 0
 	for i, t := range tried {
+		slices.SortStableFunc(t.Captures, func(a, b Captured) int { return cmp.Or(a.From-b.From, b.To-a.To) })
 		row := triedRow{N: i + 1, OK: t.By != "", By: t.By, Within: strings.Join(t.Within, ", ")}
 		if row.OK {
 			taken++
@@ -120,34 +122,55 @@ func (p *playgroundPage) fill(lines []string, tried []Tried) {
 	p.table(lines, tried)
 }
 
-// table puts the captures of the first lines beside each other.
+// table puts the captures of the first lines that have some beside each other.
 func (p *playgroundPage) table(lines []string, tried []Tried) {
-	n := min(len(tried), tableLines)
 	at := map[string]int{}
-	for i, t := range tried[:n] {
+	for i, t := range tried {
+		n := len(p.Head)
+		if n == tableLines {
+			return
+		}
+		if len(t.Captures) == 0 {
+			continue
+		}
 		p.Head = append(p.Head, fmt.Sprintf("Line %d", i+1))
 		for _, c := range t.Captures {
 			row, ok := at[c.Name]
 			if !ok {
 				row = len(p.Table)
 				at[c.Name] = row
-				p.Table = append(p.Table, captureRow{c.Name, make([]string, n)})
+				p.Table = append(p.Table, captureRow{Name: c.Name})
 			}
-			if v := &p.Table[row].Values[i]; *v == "" {
-				*v = lines[i][c.From:c.To]
-			} else {
-				*v += ", " + lines[i][c.From:c.To]
-			}
+			p.Table[row].add(n, lines[i][c.From:c.To])
 		}
+	}
+	for i := range p.Table {
+		p.Table[i].fill(len(p.Head))
 	}
 }
 
-// markCaptures returns a line as HTML in which the captures are marked; of one within another the outer one is.
+// add adds a value to column n.
+func (r *captureRow) add(n int, value string) {
+	r.fill(n + 1)
+	if r.Values[n] != "" {
+		value = r.Values[n] + ", " + value
+	}
+	r.Values[n] = value
+}
+
+// fill makes n columns.
+func (r *captureRow) fill(n int) {
+	for len(r.Values) < n {
+		r.Values = append(r.Values, "")
+	}
+}
+
+// markCaptures returns a line as HTML in which the captures are marked; one that holds others is not marked itself.
 func markCaptures(line string, captures []Captured) template.HTML {
 	var b strings.Builder
 	at := 0
-	for _, c := range slices.SortedStableFunc(slices.Values(captures), func(a, b Captured) int { return a.From - b.From }) {
-		if c.From < at || c.To > len(line) || c.From >= c.To {
+	for i, c := range captures {
+		if c.From < at || c.To > len(line) || c.From >= c.To || holds(c, captures[i+1:]) {
 			continue
 		}
 		b.WriteString(shown(line[at:c.From]))
@@ -156,6 +179,11 @@ func markCaptures(line string, captures []Captured) template.HTML {
 	}
 	b.WriteString(shown(line[at:]))
 	return template.HTML(b.String())
+}
+
+// holds reports whether one of the captures that follow c lies within it.
+func holds(c Captured, following []Captured) bool {
+	return slices.ContainsFunc(following, func(in Captured) bool { return in.To <= c.To && in.To-in.From < c.To-c.From })
 }
 
 // captureClass is the colour of a capture: who, where, or what.

@@ -50,7 +50,9 @@ type sourceRow struct {
 
 // A blindSource is a file of which no line is understood.
 type blindSource struct {
-	Path, Said, Lines string
+	Path, Said string
+	Lines      string // search for its lines
+	Repair     string // the command that proposes a format
 }
 
 func (s *server) sources(_ context.Context, r *request) (answer, error) {
@@ -72,7 +74,7 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 			p.Lost = append(p.Lost, src)
 		}
 		if src.blind() {
-			p.Blind = append(p.Blind, blindSource{src.Path, src.says(), r.search(is("log.file.path", src.Path)+" and veritail.unparsed:true", 0, 0)})
+			p.Blind = append(p.Blind, blindSource{src.Path, src.says(), r.search(is("log.file.path", src.Path)+" and veritail.unparsed:true", 0, 0), src.Repair})
 		}
 	}
 	p.Lead = sourcesLead(p.Balance, len(list))

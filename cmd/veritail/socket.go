@@ -96,8 +96,11 @@ func (d *daemon) sourceOf(s pipeline.SourceStatus) sourceReport {
 	if s.Told.Sample.Lines > 0 {
 		r.Sample = &s.Told.Sample
 	}
-	if r.blind() && len(r.Shapes) > 0 {
-		r.Nearest, r.Column = r.Shapes[0].Nearest, r.Shapes[0].Column
+	if r.blind() {
+		r.Repair = "veritail suggest " + shellQuote(s.Path)
+		if len(r.Shapes) > 0 {
+			r.Nearest, r.Column = r.Shapes[0].Nearest, r.Shapes[0].Column
+		}
 	}
 	if s.Err != nil {
 		r.Error = s.Err.Error()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -82,7 +83,7 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	if t.StoreError != "" {
 		w.f("       %s\n", p.red("◆ the store takes nothing now: "+t.StoreError))
 	}
-	w.f("\n%s  %s\n", p.bold(pad("Source", 42)), p.dim("      read    parsed  unparsed      lag  format"))
+	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string
 	for i := range r.Sources {
 		s := &r.Sources[i]
@@ -108,24 +109,34 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	return w.err
 }
 
+// pathWidth is how much of a path is shown, its end: with it the rows of most formats fit a terminal of 80 characters.
+const pathWidth = 22
+
+// lag writes how far reading is behind.
+func lag(seconds float64) string {
+	if seconds < 100 {
+		return fmt.Sprintf("%.1f s", seconds)
+	}
+	return span(time.Duration(seconds * float64(time.Second)))
+}
+
 func (s *sourceReport) print(w *sink, p colours) {
 	mark, note := p.green("●"), ""
 	switch {
 	case s.Error != "":
 		mark, note = p.red("◆"), p.red(s.Error)
-		if s.Repair != "" {
-			note += "\n      " + p.blue(s.Repair)
-		}
 	case s.blind():
 		mark = p.red("◆")
 		note = p.red(fmt.Sprintf("read %s, understood 0%s", n(s.Read), nearestOf(s.Shapes)))
 	case s.Unparsed > 0:
 		mark = p.yellow("▲")
 	}
-	w.f("%s %s  %9s %9s %9s %8s  %s\n", mark, pad(s.Path, 40), n(s.Read), n(s.Parsed), n(s.Unparsed),
-		fmt.Sprintf("%.1f s", s.LagS), s.Format)
+	w.f("%s %s%10s%10s%10s%7s  %s\n", mark, pad(s.Path, pathWidth), n(s.Read), n(s.Parsed), n(s.Unparsed), lag(s.LagS), cmp.Or(s.Format, "undecided"))
 	if note != "" {
 		w.f("      %s\n", note)
+	}
+	if s.Repair != "" {
+		w.f("      %s\n", p.blue(s.Repair))
 	}
 	if s.Unparsed > 0 {
 		if s.Sample != nil {

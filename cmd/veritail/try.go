@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/parsers"
@@ -25,16 +26,22 @@ func (s *setup) try(t console.Trial) ([]console.Tried, error) {
 
 func triedOf(e *parsers.Explanation) console.Tried {
 	var t console.Tried
+	at := map[string]int{"": 0} // where fields that formats within may read begin in the line
 	for i := range e.Steps {
 		st := &e.Steps[i]
 		by := patternOf(st.Format, st.Pattern)
-		if i > 0 {
+		if i == 0 {
+			t.By = by
+		} else {
 			t.Within = append(t.Within, by)
-			continue
 		}
-		t.By = by
+		from, ok := at[st.Field]
+		if !ok || !strings.HasPrefix(e.Text[from:], st.Text) {
+			continue // the field is not a part of the line as it stands there
+		}
 		for _, c := range st.Captures {
-			t.Captures = append(t.Captures, console.Captured{Name: c.Name, From: c.From, To: c.To})
+			at[c.Name] = from + c.From
+			t.Captures = append(t.Captures, console.Captured{Name: c.Name, From: from + c.From, To: from + c.To})
 		}
 	}
 	if t.By == "" {

@@ -188,6 +188,9 @@ func (e *explainer) class(i *inst) string {
 			one = append(one, byte(c))
 		}
 	}
+	if len(one) == 1 && one[0] == '"' {
+		return `'"'`
+	}
 	if len(one) == 1 {
 		return strconv.Quote(string(one))
 	}
