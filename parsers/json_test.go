@@ -32,6 +32,9 @@ func TestJSONMembersBecomeFields(t *testing.T) {
 		{"an empty text is none", `{"msg":"x","user":""}`, nil, []string{`"user`}},
 		{"a text with escapes", `{"msg":"a\u0000\n\"\ud83d\ude00"}`, []string{`"message":"a\u0000\u000a\"😀"`}, nil},
 		{"half a surrogate", `{"msg":"a\ud83d"}`, []string{"\"message\":\"a\ufffd\""}, nil},
+		{"Kubernetes' audit log", `{"kind":"Event","level":"Metadata","stage":"ResponseComplete","requestURI":"/api/v1/pods","user":{"username":"bob"},"sourceIPs":["10.0.0.7"],"responseStatus":{"code":403},"requestReceivedTimestamp":"2026-11-24T10:00:00.123456Z"}`, []string{`"@timestamp":"2026-11-24T10:00:00.123456Z"`, `"user.name":"bob"`, `"source.ip":"10.0.0.7"`, `"http.response.status_code":403`, `"url.original":"/api/v1/pods"`}, nil},
+		{"CloudTrail", `{"eventTime":"2026-11-24T10:00:00Z","eventName":"ConsoleLogin","sourceIPAddress":"10.0.0.7","userIdentity":{"userName":"bob"}}`, []string{`"@timestamp":"2026-11-24T10:00:00.000000Z"`, `"user.name":"bob"`, `"source.ip":"10.0.0.7"`}, nil},
+		{"Elasticsearch", `{"type":"audit","timestamp":"2026-11-24T10:00:00,102+0100","event.action":"anonymous_access_denied","origin.address":"10.0.0.7:40380","component":"o.e.x","took_millis":"9"}`, []string{`"@timestamp":"2026-11-24T09:00:00.102000Z"`, `"source.ip":"10.0.0.7"`, `"source.port":40380`, `"log.logger":"o.e.x"`, `"event.duration":9000000`}, nil},
 		{"blanks around the object", "  {\"msg\":\"x\"} ", []string{`"message":"x"`}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -47,15 +47,17 @@ func (d *Decoder) stamp(f *format, temps [][]byte) (stamp.Moment, bool) {
 	text := temps[f.time.temps[0]]
 	if len(f.time.temps) > 1 {
 		d.stamped = d.stamped[:0]
-		for i, temp := range f.time.temps {
-			if i > 0 {
-				d.stamped = append(d.stamped, ' ')
+		for _, temp := range f.time.temps {
+			if part := temps[temp]; part != nil {
+				if len(d.stamped) > 0 {
+					d.stamped = append(d.stamped, ' ')
+				}
+				d.stamped = append(d.stamped, part...)
 			}
-			d.stamped = append(d.stamped, temps[temp]...)
 		}
 		text = d.stamped
 	}
-	if text == nil {
+	if len(text) == 0 {
 		return stamp.Moment{}, false
 	}
 	return f.time.layouts.Read(&d.clock, text)
