@@ -50,7 +50,7 @@ func written(format, line, before, after, text string) string {
 	return text
 }
 
-// limits are what a format cannot tell: documented in docs/formats.md.
+// limits are what a format cannot tell: documented in docs/shipped-formats.md.
 var limits = map[string]string{
 	"postgresql.stderr user.name": "the prefix is written before the client is known, with nothing around the name",
 }
