@@ -19,19 +19,24 @@ const module = "github.com/saypro/veritail"
 // may lists for each folder, and those below it that have no entry of their own, what its packages may import of the
 // project besides packages below the folder itself. A trailing slash means everything below.
 var may = map[string][]string{
-	"pipeline/event": {},
-	"pipeline":       {"pipeline/event"},
-	"configs":        {},
-	"parsers":        {"pipeline/event", "configs"},
-	"storage/query":  {"pipeline/event"},
-	"storage/access": {"storage/query"},
-	"storage":        {"pipeline/event", "storage/query", "storage/access"},
-	"rules":          {"pipeline/event", "storage/query", "configs"},
-	"reports":        {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "configs"},
-	"console":        {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "reports/", "configs"},
-	"cmd":            {"pipeline/", "configs", "parsers/", "rules/", "storage/", "reports/", "console/", "testdata/"},
-	"testdata":       {},
-	"tools":          {},
+	"pipeline/event":         {},
+	"pipeline":               {"pipeline/event"},
+	"configs":                {},
+	"parsers":                {"pipeline/event", "configs"},
+	"parsers/grok":           {},
+	"parsers/grok/automaton": {},
+	"parsers/members":        {},
+	"parsers/stamp":          {},
+	"parsers/suggest":        {"parsers", "parsers/stamp", "pipeline/event"},
+	"storage/query":          {"pipeline/event"},
+	"storage/access":         {"storage/query"},
+	"storage":                {"pipeline/event", "storage/query", "storage/access"},
+	"rules":                  {"pipeline/event", "storage/query", "configs"},
+	"reports":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "configs"},
+	"console":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "reports/", "configs"},
+	"cmd":                    {"pipeline/", "configs", "parsers/", "rules/", "storage/", "reports/", "console/", "testdata/"},
+	"testdata":               {},
+	"tools":                  {},
 }
 
 // only says where packages of others that must stay behind one door may be imported.
