@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -28,7 +27,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	for field, kind := range ff.Fields {
 		k, ok := event.KindOf(kind)
 		if !ok {
-			return nil, fmt.Errorf("fields: %q is no kind of field", kind)
+			return nil, fmt.Errorf("fields: %s: %w", field, unknown("kind", kind, event.Kinds()))
 		}
 		if _, err := s.Schema.Add(field, k); err != nil {
 			return nil, fmt.Errorf("fields: %w", err)
@@ -176,7 +175,7 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	} else if c.Type != "" {
 		k, ok := event.KindOf(c.Type)
 		if !ok {
-			return a, fmt.Errorf("capture %s: %q is no type", name, c.Type)
+			return a, fmt.Errorf("capture %s: %w", name, unknown("type", c.Type, append(event.Kinds(), slices.Sorted(maps.Keys(units))...)))
 		}
 		kind = k
 	}
@@ -238,26 +237,6 @@ func (s *Set) compileRefine(f *format, ff *formatFile) error {
 	return nil
 }
 
-// notCaptured is the error of a temporary that no pattern of f captures.
-func (f *format) notCaptured(name string) error {
-	if near := configs.Nearest(name, slices.Sorted(maps.Keys(f.temps))); near != "" {
-		return fmt.Errorf("no pattern captures %s; did you mean %s?", name, near)
-	}
-	return fmt.Errorf("no pattern captures %s", name)
-}
-
-// unknownField is the error of a field that no format has.
-func (s *Set) unknownField(name string) error {
-	var names []string
-	for _, d := range s.Schema.Fields() {
-		names = append(names, d.Name)
-	}
-	if near := configs.Nearest(name, names); near != "" {
-		return fmt.Errorf("unknown field %q; did you mean %q?", name, near)
-	}
-	return fmt.Errorf("unknown field %q", name)
-}
-
 // temp returns the number of the temporary called name, a new one the first time.
 func (f *format) temp(name string) int {
 	if n, ok := f.temps[name]; ok {
@@ -299,10 +278,15 @@ func (s *Set) constant(name, value string) (constant, error) {
 	switch c.kind {
 	case event.Keyword, event.Text:
 	case event.Int:
-		c.num, err = strconv.ParseInt(value, 10, 64)
+		if c.num, err = strconv.ParseInt(value, 10, 64); err != nil {
+			err = errors.New("the field is of kind int")
+		}
 	case event.Bool:
 		var b bool
-		if b, err = strconv.ParseBool(value); b {
+		if b, err = strconv.ParseBool(value); err != nil {
+			err = errors.New("the field is of kind bool: true or false")
+		}
+		if b {
 			c.num = 1
 		}
 	default:
@@ -327,7 +311,7 @@ func (s *Set) compileOneCarry(f *format, cf *carryFile) error {
 	c := &carrySpec{once: cf.Once}
 	var ok bool
 	if c.by, ok = s.Schema.Lookup(cf.By); !ok {
-		return fmt.Errorf("carry: by: %q is no field", cf.By)
+		return fmt.Errorf("carry: by: %w", s.unknownField(cf.By))
 	}
 	k := s.Schema.Def(c.by).Kind
 	if k != event.Int && k != event.Keyword {

@@ -252,8 +252,5 @@ func (s *Set) Known(name string) error {
 	if f := s.byName[name]; f != nil && len(f.within) == 0 {
 		return nil
 	}
-	if near := configs.Nearest(name, s.Formats()); near != "" {
-		return fmt.Errorf("unknown format %q; did you mean %q?", name, near)
-	}
-	return fmt.Errorf("unknown format %q; there are %s", name, strings.Join(s.Formats(), ", "))
+	return unknown("format", name, s.Formats())
 }

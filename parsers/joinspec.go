@@ -3,10 +3,8 @@ package parsers
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -28,11 +26,7 @@ var roles = map[string]role{"": roleBySection, "begin": roleBegin, "part": roleP
 func roleOf(name string) (role, error) {
 	r, ok := roles[name]
 	if !ok {
-		names := []string{"begin", "part", "same", "end", "alone"}
-		if near := configs.Nearest(name, names); near != "" {
-			return 0, fmt.Errorf("%q is no role; did you mean %q?", name, near)
-		}
-		return 0, fmt.Errorf("%q is no role; there are %s", name, strings.Join(names, ", "))
+		return 0, unknown("role", name, []string{"begin", "part", "same", "end", "alone"})
 	}
 	return r, nil
 }

@@ -55,10 +55,7 @@ func (s *Set) compileMembers(f *format, ff *formatFile) error {
 	kinds := []string{"json", "csv", "kv"}
 	i := slices.Index(kinds, mf.Kind)
 	if i < 0 {
-		if near := configs.Nearest(mf.Kind, kinds); near != "" {
-			return fmt.Errorf("members: kind: %q is none; did you mean %q?", mf.Kind, near)
-		}
-		return fmt.Errorf("members: kind: %q is none; there are %s", mf.Kind, strings.Join(kinds, ", "))
+		return fmt.Errorf("members: kind: %w", unknown("kind", mf.Kind, kinds))
 	}
 	m.kind = membersKind(i)
 	if mf.Prefix == "-" {
@@ -99,7 +96,7 @@ func (s *Set) compileFrom(f *format, _ *membersSpec, ff *formatFile) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("from: no pattern captures %s", from)
+		return fmt.Errorf("from: %w", f.notCaptured(from))
 	}
 	return s.compileWithout(f, ff, without)
 }

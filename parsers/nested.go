@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/join"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -32,10 +31,7 @@ func (s *Set) compileNested(f *format, rf *recordFile) error {
 	}
 	of := s.byName[rf.Of]
 	if of == nil || len(of.within) > 0 {
-		if near := configs.Nearest(rf.Of, s.Formats()); near != "" {
-			return fmt.Errorf("record: of: no format that reads lines is called %q; did you mean %q?", rf.Of, near)
-		}
-		return fmt.Errorf("record: of: no format that reads lines is called %q; there are %s", rf.Of, strings.Join(s.Formats(), ", "))
+		return fmt.Errorf("record: of: %w", unknown("format of lines", rf.Of, s.Formats()))
 	}
 	if of.members != nil || of.join == nil || of.join.assembly != nil {
 		return fmt.Errorf("record: of: the lines of %s are not matched one by one and joined", rf.Of)

@@ -119,7 +119,7 @@ func TestMistakesInRecordsOfOtherFormatsAreNamed(t *testing.T) {
 	lines := "[[pattern]]\ngrok = '(?<_id>[0-9]+) (?<message>.*)'\n"
 	for _, tc := range []struct{ name, of, record, want string }{
 		{"no such format", lines, "of = 'lins'\nfrom = '_x'", `did you mean "lines"?`},
-		{"a format within others", lines, "of = 'in'\nfrom = '_x'", `no format that reads lines is called "in"`},
+		{"a format within others", lines, "of = 'in'\nfrom = '_x'", `unknown format of lines "in"`},
 		{"lines that are not joined", lines, "of = 'lines'\nfrom = '_x'", "not matched one by one and joined"},
 		{"a capture that there is not", lines + "[join]\nby = '_id'", "of = 'lines'\nfrom = '_y'", "record: from: no pattern captures _y"},
 		{"an escape of nothing", lines + "[join]\nby = '_id'", "of = 'lines'\nfrom = '_x'\nescaped = { '' = 'x' }", "record: escaped"},

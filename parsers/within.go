@@ -8,7 +8,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -55,10 +54,7 @@ func (s *Set) attachOne(in *format, when map[string]string) error {
 		if found {
 			continue
 		}
-		if near := configs.Nearest(pattern, s.names()); near != "" {
-			return fmt.Errorf("within: no format is called %q; did you mean %q?", pattern, near)
-		}
-		return fmt.Errorf("within: no format is called %q; there are %s", pattern, strings.Join(s.names(), ", "))
+		return fmt.Errorf("within: %w", unknown("format", pattern, s.names()))
 	}
 	return nil
 }

@@ -40,6 +40,17 @@ func KindOf(s string) (Kind, bool) {
 	return 0, false
 }
 
+// Kinds returns the names of the kinds that format files may give to fields.
+func Kinds() []string {
+	var names []string
+	for _, n := range kindNames {
+		if n != "" {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
 // A Field is the number of a field name in a Schema.
 type Field int32
 
