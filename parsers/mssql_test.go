@@ -50,3 +50,30 @@ func TestSQLServerErrorsHaveTwoLines(t *testing.T) {
 		})
 	}
 }
+
+func TestOtherMessagesOfSQLServer(t *testing.T) {
+	t.Parallel()
+	const at = "2024-03-05 10:00:00.12 "
+	for _, tc := range []struct {
+		text string
+		want []string
+	}{
+		{at + "Logon       Error: 18470, Severity: 14, State: 1.\n" + at + "Logon       Login failed for user 'sa'. Reason: The account is disabled. [CLIENT: 192.0.2.7]\n", []string{`"db_login"`, `"db.response.status_code":"18470"`, `"source.ip":"192.0.2.7"`, `"user.name":"sa"`}},
+		{at + "Logon       Login failed for user 'sa'. Reason: The account is disabled. [CLIENT: 192.0.2.7]\n", []string{`"db_login"`, `"db.response.status_code":"18456"`}},
+		{at + "Logon       Error: 17806, Severity: 20, State: 14.\n" + at + "Logon       SSPI handshake failed with error code 0x8009030c, state 14 while establishing a connection with integrated security; the connection has been closed. Reason: AcceptSecurityContext failed. The logon attempt failed   [CLIENT: 192.0.2.7]\n", []string{`"db_login_refused"`, `"event.category":"authentication"`, `"source.ip":"192.0.2.7"`}},
+		{at + "Logon       Error: 17836, Severity: 20, State: 17.\n" + at + "Logon       Length specified in network packet payload did not match number of bytes read; the connection has been closed. [CLIENT: 192.0.2.7]\n", []string{`"event.outcome":"failure"`, `"source.ip":"192.0.2.7"`}},
+		{at + "spid61      Configuration option 'xp_cmdshell' changed from 0 to 1. Run the RECONFIGURE statement to install.\n", []string{`"configuration_changed"`, `"mssql.log.option":"xp_cmdshell"`}},
+		{at + "spid61      Setting database option RECOVERY to SIMPLE for database 'shop'.\n", []string{`"configuration_changed"`, `"mssql.log.option":"RECOVERY"`, `"db.namespace":"shop"`}},
+		{at + "spid51      Process ID 61 was killed by hostname app01, host process ID 1234.\n", []string{`"admin_terminate"`, `"source.domain":"app01"`}},
+		{at + "spid55      DBCC CHECKDB (shop) WITH no_infomsgs executed by sa found 2 errors and repaired 0 errors. Elapsed time: 0 hours 0 minutes 1 seconds.\n", []string{`"corrupt_page"`, `"db.namespace":"shop"`, `"user.name":"sa"`}},
+	} {
+		got := events(t, "mssql.errorlog", "ERRORLOG", tc.text)
+		if len(got) != 1 {
+			t.Fatalf("%d events of %s", len(got), tc.text)
+		}
+		has(t, got[0], tc.want...)
+	}
+	if got := events(t, "mssql.errorlog", "ERRORLOG", at+"spid55      DBCC CHECKDB (shop) executed by sa found 0 errors and repaired 0 errors.\n"); strings.Contains(got[0], "corrupt") {
+		t.Errorf("no error is one: %s", got[0])
+	}
+}

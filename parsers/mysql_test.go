@@ -154,3 +154,27 @@ SET timestamp=1691425700;
 		`"source.domain":"app01"`, `"mysql.thread_id":7234`, `"mysql.slowlog.bytes_sent":57`, `"db.query.text":"select sleep(15);"`)
 	has(t, got[1], `"mysql.slowlog.administrator_command":"Quit"`, `"user.name":"root"`, `"event.duration":2000000000`)
 }
+
+// Wordings of versions that the sample has no lines of: those of MySQL 8 end with a full stop.
+func TestMessagesOfOtherMySQLs(t *testing.T) {
+	t.Parallel()
+	const v8 = "2021-01-01T00:00:00.000000Z 9 [Note] [MY-010914] [Server] "
+	for _, tc := range []struct {
+		line string
+		want []string
+	}{
+		{v8 + "Aborted connection 9 to db: 'shop' user: 'app' host: '192.0.2.7' (Got timeout reading communication packets).", []string{`"connection_timeout"`, `"source.ip":"192.0.2.7"`, `"db.namespace":"shop"`, `"db.response.status_code":"1159"`}},
+		{v8 + "Aborted connection 9 to db: 'unconnected' user: 'app' host: '192.0.2.7' (The client was disconnected by the server because of inactivity).", []string{`"connection_timeout"`, `"source.ip":"192.0.2.7"`}},
+		{v8 + "Aborted connection 9 to db: 'shop' user: 'app' host: '192.0.2.7' (Got an error reading communication packets).", []string{`"connection_lost"`, `"event.reason":"Got an error reading communication packets"`}},
+		{"2026-11-25 22:32:43 34 [Warning] Aborted connection 34 to db: 'shop' user: 'app' host: '10.0.0.1' real ip: '192.0.2.7' (Got an error reading communication packets)", []string{`"connection_lost"`, `"source.ip":"192.0.2.7"`}},
+		{v8 + "Access denied for user 'bob'@'192.0.2.7'. Account is blocked for 3 day(s) (3 day(s) remaining) due to 4 consecutive failed logins.", []string{`"db_login_refused"`, `"user.name":"bob"`, `"source.ip":"192.0.2.7"`, `"event.reason":"account locked"`}},
+		{"2021-01-01T00:00:00.000000Z 0 [ERROR] [MY-012592] [InnoDB] Operating system error number 28 in a file operation.", []string{`"disk_full"`}},
+		{"2016-02-24T15:26:18.237955 6 [Note] Access denied for user 'root'@'localhost' (using password: YES)", []string{`"@timestamp":"2016-02-24T15:26:18.237955Z"`, `"db_login"`}},
+	} {
+		got := events(t, "mysql.error", "x.log", tc.line+"\n")
+		if len(got) != 1 {
+			t.Fatalf("%d events of %s", len(got), tc.line)
+		}
+		has(t, got[0], tc.want...)
+	}
+}
