@@ -244,6 +244,9 @@ func (s *Set) Formats() []string {
 	return names
 }
 
+// Len returns the number of all formats, those within others included.
+func (s *Set) Len() int { return len(s.byName) }
+
 // Known returns an error that names the nearest format if there is none called name; "" and auto mean detection.
 func (s *Set) Known(name string) error {
 	if name == "" || name == "auto" {

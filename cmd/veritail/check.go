@@ -45,7 +45,7 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 				fmt.Fprintln(out, f)
 			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
-				len(s.set.Formats()), len(s.rules), len(s.kpis), tests-len(failures), tests)
+				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
 			if len(failures) > 0 {
 				return errQuiet
 			}

@@ -23,6 +23,7 @@ func TestFieldsAreAsLogstashStoresThem(t *testing.T) {
 		{"a name with a point", `(?<a.b>.)`, "x", `{"a.b":"x"}`},
 		{"a value where members are to be", `(?<[a]>.)(?<[a][b]>.)`, "xy", `{"a":"x"}`},
 		{"members where a value is to be", `(?<[a][b]>.)(?<[a]>.)`, "xy", `{"a":{"b":"x"}}`},
+		{"the type of a group", `(?<[a][b]:int>\d+) (?<c:float>\d+)`, "007 8", `{"a":{"b":7},"c":8}`},
 		{"an integer", `%{NOTSPACE:a:int} %{NOTSPACE:b:int} %{NOTSPACE:c:int} %{NOTSPACE:d:int} %{NOTSPACE:e:int}`, "-012 7up - +5 12345678901234567890", `{"a":-12,"b":7,"c":0,"d":5,"e":12345678901234567890}`},
 		{"a number", `%{NOTSPACE:a:float} %{NOTSPACE:b:float} %{NOTSPACE:c:float} %{NOTSPACE:d:float} %{NOTSPACE:e:float}`, "0.5s -.25 1e3x none 1e", `{"a":0.5,"b":-0.25,"c":1000,"d":0,"e":1}`},
 		{"a number beyond what there is", `%{NOTSPACE:a:float}`, "1e999", `{"a":"1e999"}`},

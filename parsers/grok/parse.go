@@ -293,7 +293,13 @@ func (p *parser) group() (*node, error) {
 			p.i = at
 			return nil, errors.New("the name of a group is not closed")
 		}
-		n := p.open(Capture{Name: strings.TrimSpace(p.s[p.i : p.i+end])}, p.s[at:p.i+end+1]+"…)")
+		var c Capture
+		c.Name, c.Type, _ = strings.Cut(strings.TrimSpace(p.s[p.i:p.i+end]), ":")
+		if c.Name == "" {
+			p.i = at
+			return nil, errors.New("the group has no name")
+		}
+		n := p.open(c, p.s[at:p.i+end+1]+"…)")
 		p.i += end + 1
 		return p.rest(n, at)
 	}
