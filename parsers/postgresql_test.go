@@ -119,3 +119,18 @@ func jsonLines[T any](t *testing.T, path string) []T {
 	}
 	return out
 }
+
+// Where no password is asked for, a login of nobody ends with words that a statement may get as well.
+func TestARoleThatDoesNotExistIsALoginOrAStatement(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ line, action, code string }{
+		{`2024-03-05 10:00:02.523 UTC [304] bob@shop FATAL:  role "bob" does not exist`, "db_login", "28000"},
+		{`2024-03-05 10:00:02.523 UTC [305] app@shop ERROR:  role "bob" does not exist`, "undefined_object", "42704"},
+		{`2024-03-05 10:00:02.523 UTC [305] app@nope FATAL:  database "nope" does not exist`, "undefined_database", "3D000"},
+		{`2024-03-05 10:00:02.523 UTC:192.0.2.7(5):bob@shop:[304]:28000:FATAL:  role "bob" does not exist`, "db_login", "28000"},
+		{`2024-03-05 10:00:02.523 UTC:192.0.2.7(5):app@shop:[304]:42704:ERROR:  role "bob" does not exist`, "undefined_object", "42704"},
+	} {
+		got := events(t, "postgresql.stderr", "x.log", tc.line+"\n")
+		has(t, got[0], `"event.action":"`+tc.action+`"`, `"db.response.status_code":"`+tc.code+`"`, `"event.outcome":"failure"`)
+	}
+}
