@@ -17,6 +17,7 @@ import (
 func TestTheFormatIsToldFromTheContent(t *testing.T) {
 	for _, format := range shipped(t).Formats() {
 		t.Run(format, func(t *testing.T) {
+			t.Parallel()
 			path := map[string]string{"apache.access": "/var/log/apache2/access.log"}[format]
 			d := decoder(t, shipped(t), "", path)
 			read(d, sample(t, format))
