@@ -172,6 +172,8 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	kind := event.Keyword
 	if unit, ok := units[c.Type]; ok {
 		kind, a.unit = event.Duration, unit
+	} else if k, ok := sizes[c.Type]; ok {
+		kind, a.kilo = event.Int, k
 	} else if c.Type != "" {
 		k, ok := event.KindOf(c.Type)
 		if !ok {

@@ -114,6 +114,7 @@ type assign struct {
 	kind  event.Kind
 	plain bool    // a text that is kept as it is
 	unit  float64 // durations: nanoseconds of one unit; else 1
+	kilo  float64 // sizes: bytes of a K; else 0
 }
 
 // A constant is a field that always has the same value; id numbers it among all constants of the set.

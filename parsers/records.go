@@ -236,7 +236,10 @@ func (w *rowWriter) gather(field event.Field, raw []byte, base event.Str, ranges
 		text.Len = uint32(len(arena.Buf)) - text.Off
 		break
 	}
-	w.page.SetStr(w.row, field, text)
+	// empty lines at its end say nothing
+	if text.Len -= uint32(len(w.page.Bytes(text)) - len(bytes.TrimRight(w.page.Bytes(text), "\n"))); text.Len > 0 {
+		w.page.SetStr(w.row, field, text)
+	}
 }
 
 // messageGoesOn lets a message that runs to the end of its line go on over the lines that continue it.

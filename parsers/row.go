@@ -82,7 +82,12 @@ func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 		}
 		p.SetStr(w.row, a.field, s)
 	case event.Int:
-		n, ok := parseInt(text)
+		n, ok := int64(0), false
+		if a.kilo > 0 {
+			n, ok = parseSize(text, a.kilo)
+		} else {
+			n, ok = parseInt(text)
+		}
 		if !ok {
 			return false
 		}
