@@ -42,7 +42,7 @@ test: prerequisites ## run all tests; what was skipped, and how to get it, stand
 	@{ $(GO) test -json -timeout 8m $(PKG) || true; } | $(GO) run ./tools/testsummary
 
 race: prerequisites ## run the tests of concurrent packages under the race detector
-	@{ $(GO) test -json -race -timeout 15m $(RACE_PKG) || true; } | $(GO) run ./tools/testsummary
+	@{ $(GO) test -json -race -short -timeout 15m $(RACE_PKG) || true; } | $(GO) run ./tools/testsummary
 
 lint: prerequisites ## check format, go vet and staticcheck
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \

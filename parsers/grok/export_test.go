@@ -1,5 +1,17 @@
 package grok
 
+import "time"
+
+// A loaded machine must not make a match of a fallback look like none.
+func init() { SetMatchTimeout(time.Minute) }
+
+// SetMatchTimeout sets the time-out of fallbacks that are compiled from now on, and returns the one before.
+func SetMatchTimeout(d time.Duration) time.Duration {
+	before := matchTimeout
+	matchTimeout = d
+	return before
+}
+
 // RegexpText returns the regular expression, for Go's regexp, that expr becomes: what its matchers are held to. It is
 // empty where Go's regexp does not understand it.
 func RegexpText(m Matcher) string {

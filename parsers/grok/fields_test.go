@@ -76,6 +76,7 @@ func TestBatchAnswersEachQuestion(t *testing.T) {
 
 // An expression that backtracks without end is given up, and the line does not match.
 func TestHostileTextsEnd(t *testing.T) {
+	defer grok.SetMatchTimeout(grok.SetMatchTimeout(100 * time.Millisecond))
 	m, err := library(t).Compile(`^(?<a>(?:x+x+)+)(?<b>y)\k<b>$`)
 	if err != nil {
 		t.Fatal(err)

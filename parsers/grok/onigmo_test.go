@@ -156,6 +156,9 @@ func TestTortureLibraryPatternsAreOnigmos(t *testing.T) {
 	for _, naming := range []Naming{Legacy, ECS} {
 		lib := shippedLibrary(t, naming)
 		for i, name := range lib.Names() {
+			if spared(i) {
+				continue
+			}
 			expr := "%{" + name + ":whole}"
 			m, err := lib.Compile(expr)
 			if err != nil {

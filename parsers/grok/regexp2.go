@@ -12,7 +12,7 @@ import (
 
 // matchTimeout bounds how long Regexp2 tries to match one text. Backtracking can take time that is exponential in the
 // text's length, and who writes the text must not be able to stop a log.
-const matchTimeout = 100 * time.Millisecond
+var matchTimeout = 100 * time.Millisecond
 
 // Regexp2 is a Matcher on github.com/dlclark/regexp2, a backtracking engine, for expressions that need one. A text that it
 // cannot decide on within 100 ms (the clock is read coarsely: up to 200) does not match.

@@ -47,6 +47,8 @@ func TestTortureRewritesMeanTheSame(t *testing.T) {
 	for _, tc := range cases {
 		if torture(t) > 0 {
 			tc.length += 2
+		} else if testing.Short() {
+			tc.length--
 		}
 		texts := allTexts(tc.alphabet, tc.length)
 		for _, context := range contexts {
@@ -174,6 +176,8 @@ func TestTortureRandomExpressions(t *testing.T) {
 	n := 3000
 	if torture(t) > 0 {
 		n = 300_000
+	} else if testing.Short() {
+		n /= 8
 	}
 	texts := []string{"", "a", "b", "ab", "ba", "aab", "abab", "a\nb", "aé", "éab", "A b", "b\n", "\na", "abba\nab", "ab\xffa", "aaaabbbb", "a\n\nb", "é"}
 	r := rand.New(rand.NewPCG(5, 6))

@@ -61,7 +61,7 @@ func TestASetWhoseAutomatonKeepsForgettingIsSplit(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(6, 13))
 	slots := make([]int32, s.Slots())
-	for range 3000 {
+	for range 1200 {
 		line := make([]byte, 60)
 		for i := range line {
 			line[i] = byte('a' + r.IntN(26))

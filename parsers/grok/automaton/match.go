@@ -1,6 +1,7 @@
 package automaton
 
 import (
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 	"unsafe"
@@ -52,7 +53,13 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		}
 	}
 	var local [localRegs]int32
-	regs := grown(&local, t.regs)
+	var large *[]int32
+	regs := local[:]
+	if t.regs > localRegs {
+		large = largeRegs.Get().(*[]int32)
+		*large = more(*large, t.regs)
+		regs = *large
+	}
 	regs[regNone] = -1
 	expr = -1
 	cells, edges, class := t.cells, t.edges, &m.class
@@ -73,6 +80,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		if p < len(b) {
 			if cl = uint32(class[b[p]]); b[p] >= utf8.RuneSelf && !checked {
 				if !utf8.Valid(b[p:]) {
+					giveBack(large)
 					return -1, p - from, invalid
 				}
 				checked = true
@@ -90,6 +98,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 				m.mu.Unlock()
 			}
 			if !ok {
+				giveBack(large)
 				return -1, p - from, forgotten
 			}
 			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
@@ -101,6 +110,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		if int(c>>1) >= len(edges) { // others have built it since
 			gen := t.gen
 			if t = m.table.Load(); t.gen != gen {
+				giveBack(large)
 				return -1, p - from, forgotten
 			}
 			cells, edges, regs = t.cells, t.edges, more(regs, t.regs)
@@ -138,6 +148,7 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 			p = e.skip.from(b, p)
 		}
 	}
+	giveBack(large)
 	return expr, p - from, done
 }
 
@@ -148,12 +159,14 @@ func cellOf(cells []uint64, class uint8, row uint32) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Add(unsafe.Pointer(&cells[class]), uintptr(row)*unsafe.Sizeof(cells[0]))))
 }
 
-// grown returns room for n registers, local if that is enough.
-func grown(local *[localRegs]int32, n int) []int32 {
-	if n <= localRegs {
-		return local[:]
+// largeRegs are the registers of machines that have many.
+var largeRegs = sync.Pool{New: func() any { return new([]int32) }}
+
+// giveBack lets another match have the registers.
+func giveBack(large *[]int32) {
+	if large != nil {
+		largeRegs.Put(large)
 	}
-	return make([]int32, n)
 }
 
 // more returns regs with room for n registers.
