@@ -3,7 +3,7 @@ package grok
 import "time"
 
 // A loaded machine must not make a match of a fallback look like none.
-func init() { SetMatchTimeout(time.Minute) }
+func init() { SetMatchTimeout(2 * time.Second) }
 
 // SetMatchTimeout sets the time-out of fallbacks that are compiled from now on, and returns the one before.
 func SetMatchTimeout(d time.Duration) time.Duration {
