@@ -398,7 +398,7 @@ func TestSourcesSayWhatIsNotUnderstood(t *testing.T) {
 	for _, want := range []string{
 		"1 file cannot be read, of 1 file no line is understood.",
 		"/var/log/custom.log : read 927, understood 0: nearest format nginx.access, stops at column 31",
-		"permission denied: it belongs to root", "sudo setfacl -m u:veritail:r /var/log/audit/audit.log", "Waiting for it",
+		"permission denied: it belongs to root", "sudo setfacl -m u:veritail:r /var/log/audit/audit.log", "Waiting for 1 more",
 	} {
 		if !strings.Contains(w, want) {
 			t.Errorf("the sources do not say %q", want)

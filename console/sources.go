@@ -11,6 +11,7 @@ import (
 // sourcesPage is what the daemon does with each file.
 type sourcesPage struct {
 	Rows    []sourceRow
+	Waiting []sourceRow // files that are not there yet
 	Balance balance
 	Lead    string
 	Broken  []Source
@@ -63,6 +64,10 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 	p := sourcesPage{Balance: sum(list, r.site), Problem: r.status.Problem}
 	for _, src := range list {
 		row := sourceRowOf(r, src)
+		if src.State == Waiting {
+			p.Waiting = append(p.Waiting, row)
+			continue
+		}
 		p.Rows = append(p.Rows, row)
 		if len(src.Shapes) > 0 {
 			p.Unread = append(p.Unread, s.unread(r, row))
@@ -112,8 +117,6 @@ func urgency(s Source) int {
 		return 0
 	case s.blind():
 		return 1
-	case s.State == Waiting:
-		return 3
 	}
 	return 2
 }
@@ -153,8 +156,6 @@ func sourceRowOf(r *request, s Source) sourceRow {
 		row.Class, row.Word = "R", "Read in part"
 	case s.blind():
 		row.Class, row.Word = "R", "Not understood"
-	case s.State == Waiting:
-		row.Class, row.Word = "N", "Waiting for it"
 	case s.Lines.Unparsed > 0 && s.Lines.Unparsed*20 > s.Lines.Read:
 		row.Class, row.Word = "Y", "Partly understood"
 	default:
