@@ -128,14 +128,15 @@ func (e *Engine) tell(h *hit) *tale {
 // endHits tells the tales of hits that outlive the commit, lets go of its pages, and takes the other hits back.
 func (e *Engine) endHits() {
 	for i, h := range e.fresh {
-		switch {
-		case !h.judged || h.kept:
-			e.tell(h)
-			h.row = event.Row{}
-		case h.once == nil && h.tale == nil:
-			e.spare = append(e.spare, h)
-		}
 		e.fresh[i] = nil
+		if h.judged && !h.kept && h.once == nil && h.tale == nil {
+			e.spare = append(e.spare, h)
+			continue
+		}
+		if !h.judged || h.kept {
+			e.tell(h)
+		}
+		h.row = event.Row{} // also of what a once holds: its page serves other events from now on
 	}
 	e.fresh = e.fresh[:0]
 }
