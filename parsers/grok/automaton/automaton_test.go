@@ -102,14 +102,16 @@ func randomText(r *rand.Rand) []byte {
 	return b
 }
 
-func TestRandomExpressionsMatchAsWithRegexp(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 13))
-	for i := range 2500 {
+// tryRandom compares machines of random expressions with the oracle, in the modes given by turns.
+func tryRandom(t *testing.T, seed uint64, rounds, texts int, modes ...Mode) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 13))
+	for i := range rounds {
 		var exprs []string
 		for range 1 + r.IntN(3) {
 			exprs = append(exprs, randomExpr(r, 1+r.IntN(12)))
 		}
-		mode := Mode(i % 3)
+		mode := modes[i%len(modes)]
 		o, err := oracleOf(exprs, mode)
 		if err != nil {
 			continue
@@ -118,51 +120,26 @@ func TestRandomExpressionsMatchAsWithRegexp(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", exprs, err)
 		}
-		for range 25 {
+		for range texts {
 			agree(t, m, o, exprs, mode, randomText(r))
 		}
 	}
+}
+
+func TestRandomExpressionsMatchAsWithRegexp(t *testing.T) {
+	tryRandom(t, 1, 2500, 25, Search, Prefix, Whole)
 }
 
 func TestASearchThatTookTooLongGoesOnOtherwise(t *testing.T) {
 	defer func(n, m int) { slowSearch, slowStart = n, m }(slowSearch, slowStart)
 	slowSearch, slowStart = 0, 0
-	r := rand.New(rand.NewPCG(3, 13))
-	for range 1000 {
-		exprs := []string{randomExpr(r, 10), randomExpr(r, 5)}
-		o, err := oracleOf(exprs, Search)
-		if err != nil {
-			continue
-		}
-		m, err := compile(exprs, Search)
-		if err != nil {
-			t.Fatalf("%q: %v", exprs, err)
-		}
-		for range 10 {
-			agree(t, m, o, exprs, Search, randomText(r))
-		}
-	}
+	tryRandom(t, 3, 1000, 10, Search)
 }
 
 func TestForgettingChangesNothing(t *testing.T) {
 	defer func(n int) { maxStates = n }(maxStates)
 	maxStates = 4
-	r := rand.New(rand.NewPCG(2, 13))
-	for i := range 1000 {
-		exprs := []string{randomExpr(r, 12), randomExpr(r, 8)}
-		mode := Mode(i % 3)
-		o, err := oracleOf(exprs, mode)
-		if err != nil {
-			continue
-		}
-		m, err := compile(exprs, mode)
-		if err != nil {
-			t.Fatalf("%q: %v", exprs, err)
-		}
-		for range 10 {
-			agree(t, m, o, exprs, mode, randomText(r))
-		}
-	}
+	tryRandom(t, 2, 1000, 10, Search, Prefix, Whole)
 }
 
 const combined = `(?P<ip>\S+) (\S+) ([^ ]+) \[([^\]]+)\] "(?:(\w+) (\S+)(?: HTTP/(\d+(?:\.\d+)?))?|(.*?))" (\d+) (?:(\d+)|-) "([^"]*)" "([^"]*)"`
