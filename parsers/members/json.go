@@ -2,6 +2,7 @@ package members
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"math/bits"
 	"unicode/utf16"
@@ -266,27 +267,11 @@ func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
-	r := rune(0)
-	for _, c := range b[2:6] {
-		d, ok := unhex(c)
-		if !ok {
-			return 0, false
-		}
-		r = r<<4 | rune(d)
+	var r [2]byte
+	if _, err := hex.Decode(r[:], b[2:6]); err != nil {
+		return 0, false
 	}
-	return r, true
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0', true
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10, true
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	return rune(binary.BigEndian.Uint16(r[:])), true
 }
 
 // skipValue returns where the value ends that begins at i, -1 if it is none.

@@ -1,6 +1,9 @@
 package members
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/hex"
+)
 
 // KV reads key=value pairs that are parted by blanks, line endings or the byte 0x1D (auditd writes it before the names
 // of numeric ids), or by a comma, semicolon or bar with another key behind it. Values are bare, in double quotes with
@@ -157,21 +160,15 @@ var keyByte = func() (t [256]bool) {
 // Hex decodes the hexadecimal digits b, as auditd writes untrusted texts, and appends them to dst; NULs, which part the
 // arguments of a command line, become blanks. It reports false, and appends nothing, where b is nothing of the kind.
 func Hex(dst, b []byte) ([]byte, bool) {
-	if len(b) == 0 || len(b)%2 != 0 {
+	n := len(dst)
+	out, err := hex.AppendDecode(dst, b)
+	if len(b) == 0 || err != nil {
 		return dst, false
 	}
-	n := len(dst)
-	for i := 0; i < len(b); i += 2 {
-		high, ok1 := unhex(b[i])
-		low, ok2 := unhex(b[i+1])
-		if !ok1 || !ok2 {
-			return dst[:n], false
+	for i := n; i < len(out); i++ {
+		if out[i] == 0 {
+			out[i] = ' '
 		}
-		c := high<<4 | low
-		if c == 0 {
-			c = ' '
-		}
-		dst = append(dst, c)
 	}
-	return dst, true
+	return out, true
 }
