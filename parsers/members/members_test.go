@@ -155,16 +155,31 @@ func flatten(dec *json.Decoder, prefix string, depth int, out *[]string) error {
 			}
 			*out = append(*out, name+"="+text)
 		case raw[0] != 'n':
-			*out = append(*out, name+"="+string(raw))
+			*out = append(*out, name+"="+onlyOf(raw))
 		}
 	}
 	return nil
 }
 
+// onlyOf returns the one number, truth value or string without escapes that raw, if it is an array, holds; else raw.
+func onlyOf(raw json.RawMessage) string {
+	var list []json.RawMessage
+	if raw[0] != '[' || json.Unmarshal(raw, &list) != nil || len(list) != 1 {
+		return string(raw)
+	}
+	switch v := bytes.TrimSpace(list[0]); {
+	case v[0] == '"' && !bytes.Contains(v, []byte(`\`)):
+		return string(v[1 : len(v)-1])
+	case bytes.IndexByte([]byte("-0123456789tf"), v[0]) >= 0:
+		return string(v)
+	}
+	return string(raw)
+}
+
 // FuzzJSON holds the scanner equal to encoding/json.
 func FuzzJSON(f *testing.F) {
 	for _, text := range []string{`{}`, `{"a":{"b":[1,"\u00e9",{"c":null}]},"d":-0.1e+5}`, `{"a":"\ud83d\ude00\udead\\"}`, " {\"a\" :\t1 }\r\n", `{"a":1}}`, "{\"\xff\":\"\xc3\"}",
-		`{"time":"2026-11-24T10:00:00.000Z","level":"info","msg":"x","err":{"code":"40P01"}}`, `{"a":[[],{},"",0]}`, `{"a":"\/\b\f"}`, strings.Repeat(`{"a":`, 18) + "1" + strings.Repeat("}", 18)} {
+		`{"time":"2026-11-24T10:00:00.000Z","level":"info","msg":"x","err":{"code":"40P01"}}`, `{"a":[[],{},"",0]}`, `{"a":{"":[0]},"b":[ "x" ],"c":["\\n"],"d":[true ],"e":[null],"f":[[1]]}`, `{"a":"\/\b\f"}`, strings.Repeat(`{"a":`, 18) + "1" + strings.Repeat("}", 18)} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
