@@ -22,8 +22,13 @@ func Decode(fsys fs.FS, name string, v any) error {
 		return fmt.Errorf("read configuration %s: %w", display(fsys, name), err)
 	}
 	text := string(data)
+	var parsed toml.Primitive // it is parsed once, to be checked and then to fill v
+	meta, err := toml.Decode(text, &parsed)
+	if err != nil {
+		return syntaxError(display(fsys, name), text, err)
+	}
 	var tree map[string]any
-	if _, err := toml.Decode(text, &tree); err != nil {
+	if err := meta.PrimitiveDecode(parsed, &tree); err != nil {
 		return syntaxError(display(fsys, name), text, err)
 	}
 	c := checker{tree: tree}
@@ -31,7 +36,7 @@ func Decode(fsys fs.FS, name string, v any) error {
 	if len(c.found) > 0 {
 		return c.errors(display(fsys, name), text)
 	}
-	if _, err := toml.Decode(text, v); err != nil {
+	if err := meta.PrimitiveDecode(parsed, v); err != nil {
 		return syntaxError(display(fsys, name), text, err)
 	}
 	return nil
