@@ -19,7 +19,10 @@ var units = map[string]float64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	f := &format{
 		name: name, title: ff.Title, dataset: ff.Dataset, rank: ff.Rank, names: ff.Names,
-		null: ff.Null, temps: map[string]int{}, within: ff.Within,
+		null: ff.Null, stated: map[string]bool{}, temps: map[string]int{}, within: ff.Within,
+	}
+	for _, field := range ff.Stated {
+		f.stated[field] = true
 	}
 	if f.rank == 0 {
 		f.rank = 100
@@ -47,6 +50,9 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 		if err := step(ff); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.checkStated(ff); err != nil {
+		return nil, fmt.Errorf("stated: %w", err)
 	}
 	return f, s.compileOn(f, ff)
 }
@@ -188,7 +194,7 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 			return a, err
 		}
 	}
-	a.field, a.kind = field, s.Schema.Def(field).Kind
+	a.field, a.kind, a.keeps = field, s.Schema.Def(field).Kind, f.stated[name]
 	if base, ok := strings.CutSuffix(name, ".address"); ok {
 		ip, err := s.Schema.Add(base+".ip", event.Address)
 		if err != nil {
@@ -220,6 +226,23 @@ func (s *Set) compileOn(f *format, ff *formatFile) error {
 			return fmt.Errorf("on: %w", err)
 		}
 		f.on = append(f.on, field)
+	}
+	return nil
+}
+
+// checkStated refuses fields that cannot keep the texts of null.
+func (s *Set) checkStated(ff *formatFile) error {
+	if len(ff.Stated) > 0 && len(ff.Null) == 0 {
+		return errors.New("there are no texts to keep: null is empty")
+	}
+	for _, name := range ff.Stated {
+		field, known := s.Schema.Lookup(name)
+		if !known {
+			return s.unknownField(name)
+		}
+		if k := s.Schema.Def(field).Kind; k != event.Keyword && k != event.Text {
+			return fmt.Errorf("%q is of kind %s, which holds no such text", name, k)
+		}
 	}
 	return nil
 }

@@ -85,7 +85,10 @@ func (w *rowWriter) has(conds []condition) bool {
 func (c *condition) holds(w *rowWriter) bool {
 	switch {
 	case c.any:
-		return w.known(c.field) // also of kinds that have no text
+		if text := w.fieldText(c.field); text != nil {
+			return !w.null.has(text)
+		}
+		return w.known(c.field) // kinds that have no text
 	case c.number:
 		n, ok := w.integer(c.field)
 		return ok && (slices.Contains(c.numbers, n) || len(c.heads) > 0 && c.begins(strconv.AppendInt(w.num[:0], n, 10)))

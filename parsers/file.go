@@ -13,6 +13,7 @@ type formatFile struct {
 	On       oneOrMore         `toml:"on"`       // with within: the fields that it reads; default message
 	When     map[string]string `toml:"when"`     // only of events with these values
 	Null     []string          `toml:"null"`     // captures that mean "nothing"
+	Stated   []string          `toml:"stated"`   // fields that keep such a text: the log says that there was none
 	Ignore   []string          `toml:"ignore"`   // grok of lines that are no event
 	Unwrap   []string          `toml:"unwrap"`   // grok tried on the message first, to take off a wrapper
 	Fields   map[string]string `toml:"fields"`   // kinds of fields that are not keywords

@@ -42,7 +42,8 @@ type format struct {
 	rank                 int
 	names                []string
 	null                 nulls
-	ignore               *grok.Set // nil without
+	stated               map[string]bool // fields that keep the texts of null
+	ignore               *grok.Set       // nil without
 	unwrap               patterns
 	patterns             patterns
 	defaults             []constant  // of all events that have no other value
@@ -113,6 +114,7 @@ type assign struct {
 	ip    event.Field // for name.address: name.ip, set instead where the text is an address; else -1
 	kind  event.Kind
 	plain bool    // a text that is kept as it is
+	keeps bool    // also one that means nothing
 	unit  float64 // durations: nanoseconds of one unit; else 1
 	kilo  float64 // sizes: bytes of a K; else 0
 }

@@ -40,7 +40,7 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 				temps[a.temp] = value
 			}
 		case a.plain && !w.fill:
-			if !w.null.has(value) {
+			if a.keeps || !w.null.has(value) {
 				w.page.SetStr(w.row, a.field, at)
 			}
 		default:
@@ -60,7 +60,7 @@ func (w *rowWriter) constants(p *pattern) {
 // is no value. The text lies in the arena at s; where s has no length it is put there if need be.
 func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 	p := w.page
-	if w.null.has(text) {
+	if w.null.has(text) && !(a.keeps && len(text) > 0) {
 		return true
 	}
 	if w.fill && (w.known(a.field) || a.ip >= 0 && w.known(a.ip)) {

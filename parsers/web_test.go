@@ -41,6 +41,15 @@ func TestHostileRequestsForgeNothing(t *testing.T) {
 		{"Apache access: forwarded addresses claimed by the client are not the source", "apache.access",
 			`10.66.66.66, 10.66.66.67 192.0.2.7 - - [24/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"`,
 			[]string{`"source.ip":"192.0.2.7"`, `"apache.access.forwarded_for":"10.66.66.66, 10.66.66.67"`}},
+		{"nginx access: a proxy of the own network says for whom it asks, and knows no further", "nginx.access",
+			`10.66.66.66, 192.0.2.7, 10.0.0.3, 10.0.0.2 10.0.0.1 - bob [24/Nov/2026:10:00:00 +0000] "GET /p HTTP/1.1" 401 5 "-" "-"`,
+			[]string{`"source.ip":"192.0.2.7"`, `"nginx.access.proxy.ip":"10.0.0.1"`, `"nginx.access.forwarded_for":"10.66.66.66, 192.0.2.7, 10.0.0.3, 10.0.0.2"`}},
+		{"Apache access: a proxy of the own network says for whom it asks, and knows no further", "apache.access",
+			`"10.66.66.66, 192.0.2.7" 10.0.0.1 - bob [24/Nov/2026:10:00:00 +0000] "GET /p HTTP/1.1" 401 5 "-" "-"`,
+			[]string{`"source.ip":"192.0.2.7"`, `"apache.access.proxy.ip":"10.0.0.1"`}},
+		{"PostgreSQL: a user who puts brackets around a name is not that one", "postgresql.stderr",
+			`2026-11-24 10:00:00.000 UTC [1] [root]@shop FATAL:  password authentication failed for user "[root]"`,
+			[]string{`"user.name":"[root]"`, `"db.namespace":"shop"`}},
 		{"Apache: digest authentication, a name like another message", "apache.error",
 			apache + "[auth_digest:error] [pid 1:tid 1] [client 192.0.2.7:50] AH01790: user `x: password mismatch: /a' in realm `shop' not found: /digest/",
 			[]string{`"source.ip":"192.0.2.7"`, "\"user.name\":\"x: password mismatch: /a\"", `"event.reason":"unknown user"`}},
@@ -64,6 +73,17 @@ func TestHostileRequestsForgeNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a log states to be missing can be asked for; it is no user for that.
+func TestADashIsKeptWhereTheLogStatesIt(t *testing.T) {
+	got := events(t, "nginx.access", "x.log", `192.0.2.7 - - [24/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 401 - "-" "-"`+"\n")
+	has(t, got[0], `"user.name":"-"`, `"http.request.referrer":"-"`, `"user_agent.original":"-"`, `"event.action":"http_request"`)
+	if strings.Contains(got[0], "http.response.body.bytes") {
+		t.Errorf("a size that is no number:\n%s", got[0])
+	}
+	got = events(t, "nginx.access", "x.log", `192.0.2.7 - bob [24/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 401 - "-" "-"`+"\n")
+	has(t, got[0], `"user.name":"bob"`, `"event.action":"http_login"`)
 }
 
 func TestMessagesOfWebServersErrorLogs(t *testing.T) {
