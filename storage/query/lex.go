@@ -18,9 +18,11 @@ type operand struct {
 
 // Delimiters of words, beside white space.
 const (
-	bareStops  = `()":<>=` // in a term without a field
-	valueStops = `()"`     // in a value
-	rangeStops = `()"]`    // in a bound of a range
+	bareStops  = `()":<>=|`      // in a term without a field
+	valueStops = `()"|`          // in a value
+	rangeStops = `()"]|`         // in a bound of a range
+	askedStops = `()"|,`         // in a word behind a |
+	groupStops = bareStops + "," // in the name of a field there
 )
 
 func (p *parser) end() bool { return p.pos >= len(p.text) }
@@ -45,7 +47,7 @@ func (p *parser) keyword(w string) bool {
 		return false
 	}
 	rest = rest[len(w):]
-	if rest == "" || strings.IndexByte(`()"]`, rest[0]) >= 0 {
+	if rest == "" || strings.IndexByte(`()"]|`, rest[0]) >= 0 {
 		return true
 	}
 	r, _ := utf8.DecodeRuneInString(rest)
@@ -200,5 +202,5 @@ func (p *parser) rest(at int) string {
 // delimited reports whether what was read ends here.
 func (p *parser) delimited() bool {
 	r, n := utf8.DecodeRuneInString(p.text[p.pos:])
-	return n == 0 || unicode.IsSpace(r) || r == '(' || r == ')' || r == ']'
+	return n == 0 || unicode.IsSpace(r) || r == '(' || r == ')' || r == ']' || r == '|'
 }

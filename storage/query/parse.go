@@ -24,29 +24,41 @@ const (
 // The tree is in a plain form: no And directly in an And, no Or in an Or, neither with a single operand. A tree
 // belongs to its schema; when formats are loaded again, parse again.
 func Parse(text string, schema *event.Schema, now time.Time) (Expr, error) {
+	p, e, err := parse(text, schema, now)
+	if err != nil {
+		return nil, err
+	}
+	if !p.end() {
+		return nil, fail(p.pos, "leave out what stands behind it; to find either of two conditions, write or", "a | asks for numbers, and here is a condition wanted")
+	}
+	return e, nil
+}
+
+// parse reads a condition up to the end or to a |.
+func parse(text string, schema *event.Schema, now time.Time) (*parser, Expr, error) {
 	if len(text) > MaxLength {
-		return nil, fail(MaxLength, "", "a query has at most %d bytes, this one has %d", MaxLength, len(text))
+		return nil, nil, fail(MaxLength, "", "a query has at most %d bytes, this one has %d", MaxLength, len(text))
 	}
 	for i, r := range text {
 		if r == utf8.RuneError {
 			if _, n := utf8.DecodeRuneInString(text[i:]); n == 1 {
-				return nil, fail(i, "", "a byte that is not UTF-8")
+				return nil, nil, fail(i, "", "a byte that is not UTF-8")
 			}
 		}
 	}
 	p := &parser{text: text, schema: schema, now: now}
 	p.space()
-	if p.end() {
-		return And{}, nil
+	if p.end() || p.pipe() {
+		return p, And{}, nil
 	}
 	e, err := p.or(p.term)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !p.end() { // or stops at the end or at a closing parenthesis
-		return nil, fail(p.pos, "leave it out, or open one before", "a ) without its (")
+	if !p.end() && !p.pipe() { // or stops at the end, at a closing parenthesis or at a |
+		return nil, nil, fail(p.pos, "leave it out, or open one before", "a ) without its (")
 	}
-	return e, nil
+	return p, e, nil
 }
 
 // A parser reads one query. pos is the byte offset of the reading place.
@@ -87,7 +99,7 @@ func (p *parser) and(primary func() (Expr, error)) (Expr, error) {
 		all = append(all, e)
 		p.space()
 		switch {
-		case p.end() || p.peek() == ')' || p.keyword("or"):
+		case p.end() || p.peek() == ')' || p.pipe() || p.keyword("or"):
 			return join(all, true), nil
 		case p.keyword("and"):
 			p.pos += len("and")
@@ -115,7 +127,7 @@ func (p *parser) not(primary func() (Expr, error)) (Expr, error) {
 // operand reads a primary where one must stand, or a condition in parentheses.
 func (p *parser) operand(primary func() (Expr, error)) (Expr, error) {
 	p.space()
-	if p.end() || p.peek() == ')' || p.keyword("and") || p.keyword("or") {
+	if p.end() || p.peek() == ')' || p.pipe() || p.keyword("and") || p.keyword("or") {
 		what := "the end"
 		if !p.end() {
 			what = clip(p.text[p.pos : p.pos+1])
@@ -143,12 +155,18 @@ func (p *parser) group(primary func() (Expr, error)) (Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.end() {
+	if p.pipe() {
+		return nil, fail(p.pos, "close the ( before it; to find either of two conditions, write or", "a | within parentheses")
+	}
+	if p.end() || p.peek() != ')' {
 		return nil, fail(open, "close it with )", "a ( without its )")
 	}
 	p.pos++
 	return e, nil
 }
+
+// pipe reports whether a | comes next that no other follows.
+func (p *parser) pipe() bool { return p.peek() == '|' && !strings.HasPrefix(p.text[p.pos:], "||") }
 
 func (p *parser) enter() error {
 	if p.depth++; p.depth > MaxDepth {
@@ -262,6 +280,9 @@ func (p *parser) words(o operand, word string) (Expr, error) {
 		}
 		return nil, fail(p.pos, repair+", or quote the text to search for it: "+p.quote(o.at), "= is no operator")
 	}
+	if word == "" && p.peek() == '|' {
+		word = "||"
+	}
 	if w, ok := foreign[word]; ok {
 		return nil, fail(o.at, "write "+w, "%s is no operator", word)
 	}
@@ -283,7 +304,7 @@ func (p *parser) search(o operand) (Expr, error) {
 func (p *parser) exists(at int) (Expr, error) {
 	p.pos++
 	p.space()
-	name, err := p.name()
+	name, err := p.name(bareStops)
 	if err != nil {
 		return nil, err
 	}
@@ -295,14 +316,14 @@ func (p *parser) exists(at int) (Expr, error) {
 	return p.newTest(p.field(name, at), Exists)
 }
 
-// name reads the name of a field.
-func (p *parser) name() (string, error) {
+// name reads the name of a field, which one of stops ends.
+func (p *parser) name(stops string) (string, error) {
 	at := p.pos
 	if p.peek() == '"' {
 		o, err := p.quoted()
 		return o.text, err
 	}
-	if _, err := p.word(bareStops); err != nil {
+	if _, err := p.word(stops); err != nil {
 		return "", err
 	}
 	if word := p.text[at:p.pos]; isName(word) {

@@ -351,12 +351,12 @@ func FuzzParse(f *testing.F) {
 	for range 50 {
 		f.Add(querytest.RandomText(r, schema))
 	}
-	for _, s := range []string{`a:"\u00e9"*`, `/\Qa\/\E/i`, `a:\*?`, `source.ip:[::1 to *]`, `@timestamp>now-9999999h`, `(((`, `a:(b or (c))`, `"":x`, "not *", "x:``"} {
+	for _, s := range []string{`a:"\u00e9"*`, `/\Qa\/\E/i`, `a:\*?`, `source.ip:[::1 to *]`, `@timestamp>now-9999999h`, `(((`, `a:(b or (c))`, "a | p95(b), count by c every 1h limit 3", `"":x`, "not *", "x:``"} {
 		f.Add(s)
 	}
 	p := querytest.RandomPage(r, schema, 20)
 	f.Fuzz(func(t *testing.T, text string) {
-		e, err := query.Parse(text, schema, querytest.Now)
+		q, err := query.ParseQuestion(text, schema, querytest.Now)
 		if err != nil {
 			var parseErr *query.Error
 			if !errors.As(err, &parseErr) || parseErr.Pos < 1 || parseErr.Pos > len(text)+1 {
@@ -365,8 +365,14 @@ func FuzzParse(f *testing.F) {
 			_ = parseErr.Show(text)
 			return
 		}
-		if len(query.String(e)) <= query.MaxLength {
+		e := q.Where
+		if len(q.String()) <= query.MaxLength {
 			roundTrip(t, e, schema)
+			again, err := query.ParseQuestion(q.String(), schema, querytest.Now)
+			if err != nil {
+				t.Fatalf("%s does not parse: %v", q, err)
+			}
+			checkAgg(t, again.Agg, withoutWhere(q.Agg))
 		}
 		matchAgainstOracle(t, text, e, p)
 	})

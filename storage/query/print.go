@@ -63,11 +63,7 @@ func appendList(b []byte, list []Expr, sep string, own, around int) []byte {
 var opSigns = map[Op]string{Less: "<", LessEq: "<=", More: ">", MoreEq: ">="}
 
 func appendTest(b []byte, t *Test) []byte {
-	if isName(t.Field) {
-		b = append(b, t.Field...)
-	} else {
-		b = appendQuoted(b, t.Field)
-	}
+	b = appendName(b, t.Field)
 	if sign, ok := opSigns[t.Op]; ok {
 		return append(append(b, sign...), operandText(t)...)
 	}
@@ -88,6 +84,13 @@ func appendTest(b []byte, t *Test) []byte {
 	} else {
 		return appendQuoted(b, s)
 	}
+}
+
+func appendName(b []byte, name string) []byte {
+	if isName(name) {
+		return append(b, name...)
+	}
+	return appendQuoted(b, name)
 }
 
 // operandText returns the operand as text, from what the test compares with.

@@ -76,7 +76,7 @@ func (p *parser) value(f field, op string) (Expr, error) {
 func (p *parser) missing(f field, op string) error {
 	w := p.reserved()
 	switch {
-	case p.end() || p.peek() == ')':
+	case p.end() || p.peek() == ')' || p.pipe():
 		return fail(p.pos, "", "a value is missing after %s%s", clip(f.name), op)
 	case w != "":
 		return fail(p.pos, `to compare with the word itself, quote it: "`+w+`"`, "a value is missing after %s%s", clip(f.name), op)
