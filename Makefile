@@ -6,11 +6,12 @@
 #   PKG='./parsers/…' make test, race, bench, fuzz: only these packages
 #   FUZZTIME=10s      make fuzz: how long for each target
 #   TORTURETIME=2m    make torture: how long each test writes
+#   PORT=9200         make elasticsearch: where it answers on 127.0.0.1
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help prerequisites deps build run test race lint bench fuzz torture clean
+.PHONY: help prerequisites deps build run test race lint bench fuzz torture elasticsearch clean
 
 GO          ?= go
 DEMO        ?= 1
@@ -19,16 +20,17 @@ CONFIG      ?=
 PKG         ?= ./...
 FUZZTIME    ?= 10s
 TORTURETIME ?= 2m
+PORT        ?= 9200
 RACE_PKG    ?= ./pipeline/... ./rules/... ./parsers/... ./configs/... ./cmd/veritail/demo/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 help: ## tell what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "make %-13s %s\n", $$1, $$2}'
 
 prerequisites:
 	@tools/prerequisites.sh
 
-deps: prerequisites ## install the Debian packages that tests run for real (with sudo unless root)
+deps: prerequisites ## install what tests run for real: Debian packages (with sudo unless root), Elasticsearch
 	@tools/deps.sh
 
 build: prerequisites ## build bin/veritail (the first time takes some minutes)
@@ -65,6 +67,11 @@ fuzz: prerequisites ## run every fuzz target for FUZZTIME
 
 torture: prerequisites ## run the long tests: rotation, kill -9, full disk, against a verifier
 	@{ VERITAIL_TORTURE=$(TORTURETIME) $(GO) test -json -count=1 -run Torture -timeout 60m $(PKG) || true; } | $(GO) run ./tools/testsummary
+
+elasticsearch: prerequisites ## run a genuine Elasticsearch node until Ctrl-C (needs a JDK and Maven: make deps)
+	@mkdir -p bin
+	@$(GO) build -o bin/elasticsearch ./tools/elasticsearch/run
+	@exec bin/elasticsearch -port $(PORT)
 
 clean: ## remove what was built and what make run kept
 	rm -rf bin var

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages of the programs that tests run for real and that are not there yet. Servers among them
-# are not started: tests start their own.
+# Installs the Debian packages of the programs that tests run for real and that are not there yet, and fetches
+# Elasticsearch. Servers among them are not started: tests start their own.
 set -eu
 cd "$(dirname "$0")/.."
 go run ./tools/deps
 missing=$(go run ./tools/deps -missing | tr '\n' ' ')
 if [ -z "$missing" ]; then
 	echo "All of them are there."
-	exit 0
+	exec go run ./tools/elasticsearch/run -assemble
 fi
 if ! command -v apt-get >/dev/null 2>&1; then
 	echo "This system has no apt-get. Install by hand what corresponds to Debian's: $missing" >&2
@@ -27,3 +27,4 @@ echo "Installing: $missing"
 $sudo apt-get update -qq
 # $missing is a list: it is meant to be split.
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
+go run ./tools/elasticsearch/run -assemble

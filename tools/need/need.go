@@ -25,6 +25,9 @@ var All = []Need{
 	{"fail2ban-regex", "fail2ban", "make bench: reads the same login log", nil},
 	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
+	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
+	{"javac", "default-jdk-headless", "make deps: compiles what starts Elasticsearch", nil},
+	{"mvn", "maven", "make deps: fetches Elasticsearch", nil},
 }
 
 // Find returns the program's path, and false if it is not there.
