@@ -28,7 +28,7 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 		return t, nil
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, q.During)
+		days, err := daysOf(c, query.Narrow(q.During, q.Where))
 		if err != nil || len(days) == 0 {
 			return err
 		}

@@ -22,7 +22,7 @@ func (s *Store) Scan(ctx context.Context, v access.View, e query.Expr, during qu
 		return nil
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, during)
+		days, err := daysOf(c, query.Narrow(during, e))
 		if err != nil {
 			return err
 		}

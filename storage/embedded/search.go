@@ -26,7 +26,7 @@ func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (stor
 		limit = defaultLimit
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, q.During)
+		days, err := daysOf(c, query.Narrow(q.During, q.Where))
 		if err != nil {
 			return err
 		}

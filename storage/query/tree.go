@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math"
 	"net/netip"
 	"regexp"
 	"time"
@@ -68,6 +69,32 @@ type Interval struct{ From, To int64 }
 // Contains reports whether t lies in the interval.
 func (i Interval) Contains(t int64) bool {
 	return (i.From == 0 || t >= i.From) && (i.To == 0 || t < i.To)
+}
+
+// Narrow returns a part of i outside which no event matches e: the tests of @timestamp that all have to hold bound it. A
+// store asks it which days to look at.
+func Narrow(i Interval, e Expr) Interval {
+	switch e := e.(type) {
+	case And:
+		for _, x := range e {
+			i = Narrow(i, x)
+		}
+	case *Test:
+		if !e.Known || e.F != event.FieldTime {
+			return i
+		}
+		if e.Op == Equal || e.Op == More || e.Op == MoreEq {
+			if i.From == 0 || e.Int > i.From {
+				i.From = e.Int
+			}
+		}
+		if (e.Op == Equal || e.Op == Less || e.Op == LessEq) && e.Int < math.MaxInt64 {
+			if i.To == 0 || e.Int < i.To-1 {
+				i.To = e.Int + 1
+			}
+		}
+	}
+	return i
 }
 
 // Since returns the interval of the d before now.
