@@ -6,6 +6,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -67,7 +68,10 @@ type Report struct {
 type Reader interface {
 	// Search returns matching events, newest first.
 	Search(context.Context, access.View, query.Search) (Rows, error)
-	// Aggregate returns counts and measures of matching events.
+	// Aggregate returns counts and measures of matching events. Without By and Every the table has one row always.
+	// Groups stand in the order of their counts, largest first, then of their keys; with Every the rows are ordered by
+	// time first, and Limit bounds the groups, by their counts over the whole interval. Percentiles are values at a
+	// rank; a store may be off by 1 % in percentiles and, above 10,000, in distinct values.
 	Aggregate(context.Context, access.View, query.Agg) (Table, error)
 	// Scan calls f with pages of the matching events in ascending order of time, generation and offset, until f
 	// fails. Rules re-seed their windows and replay through it. A page is valid until f returns.
@@ -118,6 +122,32 @@ type Event struct {
 	Spans  []event.Span
 	Lines  int32
 	Fields map[string]any // by field name; values as event.Row.Value returns them
+}
+
+// EventOf copies row i of a page, for stores that answer searches out of pages.
+func EventOf(p *event.Page, i int) Event {
+	e := Event{
+		ID: query.ID{Gen: p.Gen, Off: p.Offset(i)}, Time: p.Time(i),
+		Spans: slices.Clone(p.RowSpans(i)), Lines: p.Lines[i],
+	}
+	row := p.Row(i)
+	fields := row.Extra()
+	if fields == nil {
+		fields = make(map[string]any, 16)
+	}
+	add := func(f event.Field) {
+		if v, ok := row.Value(f); ok {
+			fields[p.Schema.Def(f).Name] = v
+		}
+	}
+	for _, f := range p.Columns() {
+		add(f)
+	}
+	for f := event.FieldDataset; f <= event.FieldUnparsed; f++ {
+		add(f)
+	}
+	e.Fields = fields
+	return e
 }
 
 // A Table is the result of an aggregation.

@@ -16,9 +16,7 @@ import (
 
 const defaultGroups = 1000
 
-// Aggregate counts and measures matching events. Without By and Every the table has one row always. Groups stand in
-// the order of their counts, largest first, then of their keys; with Every the rows are ordered by time first, and
-// Limit bounds the groups, by their counts over the whole interval. Percentiles are exact: the value at the rank.
+// Aggregate counts and measures matching events, as storage.Reader describes. All measures are exact.
 func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (storage.Table, error) {
 	t := storage.Table{By: q.By}
 	if len(q.By) == 0 && q.Every == 0 {

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -23,11 +22,11 @@ func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, e
 				return err
 			}
 		}
-		p, err := w.plan(c)
+		p, err := storage.PlanCommit(c, w.marks)
 		if err != nil {
 			return err
 		}
-		refused = p.refused
+		refused = p.Refused
 		if err := w.commit(c, p); err != nil {
 			rows := 0
 			if c.Batch != nil {
@@ -46,79 +45,8 @@ func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, e
 	return refused, nil
 }
 
-// plan is what of a batch is to be written.
-type plan struct {
-	write   map[event.GenID]bool // generations whose events and marks are written
-	marks   []event.Mark         // their new marks
-	refused storage.Refused
-	whole   bool // nothing was skipped or refused
-}
-
-// plan compares the batch with the stored marks.
-func (w *writer) plan(c *event.Commit) (plan, error) {
-	p := plan{write: make(map[event.GenID]bool), whole: true}
-	if c.Batch == nil {
-		return p, nil
-	}
-	if len(c.From) != len(c.To) {
-		return p, fmt.Errorf("a batch has %d marks to start from and %d to end at", len(c.From), len(c.To))
-	}
-	known := make(map[event.GenID]bool, len(c.To))
-	for i, to := range c.To {
-		from, stored := c.From[i], w.marks[to.Gen]
-		if from.Gen != to.Gen || known[to.Gen] {
-			return p, fmt.Errorf("the marks of a batch name generation %s twice, or %s in its place", to.Gen, from.Gen)
-		}
-		known[to.Gen] = true
-		switch {
-		case samePlace(from, stored):
-			p.write[to.Gen] = true
-			p.marks = append(p.marks, to)
-		case reached(stored, to):
-			p.whole = false
-		default:
-			p.whole = false
-			p.refused = append(p.refused, to.Gen)
-		}
-	}
-	for _, page := range c.Pages {
-		if !known[page.Gen] {
-			return p, fmt.Errorf("a page of generation %s came without its marks", page.Gen)
-		}
-	}
-	return p, nil
-}
-
-// samePlace reports whether two marks stand at the same offset with the same open records.
-func samePlace(a, b event.Mark) bool {
-	return a.Off == b.Off && slices.Equal(sortedSpans(a.Open), sortedSpans(b.Open))
-}
-
-// reached reports whether the stored mark is at or past to. At one offset reading goes on by completing open
-// records, so fewer of them are open the further it is.
-func reached(stored, to event.Mark) bool {
-	if stored.Off != to.Off {
-		return stored.Off > to.Off
-	}
-	open := sortedSpans(to.Open)
-	for _, s := range stored.Open {
-		if _, ok := slices.BinarySearchFunc(open, s, compareSpans); !ok {
-			return false
-		}
-	}
-	return true
-}
-
-func sortedSpans(s []event.Span) []event.Span {
-	return slices.SortedFunc(slices.Values(s), compareSpans)
-}
-
-func compareSpans(a, b event.Span) int {
-	return cmp.Or(cmp.Compare(a.Off, b.Off), cmp.Compare(a.Len, b.Len))
-}
-
 // commit writes what the plan says. When it returns nil the marks in memory are those of the store.
-func (w *writer) commit(c *event.Commit, p plan) error {
+func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 	w.app.abandon()
 	defer w.app.abandon()
 	days := make(map[int32]bool)
@@ -126,7 +54,7 @@ func (w *writer) commit(c *event.Commit, p plan) error {
 		counts := make(map[dayGen]held)
 		if c.Batch != nil {
 			for _, page := range c.Pages {
-				if p.write[page.Gen] {
+				if p.Write[page.Gen] {
 					if err := w.page(page, counts, days); err != nil {
 						return err
 					}
@@ -142,7 +70,7 @@ func (w *writer) commit(c *event.Commit, p plan) error {
 		if err := w.putCounts(counts); err != nil {
 			return err
 		}
-		if p.whole {
+		if p.Whole {
 			if err := w.putFindings(c.Findings); err != nil {
 				return err
 			}
@@ -150,7 +78,7 @@ func (w *writer) commit(c *event.Commit, p plan) error {
 				return err
 			}
 		}
-		return w.putMarks(p.marks)
+		return w.putMarks(p.Marks)
 	})
 	if err != nil {
 		return err
@@ -158,7 +86,7 @@ func (w *writer) commit(c *event.Commit, p plan) error {
 	for day := range days {
 		w.days[day] = true
 	}
-	for _, m := range p.marks {
+	for _, m := range p.Marks {
 		m.Open = slices.Clone(m.Open)
 		w.marks[m.Gen] = m
 	}

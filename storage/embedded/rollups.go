@@ -14,7 +14,7 @@ import (
 // Rollups returns the sums of the deltas, ordered by series, data set, minute and bucket; without Series, of all. A
 // rollup knows its site and data set only: a view that is narrowed by anything else sees none.
 func (s *Store) Rollups(ctx context.Context, v access.View, q storage.RollupQuery) ([]event.Delta, error) {
-	if v.None() || !onlyOf(v.Filter(), event.FieldDataset, event.FieldSite) {
+	if v.None() || !query.Only(v.Filter(), event.FieldDataset, event.FieldSite) {
 		return nil, nil
 	}
 	var a args
@@ -64,33 +64,4 @@ func (s *Store) Rollups(ctx context.Context, v access.View, q storage.RollupQuer
 		return nil, fmt.Errorf("read the rollups: %w", err)
 	}
 	return deltas, nil
-}
-
-// onlyOf reports whether a condition tests no other fields than the given ones.
-func onlyOf(e query.Expr, fields ...event.Field) bool {
-	all := func(list []query.Expr) bool {
-		for _, e := range list {
-			if !onlyOf(e, fields...) {
-				return false
-			}
-		}
-		return true
-	}
-	switch e := e.(type) {
-	case nil:
-		return true
-	case query.And:
-		return all(e)
-	case query.Or:
-		return all(e)
-	case query.Not:
-		return onlyOf(e.X, fields...)
-	case *query.Test:
-		for _, f := range fields {
-			if e.Known && e.F == f {
-				return true
-			}
-		}
-	}
-	return false
 }

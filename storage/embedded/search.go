@@ -33,7 +33,7 @@ func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (stor
 		slices.Sort(days)
 		collect := newPages(s.schema, func(p *event.Page) error {
 			for i := range p.N {
-				rows.Events = append(rows.Events, eventOf(p, i))
+				rows.Events = append(rows.Events, storage.EventOf(p, i))
 			}
 			return nil
 		})
@@ -101,30 +101,4 @@ func anyOf(a *args, ids []query.ID) string {
 		conds = append(conds, fmt.Sprintf("gen = %s AND off IN (%s)", a.add(uint64(gen)), strings.Join(offs, ", ")))
 	}
 	return "(" + strings.Join(conds, " OR ") + ")"
-}
-
-// eventOf copies row i of a page.
-func eventOf(p *event.Page, i int) storage.Event {
-	e := storage.Event{
-		ID: query.ID{Gen: p.Gen, Off: p.Offset(i)}, Time: p.Time(i),
-		Spans: slices.Clone(p.RowSpans(i)), Lines: p.Lines[i],
-	}
-	row := p.Row(i)
-	fields := row.Extra()
-	if fields == nil {
-		fields = make(map[string]any, 16)
-	}
-	add := func(f event.Field) {
-		if v, ok := row.Value(f); ok {
-			fields[p.Schema.Def(f).Name] = v
-		}
-	}
-	for _, f := range p.Columns() {
-		add(f)
-	}
-	for f := event.FieldDataset; f <= event.FieldUnparsed; f++ {
-		add(f)
-	}
-	e.Fields = fields
-	return e
 }

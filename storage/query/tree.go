@@ -138,3 +138,32 @@ type Measure struct {
 	Fn    string // "sum", "avg", "min", "max", "p50", "p95", "p99", "distinct"
 	Field string
 }
+
+// Only reports whether a condition tests no other fields than the given ones.
+func Only(e Expr, fields ...event.Field) bool {
+	all := func(list []Expr) bool {
+		for _, e := range list {
+			if !Only(e, fields...) {
+				return false
+			}
+		}
+		return true
+	}
+	switch e := e.(type) {
+	case nil:
+		return true
+	case And:
+		return all(e)
+	case Or:
+		return all(e)
+	case Not:
+		return Only(e.X, fields...)
+	case *Test:
+		for _, f := range fields {
+			if e.Known && e.F == f {
+				return true
+			}
+		}
+	}
+	return false
+}
