@@ -17,9 +17,11 @@ import (
 type Scan struct {
 	Decoder func(event.Generation) (Decoder, error)
 	Stages  []Stage
-	Commit  func(context.Context, *event.Commit) error // may keep findings and rollups, not the pages
+	Commit  func(context.Context, *event.Commit) error // may keep the findings, nothing else
 	Read    func(bytes int64)                          // called with the bytes of each block; may be nil
 	Stdin   io.Reader
+
+	rollups []event.Delta // room for those of the next commit
 }
 
 // A ScannedFile is what became of one file of a scan.
@@ -144,13 +146,14 @@ func (f *scanned) decode(b *event.Batch, blk source.Block) {
 }
 
 func (s *Scan) commit(ctx context.Context, b *event.Batch) error {
-	c := &event.Commit{Batch: b}
+	c := &event.Commit{Batch: b, Rollups: s.rollups[:0]}
 	defer b.Release()
 	for _, st := range s.Stages {
 		if err := st.Process(ctx, c); err != nil {
 			return fmt.Errorf("apply the stages: %w", err)
 		}
 	}
+	s.rollups = c.Rollups
 	return s.Commit(ctx, c)
 }
 

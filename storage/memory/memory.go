@@ -37,8 +37,11 @@ type rowKey struct {
 	origin int
 }
 
-// A row holds the amounts of one minute and origin, by number of series.
-type row struct{ amounts []amount }
+// A row holds the amounts of one minute and origin, by number of series. Few series have sums.
+type row struct {
+	n   []int64
+	sum []float64 // empty until there is one
+}
 
 type cell struct {
 	rowKey
@@ -56,12 +59,12 @@ func New() *Store {
 	return &Store{numbers: map[string]int{}, rows: map[rowKey]*row{}, cells: map[cell]amount{}}
 }
 
-// Commit keeps the findings and rollups of c; nothing of its pages is used afterwards.
+// Commit keeps the findings and rollups of c; nothing else of it is used afterwards.
 func (s *Store) Commit(_ context.Context, c *event.Commit) error {
 	s.findings = append(s.findings, c.Findings...)
 	for i := range c.Rollups {
 		d := &c.Rollups[i]
-		key := rowKey{d.Minute, s.origin(origin{d.Site, d.Dataset})}
+		key := rowKey{d.Minute, s.origin(d.Site, d.Dataset)}
 		series := s.number(d.Series)
 		if d.Bucket != 0 {
 			k := cell{key, series, d.Bucket}
@@ -69,9 +72,10 @@ func (s *Store) Commit(_ context.Context, c *event.Commit) error {
 			s.cells[k] = amount{a.n + d.N, a.sum + d.Sum}
 			continue
 		}
-		a := s.amount(key, series)
-		a.n += d.N
-		a.sum += d.Sum
+		if s.row == nil || s.at != key {
+			s.at, s.row = key, rowOf(s.rows, key)
+		}
+		s.row.add(series, len(s.names), amount{d.N, d.Sum})
 	}
 	return nil
 }
@@ -95,28 +99,51 @@ func (s *Store) number(name string) int {
 }
 
 // origin returns the number of an origin.
-func (s *Store) origin(o origin) int {
-	i := slices.Index(s.origins, o)
-	if i < 0 {
-		i = len(s.origins)
-		s.origins = append(s.origins, o)
-	}
-	return i
-}
-
-// amount returns where the amount of a series is kept.
-func (s *Store) amount(key rowKey, series int) *amount {
-	if s.row == nil || s.at != key {
-		s.at, s.row = key, s.rows[key]
-		if s.row == nil {
-			s.row = &row{}
-			s.rows[key] = s.row
+func (s *Store) origin(site, dataset string) int {
+	for i := range s.origins {
+		if o := &s.origins[i]; o.dataset == dataset && o.site == site {
+			return i
 		}
 	}
-	if missing := series + 1 - len(s.row.amounts); missing > 0 {
-		s.row.amounts = append(s.row.amounts, make([]amount, missing)...)
+	s.origins = append(s.origins, origin{site, dataset})
+	return len(s.origins) - 1
+}
+
+// rowOf returns the row of a key, a new one the first time.
+func rowOf(rows map[rowKey]*row, key rowKey) *row {
+	r := rows[key]
+	if r == nil {
+		r = &row{}
+		rows[key] = r
 	}
-	return &s.row.amounts[series]
+	return r
+}
+
+// add adds to the amount of a series, which is one of so many.
+func (r *row) add(series, of int, a amount) {
+	r.n = extend(r.n, series, of)
+	r.n[series] += a.n
+	if a.sum != 0 {
+		r.sum = extend(r.sum, series, of)
+		r.sum[series] += a.sum
+	}
+}
+
+// extend makes s as long as there are series, if it does not reach to the one.
+func extend[T any](s []T, series, of int) []T {
+	if series < len(s) {
+		return s
+	}
+	return append(s, make([]T, of-len(s))...)
+}
+
+// amount returns the amount of a series.
+func (r *row) amount(series int) amount {
+	a := amount{n: r.n[series]}
+	if series < len(r.sum) {
+		a.sum = r.sum[series]
+	}
+	return a
 }
 
 // Findings implements storage.Results.
@@ -157,31 +184,45 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 		return nil, nil
 	}
 	step := max(q.Every.Microseconds(), 60_000_000)
-	wanted := make([]bool, len(s.names))
-	for i, name := range s.names {
-		wanted[i] = slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) })
-	}
-	sums := map[cell]amount{}
-	add := func(k cell, a amount) {
-		if a == (amount{}) || !wanted[k.series] || s.origins[k.origin].site != q.Site || !q.During.Contains(k.minute) {
-			return
-		}
+	inStep := func(k rowKey) (rowKey, bool) {
+		asked := s.origins[k.origin].site == q.Site && q.During.Contains(k.minute)
 		k.minute -= (k.minute%step + step) % step
-		sum := sums[k]
-		sums[k] = amount{sum.n + a.n, sum.sum + a.sum}
+		return k, asked
 	}
+	rows, cells := map[rowKey]*row{}, map[cell]amount{}
 	for key, r := range s.rows {
-		for i, a := range r.amounts {
-			add(cell{key, i, 0}, a)
+		if k, ok := inStep(key); ok {
+			sum := rowOf(rows, k)
+			for i := range r.n {
+				sum.add(i, len(s.names), r.amount(i))
+			}
 		}
 	}
-	for k, a := range s.cells {
-		add(k, a)
+	for key, a := range s.cells {
+		if k, ok := inStep(key.rowKey); ok {
+			key.rowKey = k
+			sum := cells[key]
+			cells[key] = amount{sum.n + a.n, sum.sum + a.sum}
+		}
 	}
-	out := make([]event.Delta, 0, len(sums))
-	for k, a := range sums {
-		o := s.origins[k.origin]
-		out = append(out, event.Delta{Site: o.site, Series: s.names[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+	asked := make([]bool, len(s.names))
+	for i, name := range s.names {
+		asked[i] = slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) })
+	}
+	var out []event.Delta
+	tell := func(k cell, a amount) {
+		if a != (amount{}) && asked[k.series] {
+			o := s.origins[k.origin]
+			out = append(out, event.Delta{Site: o.site, Series: s.names[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
+		}
+	}
+	for k, r := range rows {
+		for i := range r.n {
+			tell(cell{k, i, 0}, r.amount(i))
+		}
+	}
+	for k, a := range cells {
+		tell(k, a)
 	}
 	slices.SortFunc(out, func(a, b event.Delta) int {
 		return cmp.Or(strings.Compare(a.Series, b.Series), strings.Compare(a.Dataset, b.Dataset),
