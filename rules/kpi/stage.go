@@ -28,10 +28,15 @@ type Stage struct {
 	counters []counter
 	queries  *query.Set
 	runs     []run
-	cells    map[cell]int // position in out
-	origins  []origin     // of the commit at hand
-	out      []event.Delta
 	now      func() time.Time
+
+	// Of the commit at hand:
+	origins []origin
+	places  []place
+	byPlace map[place]int // numbers of places
+	sums    []sums        // by place, of each counter
+	cells   []cell
+	byCell  map[cellKey]int // numbers of cells
 }
 
 // A counter is what Stage does for one definition.
@@ -39,9 +44,10 @@ type counter struct {
 	def          *Definition
 	from, where  int // queries; where is -1 where all of from counts
 	series       [3]string
-	cells        []int64 // of the histogram, for the run at hand
-	touched      []int32
+	hist         []int64    // the histogram of the run at hand, nil where none is wanted
+	touched      []int32    // cells of hist
 	all, counted event.Bits // of the page at hand
+	some, same   bool       // all has rows; counted has the same
 }
 
 // A run is a stretch of rows a ≤ i < b of one minute.
@@ -50,16 +56,30 @@ type run struct {
 	minute int64
 }
 
-// A cell is a place in a series of one counter, for the page's site and data set.
-type cell struct {
-	counter int32
-	series  int32 // which of the counter's
-	origin  int32 // number of site and data set
-	bucket  int32
-	minute  int64
+// A place is a minute of a site and data set.
+type place struct {
+	minute int64
+	origin int // number
 }
 
 type origin struct{ site, dataset string }
+
+// sums are what the series from and count of a counter come to at a place.
+type sums struct {
+	from, count int64
+	sum         float64
+}
+
+// A cell is one of the histogram of a counter at a place.
+type cell struct {
+	cellKey
+	n int64
+}
+
+type cellKey struct {
+	place, counter int // numbers
+	bucket         int32
+}
 
 // The series of a counter.
 const (
@@ -70,7 +90,7 @@ const (
 
 // NewStage returns a stage that counts defs, which Load has checked.
 func NewStage(defs []Definition) (*Stage, error) {
-	s := &Stage{queries: query.NewSet(), cells: map[cell]int{}, now: time.Now}
+	s := &Stage{queries: query.NewSet(), byPlace: map[place]int{}, byCell: map[cellKey]int{}, now: time.Now}
 	for i := range defs {
 		d := &defs[i]
 		c := counter{def: d, where: -1, series: [3]string{d.series("from"), d.series("count"), d.series("hist")}}
@@ -84,7 +104,7 @@ func NewStage(defs []Definition) (*Stage, error) {
 			}
 		}
 		if d.Kind == P95 {
-			c.cells = make([]int64, cells)
+			c.hist = make([]int64, cells)
 		}
 		s.counters = append(s.counters, c)
 	}
@@ -96,14 +116,15 @@ func (s *Stage) Process(_ context.Context, c *event.Commit) error {
 	if c.Batch == nil || len(c.Pages) == 0 {
 		return nil
 	}
-	clear(s.cells)
-	s.out, s.origins = s.out[:0], s.origins[:0]
+	s.origins, s.places, s.sums, s.cells = s.origins[:0], s.places[:0], s.sums[:0], s.cells[:0]
+	clear(s.byPlace)
+	clear(s.byCell)
 	for _, p := range c.Pages {
 		if p.N > 0 {
 			s.page(p)
 		}
 	}
-	c.Rollups = append(c.Rollups, s.out...)
+	c.Rollups = s.appendTo(c.Rollups)
 	return nil
 }
 
@@ -111,38 +132,62 @@ func (s *Stage) page(p *event.Page) {
 	s.split(p)
 	s.queries.Begin(p)
 	for i := range s.counters {
-		c := &s.counters[i]
-		c.all = *s.queries.Match(c.from)
-		c.counted = c.all
-		if c.where >= 0 {
-			where := s.queries.Match(c.where)
-			for w := range c.counted {
-				c.counted[w] &= where[w]
-			}
-		}
+		s.counters[i].match(s.queries)
 	}
 	at := s.origin(p)
 	for _, r := range s.runs {
+		n := s.place(place{r.minute, at})
 		for i := range s.counters {
-			switch c := &s.counters[i]; c.def.Kind {
-			case Average, P95:
-				s.measure(p, int32(i), at, r)
+			c, to := &s.counters[i], &s.sums[n*len(s.counters)+i]
+			switch {
+			case !c.some:
+			case c.def.Kind == Average || c.def.Kind == P95:
+				c.measure(p, r, to)
+				s.spill(n, i)
 			default:
-				s.count(p, int32(i), at, r)
+				c.count(p, r, to)
 			}
 		}
 	}
 }
 
+// match finds the rows that c counts in the page.
+func (c *counter) match(queries *query.Set) {
+	c.all = *queries.Match(c.from)
+	c.counted = c.all
+	if c.where >= 0 {
+		where := queries.Match(c.where)
+		for w := range c.counted {
+			c.counted[w] &= where[w]
+		}
+	}
+	c.some, c.same = c.all != event.Bits{}, c.counted == c.all
+}
+
 // origin returns the number of the page's site and data set.
-func (s *Stage) origin(p *event.Page) int32 {
+func (s *Stage) origin(p *event.Page) int {
 	o := origin{p.Site, p.Data}
 	i := slices.Index(s.origins, o)
 	if i < 0 {
 		i = len(s.origins)
 		s.origins = append(s.origins, o)
 	}
-	return int32(i)
+	return i
+}
+
+// place returns the number of a place.
+func (s *Stage) place(p place) int {
+	if last := len(s.places) - 1; last >= 0 && s.places[last] == p {
+		return last
+	}
+	i, ok := s.byPlace[p]
+	if !ok {
+		i = len(s.places)
+		s.byPlace[p] = i
+		s.places = append(s.places, p)
+		s.sums = append(s.sums, make([]sums, len(s.counters))...)
+	}
+	return i
 }
 
 // split finds the runs of p.
@@ -186,18 +231,20 @@ func firstTime(times []int64) int64 {
 // mod is t modulo m, never negative.
 func mod(t, m int64) int64 { return (t%m + m) % m }
 
-func (s *Stage) count(p *event.Page, i, at int32, r run) {
-	c := &s.counters[i]
-	whole, part := rows(p, c, &c.all, r), int64(0)
-	if len(c.def.Rules) == 0 && whole > 0 {
-		part = rows(p, c, &c.counted, r)
+func (c *counter) count(p *event.Page, r run, to *sums) {
+	whole := c.rows(p, &c.all, r)
+	to.from += whole
+	switch {
+	case len(c.def.Rules) > 0 || whole == 0:
+	case c.same:
+		to.count += whole
+	default:
+		to.count += c.rows(p, &c.counted, r)
 	}
-	s.add(cell{counter: i, series: seriesFrom, origin: at, minute: r.minute}, whole, 0)
-	s.add(cell{counter: i, series: seriesCount, origin: at, minute: r.minute}, part, 0)
 }
 
 // rows counts the events, or their lines, of a run.
-func rows(p *event.Page, c *counter, b *event.Bits, r run) int64 {
+func (c *counter) rows(p *event.Page, b *event.Bits, r run) int64 {
 	if !c.def.Lines {
 		return ones(b, r.a, r.b)
 	}
@@ -206,61 +253,73 @@ func rows(p *event.Page, c *counter, b *event.Bits, r run) int64 {
 	return n
 }
 
-func (s *Stage) measure(p *event.Page, i, at int32, r run) {
-	c := &s.counters[i]
-	s.add(cell{counter: i, series: seriesFrom, origin: at, minute: r.minute}, ones(&c.all, r.a, r.b), 0)
+func (c *counter) measure(p *event.Page, r run, to *sums) {
+	to.from += ones(&c.all, r.a, r.b)
 	col := p.Column(c.def.field)
 	if col == nil {
 		return
 	}
-	var n int64
-	var sum float64
 	each(&c.counted, r.a, r.b, func(row int) {
 		switch {
 		case !col.Valid.Has(row):
 		case col.Kind == event.Float:
-			n++
-			sum += col.Float[row]
+			to.count++
+			to.sum += col.Float[row]
 		default:
-			n++
-			sum += float64(col.Int[row])
+			to.count++
+			to.sum += float64(col.Int[row])
 			c.put(col.Int[row])
 		}
 	})
-	s.add(cell{counter: i, series: seriesCount, origin: at, minute: r.minute}, n, sum)
-	for _, b := range c.touched {
-		s.add(cell{counter: i, series: seriesHist, origin: at, bucket: b, minute: r.minute}, c.cells[b], 0)
-		c.cells[b] = 0
-	}
-	c.touched = c.touched[:0]
 }
 
 // put counts v in the histogram. A negative value, which no measured time is, counts as 0.
 func (c *counter) put(v int64) {
-	if c.cells == nil {
+	if c.hist == nil {
 		return
 	}
 	b := bucket(max(v, 0))
-	if c.cells[b] == 0 {
+	if c.hist[b] == 0 {
 		c.touched = append(c.touched, b)
 	}
-	c.cells[b]++
+	c.hist[b]++
 }
 
-// add adds to a cell of the rollups, merging what pages of one batch add to the same.
-func (s *Stage) add(k cell, n int64, sum float64) {
-	if n == 0 {
-		return
+// spill adds the histogram of the run at hand, which was at a place, to the commit's.
+func (s *Stage) spill(place, counter int) {
+	c := &s.counters[counter]
+	for _, b := range c.touched {
+		k := cellKey{place, counter, b}
+		i, ok := s.byCell[k]
+		if !ok {
+			i = len(s.cells)
+			s.byCell[k] = i
+			s.cells = append(s.cells, cell{cellKey: k})
+		}
+		s.cells[i].n += c.hist[b]
+		c.hist[b] = 0
 	}
-	i, ok := s.cells[k]
-	if !ok {
-		i = len(s.out)
-		s.cells[k] = i
-		o := s.origins[k.origin]
-		s.out = append(s.out, event.Delta{Site: o.site, Series: s.counters[k.counter].series[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket})
+	c.touched = c.touched[:0]
+}
+
+// appendTo appends what was counted, as deltas.
+func (s *Stage) appendTo(list []event.Delta) []event.Delta {
+	add := func(place, counter, series int, bucket int32, n int64, sum float64) {
+		if n != 0 {
+			p := s.places[place]
+			o := s.origins[p.origin]
+			list = append(list, event.Delta{Site: o.site, Series: s.counters[counter].series[series], Dataset: o.dataset, Minute: p.minute, Bucket: bucket, N: n, Sum: sum})
+		}
 	}
-	s.out[i].N += n
-	s.out[i].Sum += sum
+	for i, t := range s.sums {
+		place, counter := i/len(s.counters), i%len(s.counters)
+		add(place, counter, seriesFrom, 0, t.from, 0)
+		add(place, counter, seriesCount, 0, t.count, t.sum)
+	}
+	for _, c := range s.cells {
+		add(c.place, c.counter, seriesHist, c.bucket, c.n, 0)
+	}
+	return list
 }
 
 // words calls f with each word of b that holds rows of [from, to), cut to them, and the row of its bit 0.
