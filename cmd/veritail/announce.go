@@ -10,11 +10,12 @@ import (
 	"github.com/saypro/veritail/storage/embedded"
 )
 
-// An announcer is the store, and prints the findings of each commit once they are durable.
+// An announcer is the store. Once a commit is durable it prints its findings and tells followers of its events.
 type announcer struct {
 	*embedded.Store
-	out     io.Writer
-	console string
+	followers *followers // may be nil
+	out       io.Writer
+	console   string
 }
 
 // Commit implements pipeline.Store.
@@ -22,6 +23,9 @@ func (a *announcer) Commit(ctx context.Context, c *event.Commit) ([]event.GenID,
 	refused, err := a.Store.Commit(ctx, c)
 	if err != nil || len(refused) > 0 {
 		return refused, err
+	}
+	if a.followers != nil {
+		a.followers.tell(c)
 	}
 	p := palette(a.out)
 	for i := range c.Findings {

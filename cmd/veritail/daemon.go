@@ -27,16 +27,17 @@ const ruleIdle = 2 * time.Second
 
 // A daemon is the wired flow: runner, stages, store, and what reads the store.
 type daemon struct {
-	cfg      *configs.Daemon
-	setup    *setup
-	store    *embedded.Store
-	patterns []source.Pattern
-	runner   *pipeline.Runner
-	engine   *rules.Engine
-	web      net.Listener // of the console
-	console  http.Handler
-	begun    time.Time
-	out      io.Writer
+	cfg       *configs.Daemon
+	setup     *setup
+	store     *embedded.Store
+	patterns  []source.Pattern
+	runner    *pipeline.Runner
+	engine    *rules.Engine
+	web       net.Listener // of the console
+	console   http.Handler
+	begun     time.Time
+	followers followers
+	out       io.Writer
 }
 
 // openDaemon wires the daemon; nothing runs yet.
@@ -81,7 +82,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.engine = engine
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, out: out, console: d.address()},
+		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address()},
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err

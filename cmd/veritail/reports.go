@@ -89,16 +89,11 @@ func (c *client) daily(ctx context.Context, date, site string) ([]byte, error) {
 
 // storedDaily returns the report of a store that no daemon has open.
 func storedDaily(ctx context.Context, cfg *configs.Daemon, date, site string) (page []byte, err error) {
-	s, err := loadSetup(cfg.Configs)
-	if err != nil {
-		return nil, err
-	}
-	st, err := openStore(ctx, cfg, s.schema)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	return (&daemon{cfg: cfg, setup: s, store: st}).daily(ctx, date, site)
+	err = withStore(ctx, cfg, func(d *daemon) error {
+		page, err = d.daily(ctx, date, site)
+		return err
+	})
+	return page, err
 }
 
 // writeFile writes a file whole or not at all.

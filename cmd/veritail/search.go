@@ -1,122 +1,190 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 	"strconv"
-	"strings"
-	"unicode"
+	"time"
 
 	"github.com/spf13/cobra"
 )
 
-// maxSearch bounds the events of one search over the socket.
+// maxSearch bounds the events of one search.
 const maxSearch = 10000
 
+// searching is what a search is told beside its query.
+type searching struct {
+	json, csv, follow, how bool
+	limit                  int
+	configFile             string
+}
+
 func searchCommand() *cobra.Command {
-	var asJSON bool
-	var limit int
-	var configFile string
+	var o searching
 	c := &cobra.Command{
 		Use:   "search QUERY",
-		Short: "Ask the running daemon for events, newest first",
+		Short: "Ask for events, newest first, or for numbers of them",
+		Long: `Search asks the running daemon, or without one reads its store. Behind a | stands
+what is asked of the matching events: count, sum(f), avg(f), min(f), max(f),
+p50(f), p95(f), p99(f), distinct(f); by fields, every step of time, limit groups.
+
+With -f the newest events come, oldest first, then new ones as the daemon stores
+them, until Ctrl-C.
+
+With -csv all fields are columns. A text that a spreadsheet would run as a formula
+has an apostrophe in front.
+
+Exit status: 0 with or without matches, 1 for a query that is not understood,
+2 for an error of Veritail or its store.`,
 		Example: `  veritail search 'event.outcome:failure and source.ip:10.0.0.0/8'
-  veritail search 'message:"deadlock detected" and @timestamp>=now-1h'
-  veritail search -json -limit 1000 'http.response.status_code>=500'`,
+  veritail search -f 'event.category:authentication'
+  veritail search 'event.outcome:failure @timestamp>=now-1d | count by source.ip limit 10'
+  veritail search 'event.dataset:nginx.access | p95(event.duration) every 1h'
+  veritail search -csv -limit 1000 'http.response.status_code>=500' > errors.csv`,
 		Args: wants(1, 1, "one QUERY, in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 || limit > maxSearch {
+			if o.limit < 1 || o.limit > maxSearch {
 				return userErrorf("-limit wants a number from 1 to %d", maxSearch)
 			}
-			c, err := dial(configFile)
+			if o.csv && (o.json || o.follow) {
+				return userErrorf("-csv excludes -json and -f")
+			}
+			c, err := dial(o.configFile)
 			if err != nil {
 				return err
 			}
-			var found foundRows
-			q := url.Values{"q": {args[0]}, "limit": {strconv.Itoa(limit)}}
-			if err := c.ask(cmd.Context(), "/search", q, &found); err != nil {
-				return err
+			s := &search{searching: o, query: args[0], from: c, out: cmd.OutOrStdout(), note: cmd.ErrOrStderr()}
+			if o.follow {
+				return s.tail(cmd.Context())
 			}
-			w := &sink{w: cmd.OutOrStdout()}
-			if asJSON {
-				err = found.printJSON(w)
-			} else {
-				err = found.printTable(w, palette(cmd.OutOrStdout()))
-			}
-			if err != nil {
-				return fmt.Errorf("print the events: %w", err)
-			}
-			return nil
+			return s.once(cmd.Context())
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	c.Flags().IntVar(&limit, "limit", 50, "at most this many events")
-	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
+	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object a line")
+	c.Flags().BoolVar(&o.csv, "csv", false, "print comma-separated values, names first")
+	c.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on with new events")
+	c.Flags().BoolVar(&o.how, "explain", false, "also say how it was answered")
+	c.Flags().IntVar(&o.limit, "limit", 50, "at most this many `events`")
+	c.Flags().StringVar(&o.configFile, "config", "", "configuration `file` of the daemon")
 	return c
 }
 
-func (r *foundRows) printJSON(w *sink) error {
-	for _, e := range r.Events {
-		line, err := json.Marshal(e)
+// A search is one run of the command.
+type search struct {
+	searching
+	query     string
+	from      *client
+	out, note io.Writer
+}
+
+func (s *search) ask() url.Values {
+	return url.Values{"q": {s.query}, "limit": {strconv.Itoa(s.limit)}}
+}
+
+// once asks and prints the answer.
+func (s *search) once(ctx context.Context) error {
+	a, err := s.from.search(ctx, s.ask())
+	if err != nil {
+		return err
+	}
+	s.hint(a)
+	if err := s.print(a); err != nil {
+		return fmt.Errorf("print the answer: %w", err)
+	}
+	if s.how {
+		s.explain(a)
+	}
+	return nil
+}
+
+// hint tells of fields that may be slips.
+func (s *search) hint(a *found) {
+	for _, u := range a.Unknown {
+		if u.Nearest != "" {
+			fmt.Fprintf(s.note, "veritail: no format has the field %s; did you mean %s?\n", printable(u.Field), u.Nearest)
+		}
+	}
+}
+
+// explain says how the query was answered.
+func (s *search) explain(a *found) {
+	p := palette(s.note)
+	fmt.Fprintf(s.note, "%s  %s\n", p.bold("Query "), printable(a.Query))
+	for _, line := range a.How {
+		fmt.Fprintf(s.note, "        %s\n", printable(line))
+	}
+	fmt.Fprintf(s.note, "%s  %s\n", p.bold("Took  "), time.Duration(a.Took).Round(100*time.Microsecond))
+}
+
+// tail prints the newest events and goes on with new ones until ctx ends.
+func (s *search) tail(ctx context.Context) error {
+	body, err := s.from.stream(ctx, "/follow", s.ask())
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	dec := json.NewDecoder(body)
+	a := &found{}
+	if err = dec.Decode(a); err == nil {
+		a.More = false // the newest were asked for, no more
+		s.hint(a)
+		err = s.print(a)
+	}
+	w, p := &sink{w: s.out}, palette(s.out)
+	for err == nil {
+		var e map[string]any
+		if err = dec.Decode(&e); err != nil {
+			break
+		}
+		missed, none := e["missed"].(float64)
+		switch {
+		case none:
+			fmt.Fprintf(s.note, "veritail: %s events came too fast and are left out; narrow the query\n", n(int64(missed)))
+		case s.json:
+			err = printEventJSON(w, e)
+		default:
+			printEvent(w, p, e)
+			err = w.err
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, io.EOF):
+		return errors.New("the daemon has stopped")
+	}
+	return fmt.Errorf("follow the events: %w", err)
+}
+
+// search asks the daemon, or without one its store.
+func (c *client) search(ctx context.Context, ask url.Values) (*found, error) {
+	a := &found{}
+	err := c.ask(ctx, "/search", ask, a)
+	if !errors.Is(err, errNoDaemon) {
+		return a, err
+	}
+	if _, stat := os.Stat(storeFile(c.cfg)); stat != nil {
+		return nil, err
+	}
+	err = withStore(ctx, c.cfg, func(d *daemon) error {
+		here, err := d.search(ctx, ask)
 		if err != nil {
 			return err
 		}
-		w.f("%s\n", line)
-	}
-	return w.err
-}
-
-func (r *foundRows) printTable(w *sink, p colours) error {
-	w.f("%s\n", p.dim(fmt.Sprintf("%-23s  %-18s %-9s %-15s %s", "time (UTC)", "data set", "outcome", "source", "line")))
-	for _, e := range r.Events {
-		text := func(name string) string {
-			if v, ok := e[name]; ok {
-				return printable(fmt.Sprint(v))
-			}
-			return ""
+		answer, err := json.Marshal(here) // as a daemon would send it
+		if err != nil {
+			return fmt.Errorf("write the answer: %w", err)
 		}
-		stamp := strings.TrimSuffix(strings.Replace(text("@timestamp"), "T", " ", 1), "Z")
-		outcome := text("event.outcome")
-		mark := pad(outcome, 9)
-		if outcome == "failure" {
-			mark = p.red(mark)
-		}
-		w.f("%-23.23s  %s %s %-15s %s\n", stamp, pad(text("event.dataset"), 18), mark, text("source.ip"), text("event.original"))
+		return json.Unmarshal(answer, a)
+	})
+	var fault *answerError
+	if errors.As(err, &fault) {
+		return nil, userError{queryFault(ask.Get("q"), *fault)}
 	}
-	switch {
-	case len(r.Events) == 0:
-		w.f("No event matches.\n")
-	case r.More:
-		w.f("%s\n", p.dim(fmt.Sprintf("%d shown, there are more: raise -limit or narrow the query.", len(r.Events))))
-	}
-	if r.Note != "" {
-		w.f("%s\n", p.dim(r.Note))
-	}
-	return w.err
-}
-
-// printable makes a foreign text harmless on a terminal: control and format characters are shown as their codes.
-func printable(s string) string {
-	clean := true
-	for _, r := range s {
-		clean = clean && unicode.IsPrint(r)
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n':
-			b.WriteString(" ⏎ ")
-		case r == '\t':
-			b.WriteByte(' ')
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			fmt.Fprintf(&b, "\\u%04x", r)
-		}
-	}
-	return b.String()
+	return a, err
 }

@@ -10,14 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
-	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -123,6 +121,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.status()) })
 	mux.HandleFunc("GET /search", d.answerSearch)
+	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /report", d.answerReport)
 	return serve(ctx, l, mux)
 }
@@ -142,10 +141,13 @@ func removeStale(path string) error {
 
 // answerError is the body of an answer that is no success.
 type answerError struct {
-	Error  string `json:"error"`
-	Column int    `json:"column,omitempty"`
-	Repair string `json:"repair,omitempty"`
+	Message string `json:"error"`
+	Column  int    `json:"column,omitempty"`
+	Repair  string `json:"repair,omitempty"`
 }
+
+// Error returns what is wrong.
+func (e *answerError) Error() string { return e.Message }
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -156,45 +158,8 @@ func answer(w http.ResponseWriter, v any) {
 
 func refuse(w http.ResponseWriter, status int, err error) {
 	w.WriteHeader(status)
-	body := answerError{Error: err.Error()}
-	var qe *query.Error
-	if errors.As(err, &qe) {
-		body = answerError{qe.Msg, qe.Pos, qe.Repair}
-	}
+	body := answerError{Message: err.Error()}
 	answer(w, body)
-}
-
-// foundRows is the answer to a search.
-type foundRows struct {
-	Events []map[string]any `json:"events"`
-	More   bool             `json:"more"`
-	Note   string           `json:"note,omitempty"`
-}
-
-func (d *daemon) answerSearch(w http.ResponseWriter, r *http.Request) {
-	limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
-	if err != nil || limit < 1 || limit > maxSearch {
-		refuse(w, http.StatusBadRequest, fmt.Errorf("limit wants a number from 1 to %d", maxSearch))
-		return
-	}
-	where, err := query.Parse(r.URL.Query().Get("q"), d.setup.schema, time.Now())
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err)
-		return
-	}
-	rows, err := d.store.Search(r.Context(), access.All(), query.Search{Where: where, Limit: limit})
-	if err != nil {
-		refuse(w, http.StatusInternalServerError, err)
-		return
-	}
-	found := foundRows{Events: make([]map[string]any, 0, len(rows.Events)), More: rows.More != nil, Note: rows.Note}
-	for i := range rows.Events {
-		e := &rows.Events[i]
-		fields := e.Fields
-		fields["event.id"] = fmt.Sprintf("%s-%d", e.Gen, e.Off)
-		found.Events = append(found.Events, fields)
-	}
-	answer(w, found)
 }
 
 var errNoDaemon = errors.New("no daemon answers")
@@ -219,6 +184,13 @@ func dial(configFile string) (*client, error) {
 			return dialer.DialContext(ctx, "unix", cfg.Socket)
 		}},
 	}}, nil
+}
+
+// stream is get for an answer that has no end.
+func (c *client) stream(ctx context.Context, path string, q url.Values) (io.ReadCloser, error) {
+	endless := *c
+	endless.http = &http.Client{Transport: c.http.Transport}
+	return endless.get(ctx, path, q)
 }
 
 // get asks for path and returns the body, which the caller closes.
@@ -246,14 +218,14 @@ func (c *client) get(ctx context.Context, path string, q url.Values) (io.ReadClo
 		return nil, userError{queryFault(q.Get("q"), body)}
 	}
 	if res.StatusCode == http.StatusBadRequest {
-		return nil, userError{errors.New(body.Error)}
+		return nil, userError{errors.New(body.Message)}
 	}
-	return nil, errors.New(body.Error)
+	return nil, errors.New(body.Message)
 }
 
 // queryFault shows where in the query the fault is.
 func queryFault(text string, f answerError) error {
-	e := query.Error{Pos: f.Column, Msg: f.Error, Repair: f.Repair}
+	e := query.Error{Pos: f.Column, Msg: f.Message, Repair: f.Repair}
 	return errors.New("the query is not understood\n" + e.Show(text))
 }
 
