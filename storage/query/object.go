@@ -97,34 +97,59 @@ func (n *objectTest) ordered(v []byte) bool {
 // lookup returns the value of the key as it is written, nil where there is none. What is no JSON object has no
 // keys beyond where it stops being one.
 func (n *objectTest) lookup(s []byte) []byte {
+	for i := begin(s); i >= 0; {
+		var key, value []byte
+		if key, value, i = member(s, i); key != nil && n.isKey(key) {
+			return value
+		}
+	}
+	return nil
+}
+
+// Members calls f with the keys and values of a JSON object, as they are written, until f returns false. What is no
+// JSON object has no members beyond where it stops being one.
+func Members(object []byte, f func(key, value []byte) bool) {
+	for i := begin(object); i >= 0; {
+		var key, value []byte
+		if key, value, i = member(object, i); key == nil || !f(key, value) {
+			return
+		}
+	}
+}
+
+// begin returns where the first member of an object may be, or -1.
+func begin(s []byte) int {
 	i := skipSpace(s, 0)
 	if i >= len(s) || s[i] != '{' {
-		return nil
+		return -1
 	}
-	for i++; ; i++ { // at { or a comma
-		i = skipSpace(s, i)
-		end := skipString(s, i)
-		if end < 0 {
-			return nil
-		}
-		found := n.isKey(s[i:end])
-		i = skipSpace(s, end)
-		if i >= len(s) || s[i] != ':' {
-			return nil
-		}
-		i = skipSpace(s, i+1)
-		end = skipValue(s, i)
-		if end <= i {
-			return nil
-		}
-		if found {
-			return s[i:end]
-		}
-		i = skipSpace(s, end)
-		if i >= len(s) || s[i] != ',' {
-			return nil
-		}
+	return i + 1
+}
+
+// member returns the key and the value of the member at i and where the next one may be, -1 where none can be. The key
+// is nil where there is no member.
+func member(s []byte, i int) (key, value []byte, next int) {
+	i = skipSpace(s, i)
+	end := skipString(s, i)
+	if end < 0 {
+		return nil, nil, -1
 	}
+	key = s[i:end]
+	i = skipSpace(s, end)
+	if i >= len(s) || s[i] != ':' {
+		return nil, nil, -1
+	}
+	i = skipSpace(s, i+1)
+	end = skipValue(s, i)
+	if end <= i {
+		return nil, nil, -1
+	}
+	value = s[i:end]
+	i = skipSpace(s, end)
+	if i >= len(s) || s[i] != ',' {
+		return key, value, -1
+	}
+	return key, value, i + 1
 }
 
 // isKey compares a JSON string with the field's name.
@@ -142,26 +167,40 @@ func (n *objectTest) unquote(quoted []byte) ([]byte, bool) {
 	if bytes.IndexByte(s, '\\') < 0 {
 		return s, true
 	}
-	b := n.buf[:0]
+	var ok bool
+	n.buf, ok = unescapeJSON(n.buf[:0], s)
+	return n.buf, ok
+}
+
+// Unquote appends the text of a JSON string to dst, and returns false where it is none.
+func Unquote(dst, quoted []byte) ([]byte, bool) {
+	if len(quoted) < 2 || quoted[0] != '"' || skipString(quoted, 0) != len(quoted) {
+		return dst, false
+	}
+	return unescapeJSON(dst, quoted[1:len(quoted)-1])
+}
+
+// unescapeJSON appends s to b without its escapes.
+func unescapeJSON(b, s []byte) ([]byte, bool) {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' {
 			b = append(b, s[i])
 			continue
 		}
 		if i++; i >= len(s) {
-			return nil, false
+			return b, false
 		}
 		if s[i] != 'u' {
 			c, ok := jsonEscapes[s[i]]
 			if !ok {
-				return nil, false
+				return b, false
 			}
 			b = append(b, c)
 			continue
 		}
 		r := hex4(s[i+1:])
 		if r < 0 {
-			return nil, false
+			return b, false
 		}
 		i += 4
 		if utf16.IsSurrogate(r) {
@@ -175,7 +214,6 @@ func (n *objectTest) unquote(quoted []byte) ([]byte, bool) {
 		}
 		b = utf8.AppendRune(b, r)
 	}
-	n.buf = b
 	return b, true
 }
 
