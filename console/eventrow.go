@@ -58,7 +58,7 @@ func (s *server) eventRow(r *request, a ask, e storage.Event) eventRow {
 		value := event.Format(v)
 		f := fieldRow{Name: name, Value: value}
 		if filterable(name, value) {
-			f.URL = a.url(r, both(a.q, is(name, value)))
+			f.URL = a.url(r, a.narrowed(is(name, value)))
 		}
 		row.Fields = append(row.Fields, f)
 	}

@@ -47,7 +47,7 @@ func token(q string) (int, string) {
 	switch c := q[0]; {
 	case c == ' ' || c == '\t' || c == '\n':
 		return 1, ""
-	case c == '(' || c == ')':
+	case c == '(' || c == ')' || c == '|':
 		return 1, "op"
 	case c == '"':
 		for i := 1; i < len(q); i++ {
@@ -59,7 +59,7 @@ func token(q string) (int, string) {
 		}
 		return len(q), "v"
 	}
-	end := strings.IndexAny(q, " \t\n()\":<>=")
+	end := strings.IndexAny(q, " \t\n()\":<>=|")
 	if end < 0 {
 		end = len(q)
 	}

@@ -40,10 +40,11 @@ const longest = 5 * 365 * 24 * time.Hour
 
 // An ask is what the address of the search says.
 type ask struct {
-	q, ok    string // the query, and the last one that ran
-	last     string // a key of lastNames; "" where from and to say it
-	from, to int64  // µs; 0: open
-	after    *query.Cursor
+	q, ok          string // the query, and the last one that ran
+	query.Question        // q, understood
+	last           string // a key of lastNames; "" where from and to say it
+	from, to       int64  // µs; 0: open
+	after          *query.Cursor
 }
 
 func readAsk(r *request) ask {
@@ -81,6 +82,15 @@ func (a ask) during(now time.Time) query.Interval {
 	return i
 }
 
+// narrowed returns the query with one more condition, which asks for the same.
+func (a ask) narrowed(cond string) string {
+	q := both(a.Condition, cond)
+	if a.Agg != nil {
+		q += " | " + a.Asked
+	}
+	return q
+}
+
 // url returns the address of another query over the same period.
 func (a ask) url(r *request, q string) string {
 	return r.to("/search", "q", q, "last", a.last, "from", moment(a.from), "to", moment(a.to))
@@ -105,6 +115,7 @@ type searchPage struct {
 	Slim     template.HTML
 	Facets   []facet
 	Events   []eventRow
+	Numbers  *numbers // what is asked for behind a |; nil: the events
 	Took     string
 	Note     string
 	More     string
@@ -127,8 +138,8 @@ func (s *server) search(ctx context.Context, r *request) (answer, error) {
 		Q: a.q, OK: a.q, Site: r.site, Last: a.last, From: moment(a.from), To: moment(a.to),
 		Unparsed: a.url(r, "veritail.unparsed:true"), Sources: r.to("/sources"),
 	}
-	where, err := query.Parse(a.q, s.Schema, r.now)
-	if err != nil {
+	var err error
+	if a.Question, err = query.ParseQuestion(a.q, s.Schema, r.now); err != nil {
 		var bad *query.Error
 		if !errors.As(err, &bad) {
 			return answer{}, fmt.Errorf("parse query: %w", err)
@@ -136,7 +147,7 @@ func (s *server) search(ctx context.Context, r *request) (answer, error) {
 		p.Err = explain(a.q, bad)
 		p.Shown = paint(a.q, bad.Pos-1)
 		// The last query that ran stays, and is named.
-		if where, err = query.Parse(a.ok, s.Schema, r.now); err != nil || a.ok == "" {
+		if a.Question, err = query.ParseQuestion(a.ok, s.Schema, r.now); err != nil || a.ok == "" {
 			p.OK = ""
 			return answer{Title: "Search", Body: s.period(r, a, p)}, nil
 		}
@@ -146,7 +157,7 @@ func (s *server) search(ctx context.Context, r *request) (answer, error) {
 		p.Shown = paint(a.q, -1)
 	}
 	p = s.period(r, a, p)
-	if err := s.fill(ctx, r, a, where, &p); err != nil {
+	if err := s.fill(ctx, r, a, &p); err != nil {
 		return answer{}, err
 	}
 	return answer{Title: "Search", Body: p}, nil
@@ -169,10 +180,10 @@ func (s *server) period(r *request, a ask, p searchPage) searchPage {
 }
 
 // fill reads what the store has and puts it on the page.
-func (s *server) fill(ctx context.Context, r *request, a ask, where query.Expr, p *searchPage) error {
+func (s *server) fill(ctx context.Context, r *request, a ask, p *searchPage) error {
 	during := a.during(r.now)
 	began := time.Now()
-	found, err := s.readSearch(ctx, r, a, where, during)
+	found, err := s.readSearch(ctx, r, a, during)
 	if err != nil {
 		return err
 	}
@@ -181,6 +192,9 @@ func (s *server) fill(ctx context.Context, r *request, a ask, where query.Expr, 
 	p.Per = duration(found.step)
 	p.Wide, p.Slim = histogram(bins(r, a, found, during), found.step, 932), histogram(narrower(r, a, found, during), found.step*narrow, 346)
 	p.Facets = found.facets
+	if a.Agg != nil {
+		p.Numbers = s.numbers(r, a, found.table)
+	}
 	for _, e := range found.rows.Events {
 		p.Events = append(p.Events, s.eventRow(r, a, e))
 	}

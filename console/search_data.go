@@ -12,6 +12,7 @@ import (
 // found is what the store says to a search.
 type found struct {
 	rows      storage.Rows
+	table     storage.Table // instead of rows, where numbers are asked for
 	histogram []storage.TableRow
 	step      time.Duration
 	total     int64
@@ -42,12 +43,20 @@ const (
 // mostBars bounds the bars of the histogram.
 const mostBars = 72
 
-func (s *server) readSearch(ctx context.Context, r *request, a ask, where query.Expr, during query.Interval) (f found, err error) {
-	all := query.And{where, s.site(r.site)}
+func (s *server) readSearch(ctx context.Context, r *request, a ask, during query.Interval) (f found, err error) {
+	all := query.And{a.Where, s.site(r.site)}
 	view := s.view(r.Request)
-	f.rows, err = s.Reader.Search(ctx, view, query.Search{Where: all, During: during, Limit: eventsPerPage, After: a.after})
-	if err != nil {
-		return f, fmt.Errorf("search events: %w", err)
+	if a.Agg != nil {
+		asked := *a.Agg
+		asked.Where, asked.During = all, during
+		if f.table, err = s.Reader.Aggregate(ctx, view, asked); err != nil {
+			return f, fmt.Errorf("ask for numbers of events: %w", err)
+		}
+	} else {
+		f.rows, err = s.Reader.Search(ctx, view, query.Search{Where: all, During: during, Limit: eventsPerPage, After: a.after})
+		if err != nil {
+			return f, fmt.Errorf("search events: %w", err)
+		}
 	}
 	f.step = roundStep(time.Duration(during.To-during.From)*time.Microsecond, mostBars)
 	t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, Every: f.step, Limit: 1000})
@@ -86,7 +95,7 @@ func newFacet(r *request, a ask, field string, t storage.Table) facet {
 		if len(f.Values) == 0 && row.Count == 0 {
 			break
 		}
-		v := facetValue{Value: row.Key[0], Count: row.Count, URL: a.url(r, both(a.q, is(field, row.Key[0])))}
+		v := facetValue{Value: row.Key[0], Count: row.Count, URL: a.url(r, a.narrowed(is(field, row.Key[0])))}
 		largest := row.Count
 		if len(f.Values) > 0 {
 			largest = f.Values[0].Count

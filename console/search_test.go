@@ -59,6 +59,40 @@ func TestASearchFindsEveryEventOnce(t *testing.T) {
 	}
 }
 
+func TestASearchForNumbersShowsATableThatNarrows(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	ask := func(q string) string {
+		t.Helper()
+		code, page := get(t, h, "/search?last=24h&q="+url.QueryEscape(q))
+		if code != 200 {
+			t.Fatalf("%s answers %d", q, code)
+		}
+		return html.UnescapeString(page)
+	}
+	page := ask("event.dataset:auth | count, distinct(user.name) by source.ip limit 2")
+	for _, want := range []string{
+		"<th><code>source.ip</code></th>", "<code>distinct(user.name)</code>",
+		`href="/search?last=24h&q=event.dataset%3Aauth+and+source.ip%3A127.0.3.200+%7C+count%2C+distinct%28user.name%29+by+source.ip+limit+2"`,
+		`href="/search?last=24h&q=event.dataset%3Aauth+and+source.ip%3A127.0.3.200" title="These events"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s on the page", want)
+		}
+	}
+	if n := strings.Count(page, `title="These events"`); n != 2 {
+		t.Errorf("%d groups, want 2", n)
+	}
+	if strings.Contains(page, `class="pn list"`) {
+		t.Error("the events stand there too")
+	}
+	if page := ask("event.dataset:auth | count every 1h"); !strings.Contains(page, "<th>From (UTC)</th>") {
+		t.Error("no steps of time")
+	}
+	if page := ask("event.dataset:auth | counts"); !strings.Contains(page, "column 22: counts is nothing that can be asked for") {
+		t.Error("a mistake behind the | is not told")
+	}
+}
+
 func TestSearches(t *testing.T) {
 	h := handler(t, open(t, shop()))
 	for _, tc := range []struct {

@@ -14,8 +14,6 @@ import (
 	"github.com/saypro/veritail/storage/query"
 )
 
-const defaultGroups = 1000
-
 // Aggregate counts and measures matching events, as storage.Reader describes. All measures are exact.
 func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (storage.Table, error) {
 	t := storage.Table{By: q.By}
@@ -91,7 +89,7 @@ func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, days []int32) 
 	}
 	limit := q.Limit
 	if limit <= 0 {
-		limit = defaultGroups
+		limit = query.DefaultGroups
 	}
 	grouped := fmt.Sprintf("SELECT %s FROM (%s) WHERE %s", strings.Join(cols, ", "), unionOf(days), cond)
 	if len(q.By) == 0 && q.Every == 0 {

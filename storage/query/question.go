@@ -13,6 +13,8 @@ import (
 type Question struct {
 	Where Expr
 	Agg   *Agg // nil: the events themselves; else its Where is the condition
+
+	Condition, Asked string // what stands before and behind the |, as it was written
 }
 
 // The bounds of what is asked behind a |.
@@ -37,15 +39,17 @@ func ParseQuestion(text string, schema *event.Schema, now time.Time) (Question, 
 	if err != nil {
 		return Question{}, err
 	}
+	q := Question{Where: e, Condition: strings.TrimSpace(text[:p.pos])}
 	if p.end() {
-		return Question{Where: e}, nil
+		return q, nil
 	}
 	p.pos++ // the |
-	a := &Agg{Where: e}
-	if err := p.asked(a); err != nil {
+	q.Asked = strings.TrimSpace(text[p.pos:])
+	q.Agg = &Agg{Where: e}
+	if err := p.asked(q.Agg); err != nil {
 		return Question{}, err
 	}
-	return Question{Where: e, Agg: a}, nil
+	return q, nil
 }
 
 // asked reads measures, then by, every and limit, each at most once and in any order.

@@ -129,9 +129,12 @@ type Agg struct {
 	During Interval
 	By     []string      // group by these fields, largest count first
 	Every  time.Duration // if not 0: also by time, in steps of this length aligned to the epoch
-	Limit  int           // at most this many groups; 0: 1,000
+	Limit  int           // at most this many groups; 0: DefaultGroups
 	Values []Measure     // beside the count
 }
+
+// DefaultGroups bounds the groups of an aggregation that names no limit.
+const DefaultGroups = 1000
 
 // A Measure is one number of an aggregation.
 type Measure struct {
