@@ -46,6 +46,8 @@ type Decoder struct {
 	nestedCarry map[*nestedSpec][]*carry // of the records that messages hold
 	mark        event.Mark
 	opened      time.Time
+	read        stamp.Moment // the time of the line at hand, where hasRead says that it has been read
+	hasRead     bool
 	idle        time.Time // when everything that was there had been decoded; zero: not yet
 	fed         bool      // something was decoded since the last Flush
 
@@ -53,6 +55,7 @@ type Decoder struct {
 	ended     captures     // of a record that ends while a line is at hand
 	inner     captures     // of the message
 	nested    nestedRecord // that the message holds
+	stream    streamLine
 	members   scanned
 	questions []question // that formats within others have answered for the row at hand
 	ahead     []byte     // the lines of the block behind the one at hand
@@ -89,7 +92,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	for _, f := range s.byName {
 		slots, temps = max(slots, f.slots), max(temps, len(f.temps))
 	}
-	for _, c := range []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures} {
+	for _, c := range d.captures() {
 		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
 	}
 	if opts.Reread != nil {
@@ -104,6 +107,11 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	return d, nil
 }
 
+// captures returns what the decoder has of them.
+func (d *Decoder) captures() []*captures {
+	return []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures, &d.stream.captures}
+}
+
 // use makes f the file's format.
 func (d *Decoder) use(f *format) {
 	d.own = f
@@ -115,14 +123,9 @@ func (d *Decoder) use(f *format) {
 		d.carry = append(d.carry, newCarry(spec))
 	}
 	d.nestedCarry = map[*nestedSpec][]*carry{}
-	for _, r := range f.inner {
-		for _, in := range r.formats {
-			if in.nested == nil {
-				continue
-			}
-			for _, spec := range in.nested.of.carry {
-				d.nestedCarry[in.nested] = append(d.nestedCarry[in.nested], newCarry(spec))
-			}
+	for _, n := range f.records() {
+		for _, spec := range n.of.carry {
+			d.nestedCarry[n] = append(d.nestedCarry[n], newCarry(spec))
 		}
 	}
 }
@@ -238,6 +241,9 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	p, ok := d.match(f, line, &d.line)
 	if !ok {
 		return false
+	}
+	if d.addToStream(f, p, line, span, now) {
+		return true
 	}
 	if f.join == nil || !d.goesOn(f.join, p) {
 		d.forget()

@@ -41,13 +41,18 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		}
 	}
 	w.constants(p)
-	if rec != nil && f.join.assembly == nil {
+	stream := rec != nil && rec.Parts[0].Info.said.of != nil
+	if rec != nil && f.join.assembly == nil && !stream {
 		d.parts(&w, f, raw, base, rec, c.temps)
 	}
 	op.setTime(w.row, d.timeOf(f, c.temps, spans[0].Off, rec), d.set)
 	d.derive(&w, f, c.temps)
-	d.unwrap(&w, f)
 	d.questions = d.questions[:0]
+	if stream {
+		w.streamed = d.writeStream(&w, rec)
+	} else {
+		d.unwrap(&w, f)
+	}
 	d.readFields(&w, f)
 	if f == d.own {
 		for _, c := range d.carry {

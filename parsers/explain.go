@@ -99,10 +99,17 @@ func (e *Explanation) steps(d *Decoder, pg *event.Page, i int) {
 	if d.own.join != nil && d.own.join.assembly == nil {
 		raw, _, _ = bytes.Cut(raw, []byte("\n"))
 	}
+	w := rowWriter{page: pg, row: i}
 	if p, ok := d.match(d.own, raw, &d.line); ok {
 		e.Steps = append(e.Steps, d.step(d.own, p, raw, d.line.slots, ""))
+		if d.own.streams != nil && d.findStream(d.own, p, raw) {
+			if v := d.beginning(); v.pattern != nil {
+				e.Steps = append(e.Steps, d.step(v.of.of, v.pattern, d.stream.text, d.stream.slots, "message"))
+				e.within(d, &w, v.of.of)
+				return
+			}
+		}
 	}
-	w := rowWriter{page: pg, row: i}
 	e.within(d, &w, d.own)
 }
 

@@ -29,6 +29,7 @@ type formatFile struct {
 	Members  *membersFile      `toml:"members"`
 	Prefix   *prefixFile       `toml:"prefix"`
 	Record   *recordFile       `toml:"record"`
+	Stream   *streamFile       `toml:"stream"`
 }
 
 type patternFile struct {
@@ -103,6 +104,7 @@ type membersFile struct {
 	Columns   []string            `toml:"columns"`   // csv: field, _temporary or field:type by position; "" is passed over
 	Header    string              `toml:"header"`    // csv: grok of the beginning of lines that name the columns
 	Separator string              `toml:"separator"` // csv: one byte, default a comma
+	Bytes     bool                `toml:"bytes"`     // json: an array of bytes is a text
 	Hex       []string            `toml:"hex"`       // kv: bare values of these keys are decoded where they are hexadecimal
 	Plus      []string            `toml:"plus"`      // csv: columns in whose values a plus stands for a blank
 	Prefix    string              `toml:"prefix"`    // before the names of members without a place in the map; "-": they are dropped
@@ -155,4 +157,21 @@ type signFile struct {
 	Match   string `toml:"match"`
 	Escape  string `toml:"escape"`
 	Without string `toml:"without"` // not where this escape was met
+}
+
+// streamFile says that messages are lines which programs wrote for logs of their own.
+type streamFile struct {
+	By     []string          `toml:"by"`     // fields that tell streams apart
+	Blanks bool              `toml:"blanks"` // blanks before the message, but the first, are of the line
+	Lines  []streamLinesFile `toml:"lines"`
+}
+
+// streamLinesFile names the formats of the lines of some streams, in the order in which they are tried.
+type streamLinesFile struct {
+	When    map[string]string `toml:"when"` // only of lines with these values
+	Formats []string          `toml:"formats"`
+	// Continue is grok of the beginnings of lines that belong to the line before, beside those of the formats.
+	Continue oneOrMore         `toml:"continue"`
+	Rest     map[string]int    `toml:"rest"`    // format → so many lines behind a record's first may be any; else as the format says
+	Escaped  map[string]string `toml:"escaped"` // what is written instead of characters that do not get through
 }

@@ -61,6 +61,7 @@ type format struct {
 	within               []string
 	on                   []event.Field // with within: the fields that it reads
 	nested               *nestedSpec   // with within: the records of another format that it captures; nil: none
+	streams              *streams      // nil: its messages are no lines of other logs
 	inner                []reading     // the formats that read fields of this one's events
 	when                 []condition
 	slots                int
@@ -166,6 +167,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		return nil, err
 	}
 	records := map[*format]*recordFile{}
+	streams := map[*format]*streamFile{}
 	whens := map[*format]map[string]string{} // their fields may be those of files that are compiled later
 	for _, file := range files {
 		var ff formatFile
@@ -178,7 +180,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		s.byName[f.name], whens[f], records[f] = f, ff.When, ff.Record
+		s.byName[f.name], whens[f], records[f], streams[f] = f, ff.When, ff.Record, ff.Stream
 		f.id = len(s.byName)
 		if len(f.within) > 0 {
 			s.inner = append(s.inner, f)
@@ -195,7 +197,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		})
 	}
 	if len(errs) == 0 {
-		errs = append(errs, s.attach(whens, records))
+		errs = append(errs, s.attach(whens, records, streams))
 	}
 	return s, errors.Join(errs...)
 }

@@ -13,7 +13,7 @@ import (
 func config(files ...string) fstest.MapFS {
 	fsys := fstest.MapFS{"patterns/own": {Data: []byte("W \\w+\nREST .*\n")}}
 	for i, text := range files {
-		fsys["formats/"+[]string{"app", "inner"}[i]+".toml"] = &fstest.MapFile{Data: []byte(text)}
+		fsys["formats/"+[]string{"app", "inner", "other"}[i]+".toml"] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return fsys
 }

@@ -49,6 +49,9 @@ func (d *Decoder) scan(f *format, text []byte, in textRange) bool {
 			return false
 		}
 		sc.list, ok = sc.scanner.JSON(text)
+		if m.bytes {
+			sc.scanner.Bytes(sc.list)
+		}
 	case csvMembers:
 		sc.list = sc.scanner.CSV(text, m.separator)
 	case kvMembers:

@@ -22,6 +22,7 @@ type membersSpec struct {
 	targets   int               // number of targets in the map
 	prefix    string            // in front of the names of members without a place in the map
 	drop      bool              // such members are dropped
+	bytes     bool              // arrays of numbers from 0 to 255 are texts
 	hex       map[string]bool
 	plus      map[string]bool // columns in whose values a plus stands for a blank
 	require   []int           // one of these targets has to be there; empty: none has to
@@ -193,6 +194,9 @@ func (s *Set) compileColumns(f *format, m *membersSpec, ff *formatFile) error {
 func (s *Set) compileHex(_ *format, m *membersSpec, ff *formatFile) error {
 	if len(ff.Members.Hex) > 0 && m.kind != kvMembers {
 		return fmt.Errorf("hex goes with kind kv, not %s", ff.Members.Kind)
+	}
+	if m.bytes = ff.Members.Bytes; m.bytes && m.kind != jsonMembers {
+		return fmt.Errorf("bytes goes with kind json, not %s", ff.Members.Kind)
 	}
 	if len(ff.Members.Plus) > 0 && m.kind != csvMembers {
 		return fmt.Errorf("plus goes with kind csv, not %s", ff.Members.Kind)

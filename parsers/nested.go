@@ -17,8 +17,36 @@ import (
 type nestedSpec struct {
 	of      *format // not the one that reads lines but a copy: see prefixSpec.trusted
 	from    int     // the temporary that holds the lines
-	escaped *strings.Replacer
-	signs   string // what escaped texts begin with
+	escaped escapes
+}
+
+// escapes are what is written instead of characters that do not get through.
+type escapes struct {
+	replace *strings.Replacer // nil: there are none
+	signs   string            // what escaped texts begin with
+}
+
+func escapesOf(escaped map[string]string) (e escapes, err error) {
+	var pairs []string
+	for _, written := range slices.Sorted(maps.Keys(escaped)) {
+		if written == "" {
+			return e, errors.New("escaped: nothing is written instead of a character")
+		}
+		pairs = append(pairs, written, escaped[written])
+		e.signs += written[:1]
+	}
+	if len(pairs) > 0 {
+		e.replace = strings.NewReplacer(pairs...)
+	}
+	return e, nil
+}
+
+// undo returns text with the characters that were escaped.
+func (e *escapes) undo(text []byte) []byte {
+	if e.replace == nil || !bytes.ContainsAny(text, e.signs) {
+		return text
+	}
+	return []byte(e.replace.Replace(string(text)))
 }
 
 // compileNested compiles the table [record], once all formats are there.
@@ -29,36 +57,59 @@ func (s *Set) compileNested(f *format, rf *recordFile) error {
 	if len(f.within) == 0 {
 		return errors.New("record: only a format within others captures records of another one")
 	}
-	of := s.byName[rf.Of]
-	if of == nil || len(of.within) > 0 {
-		return fmt.Errorf("record: of: %w", unknown("format of lines", rf.Of, s.Formats()))
+	n, err := s.nestedOf(rf.Of)
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
 	}
-	if of.members != nil || of.join == nil || of.join.assembly != nil {
+	if n.escaped, err = escapesOf(rf.Escaped); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if n.of.join.assembly != nil {
 		return fmt.Errorf("record: of: the lines of %s are not matched one by one and joined", rf.Of)
 	}
 	from, ok := f.temps[rf.From]
 	if !ok {
 		return fmt.Errorf("record: from: %w", f.notCaptured(rf.From))
 	}
-	n := &nestedSpec{from: from}
+	n.from = from
+	f.nested = &n
+	return nil
+}
+
+// nestedOf returns how the records of a format of lines, called name, are read within others.
+func (s *Set) nestedOf(name string) (nestedSpec, error) {
+	of := s.byName[name]
+	if of == nil || len(of.within) > 0 {
+		return nestedSpec{}, fmt.Errorf("of: %w", unknown("format of lines", name, s.Formats()))
+	}
+	if of.members != nil || of.join == nil {
+		return nestedSpec{}, fmt.Errorf("of: the lines of %s are not matched one by one and joined", name)
+	}
 	copied := *of
 	if of.prefix != nil {
 		copied.prefix = of.prefix.trusted()
 	}
-	n.of = &copied
-	var pairs []string
-	for _, written := range slices.Sorted(maps.Keys(rf.Escaped)) {
-		if written == "" {
-			return errors.New("record: escaped: nothing is written instead of a character")
+	return nestedSpec{of: &copied}, nil
+}
+
+// records returns the records of other formats that f reads.
+func (f *format) records() []*nestedSpec {
+	var all []*nestedSpec
+	for _, r := range f.inner {
+		for _, in := range r.formats {
+			if in.nested != nil {
+				all = append(all, in.nested)
+			}
 		}
-		pairs = append(pairs, written, rf.Escaped[written])
-		n.signs += written[:1]
 	}
-	if len(pairs) > 0 {
-		n.escaped = strings.NewReplacer(pairs...)
+	if f.streams != nil {
+		for i := range f.streams.lines {
+			for j := range f.streams.lines[i].of {
+				all = append(all, &f.streams.lines[i].of[j].nestedSpec)
+			}
+		}
 	}
-	f.nested = n
-	return nil
+	return all
 }
 
 // A nestedRecord is the record that a format within captured, while it is read.
@@ -77,17 +128,14 @@ func (d *Decoder) findNested(f *format, p *pattern, text []byte) bool {
 			lines = text[d.inner.slots[2*a.slot]:d.inner.slots[2*a.slot+1]]
 		}
 	}
-	if n.signs != "" && bytes.ContainsAny(lines, n.signs) {
-		lines = []byte(n.escaped.Replace(string(lines)))
-	}
-	lines = bytes.TrimRight(lines, "\n")
+	lines = bytes.TrimRight(n.escaped.undo(lines), "\n")
 	rec.Raw, rec.Parts = rec.Raw[:0], rec.Parts[:0]
 	line, rest, more := bytes.Cut(lines, []byte("\n"))
 	p, ok := d.match(n.of, line, &rec.captures)
 	if !ok {
 		return false
 	}
-	rec.add(n.of, p, line)
+	rec.add(n.of, p, rec.slots, line)
 	for more {
 		line, rest, more = bytes.Cut(rest, []byte("\n"))
 		d.addNested(n.of, line)
@@ -112,7 +160,7 @@ func (d *Decoder) addNested(f *format, line []byte) {
 	if p := ps.first(line, rec.slots); p != nil {
 		if field, text, ok := f.join.sectionOf(p, line, &rec.captures); ok {
 			rec.Raw = append(rec.Raw, '\n')
-			l := rec.add(f, p, line)
+			l := rec.add(f, p, rec.slots, line)
 			l.section, l.text = field, text
 			return
 		}
@@ -121,8 +169,8 @@ func (d *Decoder) addNested(f *format, line []byte) {
 	last.To = len(rec.Raw)
 }
 
-// add makes line a part of the record.
-func (rec *nestedRecord) add(f *format, p *pattern, line []byte) *lineInfo {
+// add makes line, which p took with slots, a part of the record.
+func (rec *nestedRecord) add(f *format, p *pattern, slots []int32, line []byte) *lineInfo {
 	n := len(rec.Parts)
 	if n < cap(rec.Parts) {
 		rec.Parts = rec.Parts[:n+1]
@@ -133,7 +181,7 @@ func (rec *nestedRecord) add(f *format, p *pattern, line []byte) *lineInfo {
 	l.From = len(rec.Raw)
 	rec.Raw = append(rec.Raw, line...)
 	l.End, l.To = len(rec.Raw), len(rec.Raw)
-	l.Info.remember(f, p, rec.slots)
+	l.Info.remember(f, p, slots)
 	return &l.Info
 }
 

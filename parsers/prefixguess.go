@@ -66,7 +66,7 @@ func (d *Decoder) fit(f *format, v *variant) fit {
 		d.fits = map[*format]fit{}
 	}
 	d.fits[f] = fit{variant: v}
-	for _, c := range []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures} {
+	for _, c := range d.captures() {
 		if n := max(v.match.Slots(), v.usual.match.Slots()); n > len(c.slots) {
 			c.slots = append(c.slots, make([]int32, n-len(c.slots))...)
 		}

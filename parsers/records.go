@@ -17,11 +17,12 @@ type lineInfo struct {
 	section event.Field // ≥ 0: the line's text, which begins at text, is this field
 	text    int
 	when    stamp.Moment // of the first line
+	said    said         // of a stream: what its message is there
 }
 
 // remember keeps what p matched in the line at hand.
 func (l *lineInfo) remember(f *format, p *pattern, slots []int32) {
-	l.format, l.pattern, l.section, l.text = f, p, -1, 0
+	l.format, l.pattern, l.section, l.text, l.said.of = f, p, -1, 0, nil
 	l.slots = append(l.slots[:0], slots[:p.slots]...)
 }
 
@@ -33,6 +34,7 @@ func (d *Decoder) join(f *format, p *pattern, line []byte, span event.Span, now 
 	c := &d.line
 	clear(c.temps)
 	text := p.captured(line, c)
+	d.memberTemps(f, c.temps)
 	when := d.when(f, c.temps, span.Off)
 	t := when.Time
 	if !d.resuming {
@@ -104,6 +106,9 @@ func (p *pattern) captured(line []byte, c *captures) int {
 // goesOn reports whether a line may belong to the one at hand, which p took. That is known where the line behind it lies in the
 // same block and only its beginning tells.
 func (d *Decoder) goesOn(j *joinSpec, p *pattern) bool {
+	if !j.parts && !j.continues() && j.assembly == nil {
+		return false
+	}
 	if j.parts && p.role != roleAlone || j.rest || j.assembly != nil || len(d.ahead) == 0 {
 		return true
 	}

@@ -3,6 +3,7 @@ package parsers_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,13 +15,14 @@ import (
 type script struct {
 	name, format string
 	lines        []string
-	record       string // some records as they would come
+	record       string   // some records as they would come
+	others       []string // formats that this one reads
 }
 
-// load compiles the format of a script, called app, alone.
+// load compiles the format of a script, called app, and those that it reads.
 func (s script) load(t testing.TB) *parsers.Set {
 	t.Helper()
-	set, err := parsers.Load(config(s.format), event.NewSchema())
+	set, err := parsers.Load(config(append([]string{s.format}, s.others...)...), event.NewSchema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,18 +34,97 @@ const statement = "SELECT o.id, o.total, c.name\nFROM orders o JOIN customers c 
 
 // scripts are one for each way to join lines.
 var scripts = []script{
-	{"roles", rolesFormat, []string{"1 a ERROR 18456", "1 a TEXT login failed", "1 b ERROR 1205", "2 b TEXT deadlock", "2 a DUMP one", "2 a DUMP two",
-		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored", "c ERROR 7"}, "1 a ERROR 18456\n1 a TEXT Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n" +
+	{name: "roles", format: rolesFormat, lines: []string{"1 a ERROR 18456", "1 a TEXT login failed", "1 b ERROR 1205", "2 b TEXT deadlock", "2 a DUMP one", "2 a DUMP two",
+		"2 a END", "2 b END", "3 a ALONE x", "\tmore", "\tand more", "rest", "", "9 c TEXT late", "ignored", "c ERROR 7"}, record: "1 a ERROR 18456\n1 a TEXT Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n" +
 		"1 b DUMP TRANSACTION 246047, ACTIVE 7 sec starting index read\n    mysql tables in use 1, locked 1\n    LOCK WAIT 4 lock struct(s), heap size 1216, 3 row lock(s)\n1 b END\n"},
-	{"continuations", continueFormat, []string{"1 one", "2 two", "\tmore", "    and more", "junk", "", "ignored"},
-		"1 web1 sshd: Failed password for invalid user oracle from 10.0.0.7 port 48817 ssh2\n2 web1 shop: error\n\tat shop.Order.pay(Order.java:7)\n"},
-	{"begin", beginFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner", "-- end", "garbage"}, "# Time: 1\n# User: bob\n" + statement},
-	{"head", headFormat, []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner"}, "# Time: 1\n# User: bob\n# Query: 7\n" + statement},
-	{"quotes", quotesFormat, []string{"1,bob,one", `2,"bob","tw`, `o"`, `3,eve,"a ""b"" c"`, `4,x,"`, "", "stray \" quote", "banner", `5,y,"6,eve,z`, `7,forged,"`}, "1,bob,\"" + statement + "\"\n2,eve,connection authorized: user=eve database=shop application_name=psql\n"},
-	{"quotes alone", strings.Replace(quotesFormat, "begin", "#begin", 1), []string{"1,bob,one", `2,"bob","tw`, `o"`, `4,x,"`, "", "stray \" quote", "banner"}, "1,bob,\"" + statement + "\"\n2,eve,connection authorized: user=eve database=shop application_name=psql\n"},
-	{"key", keyFormat, []string{"t=A id=1:7 a=1", "t=B id=1:7 b=2", "t=B id=1:8 b=3", "t=A id=2:9 a=4", "t=EOE id=1:7", "t=EOE id=1:8", "t=ONE id=3:1 x", "t=B id=9:1 b=5", "\tmore", "junk", "", "banner"}, "t=A id=1:7 arch=c000003e syscall=59 success=yes exit=0 a0=55d a1=55d a2=55d a3=8 items=2 ppid=1 pid=2 comm=\"ls\" exe=\"/usr/bin/ls\"\nt=B id=1:8 argc=2 a0=\"ls\" a1=\"-l\"\n" +
+	{name: "continuations", format: continueFormat, lines: []string{"1 one", "2 two", "\tmore", "    and more", "junk", "", "ignored"},
+		record: "1 web1 sshd: Failed password for invalid user oracle from 10.0.0.7 port 48817 ssh2\n2 web1 shop: error\n\tat shop.Order.pay(Order.java:7)\n"},
+	{name: "begin", format: beginFormat, lines: []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner", "-- end", "garbage"}, record: "# Time: 1\n# User: bob\n" + statement},
+	{name: "head", format: headFormat, lines: []string{"# Time: 1", "# Time: 2", "# User: bob", "# Query: x", "SELECT 1;", "", "FROM t", "# a comment", "banner"}, record: "# Time: 1\n# User: bob\n# Query: 7\n" + statement},
+	{name: "quotes", format: quotesFormat, lines: []string{"1,bob,one", `2,"bob","tw`, `o"`, `3,eve,"a ""b"" c"`, `4,x,"`, "", "stray \" quote", "banner", `5,y,"6,eve,z`, `7,forged,"`}, record: "1,bob,\"" + statement + "\"\n2,eve,connection authorized: user=eve database=shop application_name=psql\n"},
+	{name: "quotes alone", format: strings.Replace(quotesFormat, "begin", "#begin", 1), lines: []string{"1,bob,one", `2,"bob","tw`, `o"`, `4,x,"`, "", "stray \" quote", "banner"}, record: "1,bob,\"" + statement + "\"\n2,eve,connection authorized: user=eve database=shop application_name=psql\n"},
+	{name: "key", format: keyFormat, lines: []string{"t=A id=1:7 a=1", "t=B id=1:7 b=2", "t=B id=1:8 b=3", "t=A id=2:9 a=4", "t=EOE id=1:7", "t=EOE id=1:8", "t=ONE id=3:1 x", "t=B id=9:1 b=5", "\tmore", "junk", "", "banner"}, record: "t=A id=1:7 arch=c000003e syscall=59 success=yes exit=0 a0=55d a1=55d a2=55d a3=8 items=2 ppid=1 pid=2 comm=\"ls\" exe=\"/usr/bin/ls\"\nt=B id=1:8 argc=2 a0=\"ls\" a1=\"-l\"\n" +
 		"t=B id=1:7 item=0 name=\"/usr/bin/ls\" inode=131 dev=08:01 mode=0100755 ouid=0 ogid=0 rdev=00:00\nt=EOE id=1:7\nt=EOE id=1:8\n"},
+	{name: "streams", format: journalFormat, others: []string{streamedFormat, reportFormat}, lines: []string{`{"t":1,"p":"a","m":"7 ERROR one"}`, `{"t":2,"p":"a","m":"7 PART two"}`, `{"t":1,"p":"b","m":"8 ERROR x"}`,
+		`{"t":2,"p":"b","m":"8 PART y"}`, `{"t":2,"p":"a","m":"8 PART of another"}`, `{"t":2,"p":"a","m":"\tmore"}`, `{"t":3,"p":"a","m":"7 END"}`, `{"t":3,"p":"b","m":"any"}`, `{"t":3,"p":"a","m":"any, too"}`,
+		`{"t":3,"p":"a","m":"REPORT z"}`, `{"t":9,"p":"b","m":"REPORT z"}`, `{"t":2,"p":"c","o":1,"m":"7 ERROR of no stream"}`, `{"t":2,"p":"a","m":null}`, `{"t":2,"p":"a","m":""}`, "", "junk", `{"t":2,"p":"a","m":"WHOLE"}`},
+		record: `{"t":1,"p":"a","m":"7 ERROR Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]"}` + "\n" + `{"t":1,"p":"a","m":"\tat shop.Order.pay(Order.java:7)"}` + "\n"},
+	{name: "streams in text", format: textualFormat, others: []string{streamedFormat, reportFormat}, lines: []string{"1 a: 7 ERROR one", "2 a: 7 PART two", "1 b: 8 ERROR x", "1 a: #more", "1 a:  blank", "\tmore", "2 a: again 3 [7 PART two]",
+		"2 a: any", "2 b: REPORT", "9 b: any", "9 c: 7 ERROR of no stream", "9 a: 7 END", "9 a: 7 PART late"},
+		record: "1 a: 7 ERROR Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n1 a: #at shop.Order.pay(Order.java:7)\n"},
 }
+
+// Lines that programs write for logs of their own, each as an object.
+const journalFormat = `
+[members]
+kind = "json"
+require = ["_time"]
+[members.map]
+"_time" = ["t"]
+"process.name" = ["p"]
+"app.other" = ["o"]
+"message" = ["m"]
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+wait = "3s"
+max_lines = 5
+[stream]
+by = ["process.name"]
+[[stream.lines]]
+when = { "process.name" = "a|b" }
+formats = ["inner", "other"]
+rest = { "inner" = 1 }
+continue = '\t'
+`
+
+// The same as text, tabs written as #, with lines that belong to the line before whatever it is.
+const textualFormat = `
+unwrap = ['again (?<app.times>\d+) \[(?<message>.*)\]']
+[[pattern]]
+grok = '(?<_time>\d+) (?<process.name>%{W}): *(?<message>.*)'
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+continue = '\t'
+wait = "3s"
+max_lines = 5
+[stream]
+by = ["process.name"]
+blanks = true
+[[stream.lines]]
+when = { "process.name" = "a|b" }
+formats = ["inner", "other"]
+escaped = { "#" = "\t" }
+`
+
+const streamedFormat = `
+[[pattern]]
+grok = '(?<_key>\d) ERROR (?<message>.*)'
+[[pattern]]
+grok = '(?<_key>\d) PART (?<app.part>.*)'
+join = "part"
+[[pattern]]
+grok = '(?<_key>\d) END'
+join = "end"
+[[pattern]]
+grok = 'WHOLE'
+lines = 1
+[join]
+by = "_key"
+continue = ['\t', ' ']
+rest = true
+`
+
+// A format whose lines are put together first.
+const reportFormat = `
+[[pattern]]
+grok = 'REPORT(?: (?<message>.*?))?(?:\n(?<app.rest>.*))?'
+[join]
+begin = 'REPORT'
+`
 
 // Records of the lines that follow each other alone.
 const continueFormat = `
@@ -198,6 +279,61 @@ func TestLinesJoinARecordAsTheirPatternsSay(t *testing.T) {
 			got := read(d, []byte(tc.text))
 			balanced(t, d, []byte(tc.text))
 			sameEvents(t, got, tc.want)
+		})
+	}
+}
+
+func TestMessagesAreReadAsLinesOfAnotherLog(t *testing.T) {
+	s := scripts[slices.IndexFunc(scripts, func(s script) bool { return s.name == "streams" })]
+	for _, tc := range []struct {
+		name  string
+		lines []string // a program and what it says
+		want  []string
+	}{
+		{"lines of programs interleave", []string{"a 7 ERROR one", "b 8 ERROR x", "a 7 PART two", "b 8 PART y"}, []string{`"message":"one" "app.part":"two" "process.name":"a"`, `"message":"x" "app.part":"y" "process.name":"b"`}},
+		{"what continues goes on with the message", []string{"a 7 ERROR one", `a \tmore`}, []string{`"message":"one\u000a\u0009more"`}},
+		{"what no pattern takes, too, so far as the stream says", []string{"a 7 ERROR one", "a any", "a any, too"}, []string{`"message":"one\u000aany"`, `"message":"any, too"`}},
+		{"and begins nothing that could go on", []string{"a any", `a \tmore`}, []string{`"message":"any"`, `"message":"\u0009more"`}},
+		{"a line that no format knows ends the record", []string{"a 7 ERROR one", "a any", "a any, too", "a 7 PART two"}, []string{`"message":"one\u000aany"`, `"message":"any, too"`, `"app.part":"two"`}},
+		{"a part of another key is an event of its own, and ends the record", []string{"a 7 ERROR one", "a 8 PART x", "a 7 PART two"}, []string{`"message":"one"`, `"app.part":"x"`, `"app.part":"two"`}},
+		{"nothing but what continues follows the end", []string{"a 7 ERROR one", "a 7 END", `a \tmore`, "a 7 PART x"}, []string{`"message":"one"`, `"app.part":"x"`}},
+		{"and nothing at all what is complete", []string{"a WHOLE", `a \tmore`}, []string{`"message":"WHOLE"`, `"message":"\u0009more"`}},
+		{"what begins a record of another format does", []string{"a 7 ERROR one", "a REPORT r", "a any", "a any, too"}, []string{`"message":"one"`, `"message":"r" "app.rest":"any\u000aany, too"`}},
+		{"lines of no stream are none", []string{"c 7 ERROR one", "c 7 PART two"}, []string{`"message":"7 ERROR one"`, `"message":"7 PART two"`}},
+		{"a record that is too long is cut", []string{"a 7 ERROR 1", `a \t2`, `a \t3`, `a \t4`, `a \t5`, `a \t6`, "a 7 ERROR x"}, []string{`"message":"1\u000a\u00092\u000a\u00093\u000a\u00094\u000a\u00095" "veritail.cut":true`, `"message":"x"`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var text strings.Builder
+			for _, l := range tc.lines {
+				fmt.Fprintf(&text, `{"t":1,"p":"%s","m":"%s"}`+"\n", l[:1], l[2:])
+			}
+			d := decoder(t, s.load(t), "app", "x.log")
+			got := read(d, []byte(text.String()))
+			balanced(t, d, []byte(text.String()))
+			sameEvents(t, got, tc.want)
+		})
+	}
+}
+
+func TestMistakesInStreamsAreNamed(t *testing.T) {
+	for _, tc := range []struct{ name, of, with, want string }{
+		{"no bounds", "[join]\nwait = \"3s\"\nmax_lines = 5", "", "stream: it needs a table [join]"},
+		{"nothing tells streams apart", `by = ["process.name"]`, "", "stream: it needs by"},
+		{"a field that is none", `by = ["process.name"]`, `by = ["process.nam"]`, `did you mean "process.name"?`},
+		{"a format that is none", `"inner", "other"]`, `"inner", "othe"]`, `stream: lines 1: formats: of: unknown format of lines "othe"; did you mean "other"?`},
+		{"a format that is not joined", `"inner", "other"]`, `"inner", "app"]`, `the lines of app are not matched one by one and joined`},
+		{"rest of another format", `rest = { "inner" = 1 }`, `rest = { "inne" = 1 }`, `rest: unknown format "inne"; did you mean "inner"?`},
+		{"an expression", `continue = '\t'`, `continue = '('`, `stream: lines 1: continue: pattern 1: grok: column 1`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			changed := strings.Replace(journalFormat, tc.of, tc.with, 1)
+			if changed == journalFormat {
+				t.Fatal("nothing to change")
+			}
+			_, err := parsers.Load(config(changed, streamedFormat, reportFormat), event.NewSchema())
+			if err == nil || !strings.Contains(err.Error(), "formats/app.toml: ") || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%v, want %q", err, tc.want)
+			}
 		})
 	}
 }

@@ -14,8 +14,10 @@ type rowWriter struct {
 	row  int
 	null nulls
 	fill bool // set only what the row has not got yet
-	pc   *pageConsts
-	num  [24]byte
+	// streamed says that the message has been read as lines of another log: those that read messages of this one have no say.
+	streamed bool
+	pc       *pageConsts
+	num      [24]byte
 }
 
 // pageConsts holds where a page's arena has the set's constants.

@@ -72,9 +72,13 @@ func (d *Decoder) when(f *format, temps [][]byte, off int64) stamp.Moment {
 	return d.clock.Without()
 }
 
-// timeOf returns the time of an event of f that begins at off. That of a record whose lines were matched one by one was
+// timeOf returns the time of an event of f that begins at off, where it has not been read before. That of a record whose lines were matched one by one was
 // read with its first line, unless only a later one has a stamp.
 func (d *Decoder) timeOf(f *format, temps [][]byte, off int64, rec *join.Record[lineInfo]) stamp.Moment {
+	if d.hasRead {
+		d.hasRead = false
+		return d.read
+	}
 	if rec == nil || f.join == nil || f.join.assembly != nil {
 		return d.when(f, temps, off)
 	}

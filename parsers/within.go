@@ -12,7 +12,7 @@ import (
 )
 
 // attach gives each format the ones that read fields of its events, and the format of the records that it captures.
-func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*recordFile) error {
+func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*recordFile, streams map[*format]*streamFile) error {
 	var errs []error
 	for _, in := range s.inner {
 		if err := s.attachOne(in, whens[in]); err != nil {
@@ -25,7 +25,7 @@ func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*r
 		}
 	}
 	for _, f := range append(slices.Clone(s.lines), s.inner...) {
-		if err := s.compileNested(f, records[f]); err != nil {
+		if err := errors.Join(s.compileNested(f, records[f]), s.compileStreams(f, streams[f])); err != nil {
 			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", f.name, err))
 		}
 	}
@@ -108,7 +108,7 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 	for i := range f.inner {
 		r := &f.inner[i]
 		at, ok := w.readable(r)
-		if !ok {
+		if !ok || w.streamed && r.field == event.FieldMessage {
 			continue
 		}
 		for _, t := range r.candidates(w) {

@@ -141,6 +141,21 @@ func (j *Joiner[T]) Attach(key []byte, line []byte, span event.Span, t int64, no
 	return r.part(at), true
 }
 
+// Record returns the open record of key, nil where there is none. It is valid until the next call.
+func (j *Joiner[T]) Record(key []byte) *Record[T] {
+	if s := j.slots[string(key)]; s != nil {
+		return s.open
+	}
+	return nil
+}
+
+// End ends the open record of key, if there is one.
+func (j *Joiner[T]) End(key []byte) {
+	if r := j.Record(key); r != nil {
+		j.end(r)
+	}
+}
+
 // part adds the line that begins at from and ends Raw.
 func (r *Record[T]) part(from int) *Line[T] {
 	n := len(r.Parts)

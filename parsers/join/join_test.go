@@ -93,6 +93,24 @@ func TestALineWithoutItsRecordIsRefused(t *testing.T) {
 	}
 }
 
+func TestTheOpenRecordOfAKeyCanBeLookedAtAndEnded(t *testing.T) {
+	s := newScript(10, 1000)
+	s.start("a", "one", 1)
+	s.attach("a", "two", 1)
+	if r := s.j.Record([]byte("a")); r == nil || len(r.Parts) != 2 {
+		t.Errorf("the record of a is %+v", r)
+	}
+	if s.j.Record([]byte("b")) != nil {
+		t.Error("b has a record")
+	}
+	s.j.End([]byte("b"))
+	s.j.End([]byte("a"))
+	if s.j.Record([]byte("a")) != nil || s.attach("a", "three", 1) || s.j.Continues() {
+		t.Error("the record of a goes on")
+	}
+	s.want(t, `a "one\ntwo" lines=2 spans=[{0 8}] 7="two"`)
+}
+
 func TestARecordWithoutAKeyTakesWhatContinuesIt(t *testing.T) {
 	s := newScript(100, 1000)
 	s.start("a", "A1", 1)

@@ -160,6 +160,40 @@ func onlyOf(array []byte, i int) (text []byte, off int, bare bool) {
 	return array[from:to:to], i + from, c != '"'
 }
 
+// Bytes makes texts of the members, which JSON has returned, that are arrays of numbers from 0 to 255: so journald writes
+// what is no text.
+func (s *Scanner) Bytes(list []Member) {
+	for i := range list {
+		if m := &list[i]; len(m.JSON) > 2 && m.JSON[0] == '[' && m.JSON[1] != '"' {
+			n := len(s.decoded)
+			if s.bytes(m.JSON) {
+				m.Text, m.Off, m.JSON, m.Bare = s.keep(n), -1, nil, false
+			} else {
+				s.decoded = s.decoded[:n]
+			}
+		}
+	}
+}
+
+// bytes appends what the numbers of an array mean, which is known to be JSON.
+func (s *Scanner) bytes(array []byte) bool {
+	n, digits := 0, false
+	for _, c := range array[1:] {
+		switch {
+		case c >= '0' && c <= '9':
+			if n, digits = 10*n+int(c-'0'), true; n > 255 {
+				return false
+			}
+		case (c == ',' || c == ']') && digits:
+			s.decoded = append(s.decoded, byte(n))
+			n, digits = 0, false
+		case c != ' ' && c != '\t' && c != '\n' && c != '\r':
+			return false
+		}
+	}
+	return true
+}
+
 // skipBlanks returns the first i at or after i where no blank stands.
 func skipBlanks(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {

@@ -260,3 +260,32 @@ func FuzzKV(f *testing.F) {
 		}
 	})
 }
+
+func TestArraysOfBytesAreTexts(t *testing.T) {
+	for _, tc := range []struct{ array, want string }{
+		{"[27,91,51,49,109]", "\x1b[31m"},
+		{"[ 98, 105 ]", "bi"},
+		{"[255]", "\xff"},
+		{"[]", "[]"},
+		{"[1,256]", "[1,256]"},
+		{"[-1,2]", "[-1,2]"},
+		{"[1.5,2]", "[1.5,2]"},
+		{`["a","b"]`, `["a","b"]`},
+		{`[1,"b"]`, `[1,"b"]`},
+		{"[[1,2]]", "[[1,2]]"},
+		{"[9999999999999999999999,1]", "[9999999999999999999999,1]"},
+	} {
+		var s members.Scanner
+		list, ok := s.JSON([]byte(`{"before":"\t","x":` + tc.array + `,"behind":"\n"}`))
+		if !ok {
+			t.Fatalf("%s: no JSON", tc.array)
+		}
+		s.Bytes(list)
+		if got := string(list[1].Text); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.array, got, tc.want)
+		}
+		if string(list[0].Text) != "\t" || string(list[2].Text) != "\n" {
+			t.Errorf("%s: its neighbours are %q and %q", tc.array, list[0].Text, list[2].Text)
+		}
+	}
+}
