@@ -24,12 +24,20 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 		return t, nil
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, query.Narrow(q.During, q.Where))
-		if err != nil || len(days) == 0 {
+		during := query.Narrow(q.During, q.Where)
+		parts, err := partsOf(c, during)
+		if err != nil || len(parts) == 0 {
 			return err
 		}
+		from, err := source(c, parts, needOf(v, q.Where), during)
+		if err != nil {
+			return err
+		}
+		if from == "" { // nothing matches, which the statement says in its own way
+			from = "SELECT * FROM " + parts[0].events() + " LIMIT 0"
+		}
 		var a args
-		sql, keys, err := s.aggregateSQL(&a, v, q, days)
+		sql, keys, err := s.aggregateSQL(&a, v, q, from)
 		if err != nil {
 			return err
 		}
@@ -59,8 +67,9 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 	return t, nil
 }
 
-// aggregateSQL writes the statement: its columns are the step, the count, the keys and the measures.
-func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, days []int32) (string, []groupKey, error) {
+// aggregateSQL writes the statement over the events that from gives: its columns are the step, the count, the keys and
+// the measures.
+func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, from string) (string, []groupKey, error) {
 	cond, err := where(a, v, q.Where, q.During)
 	if err != nil {
 		return "", nil, err
@@ -91,7 +100,7 @@ func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, days []int32) 
 	if limit <= 0 {
 		limit = query.DefaultGroups
 	}
-	grouped := fmt.Sprintf("SELECT %s FROM (%s) WHERE %s", strings.Join(cols, ", "), unionOf(days), cond)
+	grouped := fmt.Sprintf("SELECT %s FROM (%s) WHERE %s", strings.Join(cols, ", "), from, cond)
 	if len(q.By) == 0 && q.Every == 0 {
 		return grouped, nil, nil
 	}
@@ -105,15 +114,6 @@ func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, days []int32) 
 	}
 	return fmt.Sprintf(`SELECT * EXCLUDE (total) FROM (SELECT *, sum(n) OVER (PARTITION BY %s) AS total FROM (%s))
 		QUALIFY dense_rank() OVER (ORDER BY total DESC, %[1]s) <= %[3]s ORDER BY step, n DESC, %[1]s`, ks, grouped, a.add(limit)), keys, nil
-}
-
-// unionOf is the events of some days.
-func unionOf(days []int32) string {
-	parts := make([]string, len(days))
-	for i, d := range days {
-		parts[i] = "SELECT * FROM " + eventTable(d)
-	}
-	return strings.Join(parts, " UNION ALL ")
 }
 
 // stepOf is the beginning of the time step in which an event lies, 0 without steps.

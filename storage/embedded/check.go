@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,13 +17,12 @@ import (
 func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 	r := storage.Report{Bytes: fileSize(s.cfg.Path) + fileSize(s.cfg.Path+".wal")}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, query.Interval{})
+		parts, err := partsOf(c, query.Interval{})
 		if err != nil {
 			return err
 		}
-		slices.Sort(days)
-		for _, day := range days {
-			if err := compareDay(c, day, &r); err != nil {
+		for _, p := range parts {
+			if err := comparePart(c, p, &r); err != nil {
 				return err
 			}
 		}
@@ -44,14 +44,10 @@ func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 
 // compareNewest is the part of Check that runs at every start: the days that a broken end of the WAL can touch.
 func (w *writer) compareNewest() error {
-	days := make([]int32, 0, len(w.days))
-	for day := range w.days {
-		days = append(days, day)
-	}
-	slices.Sort(days)
 	var r storage.Report
+	days := slices.Sorted(maps.Keys(w.hot))
 	for _, day := range days[max(0, len(days)-2):] {
-		if err := compareDay(w.c, day, &r); err != nil {
+		if err := comparePart(w.c, part{day: day}, &r); err != nil {
 			return fmt.Errorf("compare the store with its counts: %w", err)
 		}
 	}
@@ -61,21 +57,21 @@ func (w *writer) compareNewest() error {
 	return nil
 }
 
-// compareDay compares the events of a day's table with the counts.
-func compareDay(c *conn, day int32, r *storage.Report) error {
+// comparePart compares the events of a part with the counts.
+func comparePart(c *conn, p part, r *storage.Report) error {
 	rows, err := c.query(fmt.Sprintf(`SELECT coalesce(t.gen, k.gen), coalesce(t.events, 0), coalesce(k.events, 0),
 		coalesce(t.lines, 0), coalesce(k.lines, 0)
 		FROM (SELECT gen, count(*) AS events, sum(lines)::BIGINT AS lines FROM %s GROUP BY gen) t
-		FULL JOIN (SELECT * FROM counts WHERE day = $1) k ON t.gen = k.gen`, eventTable(day)), day)
+		FULL JOIN (SELECT * FROM counts WHERE day = $1 AND part = $2) k ON t.gen = k.gen`, p.events()), p.day, p.id)
 	if err != nil {
-		return fmt.Errorf("count %s: %w", eventTable(day), err)
+		return fmt.Errorf("count %s: %w", p.events(), err)
 	}
 	return rows.each(func(c []cells, i int) error {
 		events, wrote, lines, wroteLines := c[1].i64(i), c[2].i64(i), c[3].i64(i), c[4].i64(i)
 		r.Events += events
 		if events != wrote || lines != wroteLines {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s, generation %s: %d events of %d lines are there, %d events of %d lines were written",
-				eventTable(day), event.GenID(c[0].u64(i)), events, lines, wrote, wroteLines))
+				p.events(), event.GenID(c[0].u64(i)), events, lines, wrote, wroteLines))
 		}
 		return nil
 	})
@@ -112,16 +108,12 @@ func compareIDs(c *conn, r *storage.Report) error {
 		return err
 	}
 	for _, gen := range gens {
-		var held []int32
-		rows, err := c.query(`SELECT day FROM counts WHERE gen = $1 ORDER BY day`, gen)
+		parts, err := partsOf(c, query.Interval{}, gen)
 		if err != nil {
 			return err
 		}
-		if err := rows.each(func(c []cells, i int) error { held = append(held, c[0].i32(i)); return nil }); err != nil {
-			return err
-		}
-		rows, err = c.query(fmt.Sprintf(`SELECT off, count(*) FROM (%s) WHERE gen = $1 GROUP BY off HAVING count(*) > 1
-			ORDER BY off LIMIT %d`, unionOf(held), maxRepeats), gen)
+		rows, err := c.query(fmt.Sprintf(`SELECT off, count(*) FROM (%s) WHERE gen = $1 GROUP BY off HAVING count(*) > 1
+			ORDER BY off LIMIT %d`, unionOf(parts), maxRepeats), gen)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -49,7 +50,10 @@ func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, e
 func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 	w.app.abandon()
 	defer w.app.abandon()
-	days := make(map[int32]bool)
+	if len(w.tails) > maxTails {
+		clear(w.tails) // they are read again when they are wanted
+	}
+	days := make(map[int32]*runMaker)
 	err := w.transaction(func() error {
 		counts := make(map[dayGen]held)
 		if c.Batch != nil {
@@ -63,11 +67,14 @@ func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 			if err := w.app.flush(); err != nil {
 				return err
 			}
+			if err := w.putTails(days); err != nil {
+				return err
+			}
 			if err := w.putGenerations(c.Gens); err != nil {
 				return err
 			}
 		}
-		if err := w.putCounts(counts); err != nil {
+		if err := w.putCounts(counts, time.Now()); err != nil {
 			return err
 		}
 		if p.Whole {
@@ -83,8 +90,8 @@ func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 	if err != nil {
 		return err
 	}
-	for day := range days {
-		w.days[day] = true
+	for day, tail := range days {
+		w.hot[day] = tail.next()
 	}
 	for _, m := range p.Marks {
 		m.Open = slices.Clone(m.Open)
@@ -102,22 +109,27 @@ type dayGen struct {
 // held is how many events, and lines, there are.
 type held struct{ events, lines int64 }
 
-// page appends a page, in runs of rows of the same day.
-func (w *writer) page(p *event.Page, counts map[dayGen]held, created map[int32]bool) error {
+// page appends a page, in stretches of rows of the same day. The tails of the days that it touches are put into days.
+func (w *writer) page(p *event.Page, counts map[dayGen]held, days map[int32]*runMaker) error {
 	for from := 0; from < p.N; {
 		day, to := dayOf(p.Time(from)), from+1
 		for to < p.N && dayOf(p.Time(to)) == day {
 			to++
 		}
-		if !w.days[day] && !created[day] {
-			if err := w.c.exec(createEventTable(day)); err != nil {
-				return fmt.Errorf("create %s: %w", eventTable(day), err)
+		if days[day] == nil {
+			if err := w.openDay(day); err != nil {
+				return err
 			}
-			created[day] = true
+			tail, err := w.tail(day)
+			if err != nil {
+				return err
+			}
+			days[day] = tail
 		}
 		if err := w.app.rows(w.c, day, p, from, to); err != nil {
 			return err
 		}
+		days[day].page(p, from, to)
 		h := counts[dayGen{day, p.Gen}]
 		h.events += int64(to - from)
 		for _, n := range p.Lines[from:to] {
@@ -125,6 +137,31 @@ func (w *writer) page(p *event.Page, counts map[dayGen]held, created map[int32]b
 		}
 		counts[dayGen{day, p.Gen}] = h
 		from = to
+	}
+	return nil
+}
+
+// openDay makes the tables of a day that has none.
+func (w *writer) openDay(day int32) error {
+	if w.hot[day] > 0 {
+		return nil
+	}
+	for _, sql := range []string{createEventTable(day), createRunTable(hotRuns(day))} {
+		if err := w.c.exec(sql); err != nil {
+			return fmt.Errorf("make the tables of %s: %w", dayTime(day).Format(time.DateOnly), err)
+		}
+	}
+	return nil
+}
+
+// putTails stores the runs that have become full.
+func (w *writer) putTails(days map[int32]*runMaker) error {
+	for day, tail := range days {
+		if full := tail.take(); len(full) > 0 {
+			if err := w.c.putRuns(hotRuns(day), full); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) error {
 	var old []int32
 	if p.Events > 0 {
 		before := p.Now.Add(-p.Events).UnixMicro()
-		for day := range w.days {
+		for day := range w.hot {
 			if (int64(day)+1)*microsPerDay <= before {
 				old = append(old, day)
 			}
@@ -64,7 +64,8 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) error {
 		return err
 	}
 	for _, day := range old {
-		delete(w.days, day)
+		delete(w.hot, day)
+		delete(w.tails, day)
 	}
 	return nil
 }
@@ -85,10 +86,12 @@ func (w *writer) dropDay(day int32, r *storage.Report) error {
 	if err := w.c.exec(`DELETE FROM counts WHERE day = $1`, day); err != nil {
 		return err
 	}
-	if err := w.c.exec("DROP TABLE " + eventTable(day)); err != nil {
-		return err
+	for _, table := range []string{eventTable(day), hotRuns(day)} {
+		if err := w.c.exec("DROP TABLE " + table); err != nil {
+			return err
+		}
 	}
-	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", events, time.Unix(int64(day)*86400, 0).UTC().Format(time.DateOnly)))
+	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", events, dayTime(day).Format(time.DateOnly)))
 	return nil
 }
 

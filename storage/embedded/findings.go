@@ -131,27 +131,30 @@ func (s *Store) sees(c *conn, v access.View, f event.Finding) (bool, error) {
 			ids[dayOf(e.Time)] = append(ids[dayOf(e.Time)], id)
 		}
 	}
-	days, err := daysOf(c, query.Interval{})
-	if err != nil {
-		return false, err
-	}
 	seen := int64(0)
-	for _, day := range days {
-		if len(ids[day]) == 0 {
-			continue
-		}
-		var a args
-		cond, err := where(&a, v, nil, query.Interval{})
+	for day, of := range ids {
+		n, err := seesOf(c, v, day, of)
 		if err != nil {
 			return false, err
 		}
-		r, err := c.query("SELECT count(*) FROM "+eventTable(day)+" WHERE "+anyOf(&a, ids[day])+" AND "+cond, a.values...)
-		if err != nil {
-			return false, err
-		}
-		if err := r.each(func(c []cells, i int) error { seen += c[0].i64(i); return nil }); err != nil {
-			return false, err
-		}
+		seen += n
 	}
 	return len(distinct) > 0 && seen == int64(len(distinct)), nil
+}
+
+// seesOf counts the events of a day that are among ids and that a view sees.
+func seesOf(c *conn, v access.View, day int32, ids []query.ID) (n int64, err error) {
+	begin := dayTime(day).UnixMicro()
+	parts, err := partsOf(c, query.Interval{From: begin, To: begin + 1})
+	if err != nil || len(parts) == 0 {
+		return 0, err
+	}
+	var a args
+	cond, err := where(&a, v, nil, query.Interval{})
+	if err != nil {
+		return 0, err
+	}
+	err = one(c, "SELECT count(*) FROM ("+unionOf(parts)+") WHERE "+anyOf(&a, ids)+" AND "+cond,
+		func(c []cells) { n = c[0].i64(0) }, a.values...)
+	return n, err
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
@@ -50,16 +51,17 @@ func (w *writer) putMarks(marks []event.Mark) error {
 	return w.small.end()
 }
 
-// putCounts adds to what each day's table holds of each generation.
-func (w *writer) putCounts(counts map[dayGen]held) error {
+// putCounts adds to what each day's table holds of each generation, at the time now.
+func (w *writer) putCounts(counts map[dayGen]held, now time.Time) error {
 	if len(counts) == 0 {
 		return nil
 	}
-	w.small.begin(w.c, "the counts", `INSERT INTO counts SELECT * FROM rows ON CONFLICT DO UPDATE
-		SET events = counts.events + excluded.events, lines = counts.lines + excluded.lines`,
-		duckdb.TypeInteger, duckdb.TypeUBigInt, duckdb.TypeBigInt, duckdb.TypeBigInt)
+	w.small.begin(w.c, "the counts", `INSERT INTO counts SELECT c1, 0, c2, c3, c4, c5 FROM rows ON CONFLICT DO UPDATE
+		SET events = counts.events + excluded.events, lines = counts.lines + excluded.lines, written = excluded.written`,
+		duckdb.TypeInteger, duckdb.TypeUBigInt, duckdb.TypeBigInt, duckdb.TypeBigInt, duckdb.TypeBigInt)
+	written := now.UnixMicro()
 	for k, h := range counts {
-		w.small.add(k.day, uint64(k.gen), h.events, h.lines)
+		w.small.add(k.day, uint64(k.gen), h.events, h.lines, written)
 	}
 	return w.small.end()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -22,13 +21,12 @@ func (s *Store) Scan(ctx context.Context, v access.View, e query.Expr, during qu
 		return nil
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, query.Narrow(during, e))
+		parts, err := partsOf(c, query.Narrow(during, e))
 		if err != nil {
 			return err
 		}
-		slices.Sort(days)
 		pages := newPages(s.schema, f)
-		for _, day := range days {
+		for _, day := range byDay(parts) {
 			if err := scanDay(c, day, v, e, during, pages); err != nil {
 				return err
 			}
@@ -41,23 +39,6 @@ func (s *Store) Scan(ctx context.Context, v access.View, e query.Expr, during qu
 	return nil
 }
 
-// daysOf returns the days whose tables may hold events of an interval.
-func daysOf(c *conn, during query.Interval) ([]int32, error) {
-	r, err := c.query(`SELECT DISTINCT day FROM counts`)
-	if err != nil {
-		return nil, fmt.Errorf("read the days: %w", err)
-	}
-	var days []int32
-	err = r.each(func(c []cells, i int) error {
-		day := c[0].i32(i)
-		if (during.From == 0 || day >= dayOf(during.From)) && (during.To == 0 || day <= dayOf(during.To)) {
-			days = append(days, day)
-		}
-		return nil
-	})
-	return days, err
-}
-
 // sortRows is about how many rows Scan sorts at once.
 const sortRows = 1 << 17
 
@@ -68,7 +49,11 @@ type hours struct {
 }
 
 // scanDay hands over the events of a day.
-func scanDay(c *conn, day int32, v access.View, e query.Expr, during query.Interval, pages *pages) error {
+func scanDay(c *conn, day []part, v access.View, e query.Expr, during query.Interval, pages *pages) error {
+	from, err := source(c, day, needOf(v, e), during)
+	if err != nil || from == "" {
+		return err
+	}
 	var a args
 	cond, err := where(&a, v, e, during)
 	if err != nil {
@@ -76,7 +61,7 @@ func scanDay(c *conn, day int32, v access.View, e query.Expr, during query.Inter
 	}
 	// Events without a time have no hour and the time 0.
 	const hour = "coalesce(hour, 0)"
-	r, err := c.query(fmt.Sprintf("SELECT %s AS h, count(*) FROM %s WHERE %s GROUP BY h ORDER BY h", hour, eventTable(day), cond), a.values...)
+	r, err := c.query(fmt.Sprintf("SELECT %s AS h, count(*) FROM (%s) WHERE %s GROUP BY h ORDER BY h", hour, from, cond), a.values...)
 	if err != nil {
 		return err
 	}
@@ -94,8 +79,8 @@ func scanDay(c *conn, day int32, v access.View, e query.Expr, during query.Inter
 		return err
 	}
 	n := len(a.values)
-	sql := fmt.Sprintf("SELECT %s FROM %s WHERE %s BETWEEN %s AND %s AND %s ORDER BY time, gen, off",
-		selectAll, eventTable(day), hour, a.add(nil), a.add(nil), cond)
+	sql := fmt.Sprintf("SELECT %s FROM (%s) WHERE %s BETWEEN %s AND %s AND %s ORDER BY time, gen, off",
+		selectAll, from, hour, a.add(nil), a.add(nil), cond)
 	for _, run := range runs {
 		a.values[n], a.values[n+1] = run.first, run.last
 		r, err := c.query(sql, a.values...)

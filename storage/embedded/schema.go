@@ -10,8 +10,9 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// schemaVersion is the layout that this package writes. It is stored, and a newer one is refused.
-const schemaVersion = 1
+// schemaVersion is the layout that this package writes. It is stored; older ones are brought up to it when a store is
+// opened (see migrate.go), a newer one is refused.
+const schemaVersion = 2
 
 // column is a column of the event tables.
 type column struct {
@@ -127,14 +128,18 @@ var createTables = []string{
 		site VARCHAR, device UBIGINT, inode UBIGINT, birth BIGINT, head UBIGINT, head_len INTEGER)`,
 	`CREATE TABLE marks (gen UBIGINT PRIMARY KEY, off BIGINT, open VARCHAR, lines_read BIGINT, parsed BIGINT,
 		unparsed BIGINT, ignored BIGINT, bytes BIGINT, cut BIGINT)`,
-	// What the event tables hold, so that a store can be compared with itself; expired holds what was dropped.
-	`CREATE TABLE counts (day INTEGER, gen UBIGINT, events BIGINT, lines BIGINT, PRIMARY KEY (day, gen))`,
+	createCounts,
 	`CREATE TABLE expired (gen UBIGINT PRIMARY KEY, events BIGINT, lines BIGINT)`,
 	`CREATE TABLE findings (id VARCHAR PRIMARY KEY, time BIGINT, rule VARCHAR, severity VARCHAR, audience VARCHAR,
 		site VARCHAR, body VARCHAR USING COMPRESSION zstd)`,
 	`CREATE TABLE rollups (site VARCHAR, series VARCHAR, dataset VARCHAR, minute BIGINT, bucket INTEGER, n BIGINT,
 		sum DOUBLE, PRIMARY KEY (site, series, dataset, minute, bucket))`,
 }
+
+// counts is what each day holds of each generation, so that a store can be compared with itself; expired holds what was
+// dropped. Part 0 is the day's table, written says when (µs) it was added to.
+const createCounts = `CREATE TABLE counts (day INTEGER, part INTEGER, gen UBIGINT, events BIGINT, lines BIGINT,
+	written BIGINT, PRIMARY KEY (day, part, gen))`
 
 const (
 	microsPerHour = int64(time.Hour / time.Microsecond)
@@ -164,9 +169,13 @@ func floorDiv(a, b int64) int64 {
 }
 
 // eventTable is the name of a day's table.
-func eventTable(day int32) string {
-	return "events_" + time.Unix(int64(day)*86400, 0).UTC().Format("20060102")
-}
+func eventTable(day int32) string { return "events_" + dayName(day) }
+
+// dayName is a day as it stands in the names of tables and files.
+func dayName(day int32) string { return dayTime(day).Format("20060102") }
+
+// dayTime is when a day begins.
+func dayTime(day int32) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
 
 func createEventTable(day int32) string {
 	defs := make([]string, len(eventColumns))

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,7 +16,8 @@ import (
 const defaultLimit = 100
 
 // Search returns matching events, newest first. It goes from day to day, newest first, and stops when it has
-// enough.
+// enough. Within a day it reads the runs with the newest events first, and of them those whose filters may have the
+// words that are looked for; a query that names no whole word has to look at every event, and the Rows' note says so.
 func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (storage.Rows, error) {
 	var rows storage.Rows
 	if v.None() || q.IDs != nil && len(q.IDs) == 0 {
@@ -26,30 +28,15 @@ func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (stor
 		limit = defaultLimit
 	}
 	err := s.read(ctx, func(c *conn) error {
-		days, err := daysOf(c, query.Narrow(q.During, q.Where))
+		// One more than wanted tells whether there is another page.
+		f := finder{c: c, v: v, q: q, limit: limit + 1, need: needOf(v, q.Where)}
+		hits, err := f.search()
 		if err != nil {
 			return err
 		}
-		slices.Sort(days)
-		collect := newPages(s.schema, func(p *event.Page) error {
-			for i := range p.N {
-				rows.Events = append(rows.Events, storage.EventOf(p, i))
-			}
-			return nil
-		})
-		for _, day := range slices.Backward(days) {
-			if q.After != nil && day > dayOf(q.After.Time) {
-				continue
-			}
-			// One more than wanted tells whether there is another page.
-			if err := searchDay(c, day, v, q, limit+1-len(rows.Events), collect); err != nil {
-				return err
-			}
-			if len(rows.Events) > limit {
-				break
-			}
-		}
-		return nil
+		rows.Note = f.note()
+		rows.Events, err = s.fetch(c, hits)
+		return err
 	})
 	if err != nil {
 		return storage.Rows{}, fmt.Errorf("search the events: %w", err)
@@ -62,32 +49,163 @@ func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (stor
 	return rows, nil
 }
 
-func searchDay(c *conn, day int32, v access.View, q query.Search, limit int, collect *pages) error {
-	var a args
-	cond, err := where(&a, v, q.Where, q.During)
-	if err != nil {
-		return err
+// hit is an event that a search has found: its place in the order, and where it lies.
+type hit struct {
+	time int64
+	id   query.ID
+	part part
+	row  int64
+}
+
+// newestFirst orders hits as a search returns them.
+func newestFirst(a, b hit) int {
+	return -cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id.Gen, b.id.Gen), cmp.Compare(a.id.Off, b.id.Off))
+}
+
+// finder is one search.
+type finder struct {
+	c     *conn
+	v     access.View
+	q     query.Search
+	limit int
+	need  *need
+
+	read int64 // rows that were looked at
+}
+
+func (f *finder) search() ([]hit, error) {
+	during := query.Narrow(f.q.During, f.q.Where)
+	if after := f.q.After; after != nil && (during.To == 0 || during.To > after.Time+1) && after.Time+1 != 0 {
+		during.To = after.Time + 1
 	}
-	if q.After != nil {
-		t, g, o := a.add(q.After.Time), a.add(uint64(q.After.Gen)), a.add(q.After.Off)
+	var gens []uint64
+	for _, id := range f.q.IDs {
+		gens = append(gens, uint64(id.Gen))
+	}
+	slices.Sort(gens)
+	parts, err := partsOf(f.c, during, slices.Compact(gens)...)
+	if err != nil {
+		return nil, err
+	}
+	var hits []hit
+	for _, day := range slices.Backward(byDay(parts)) {
+		found, err := f.day(day, during, f.limit-len(hits))
+		if err != nil {
+			return nil, err
+		}
+		if hits = append(hits, found...); len(hits) == f.limit {
+			break
+		}
+	}
+	return hits, nil
+}
+
+// firstRows is how many rows of a day a search reads at first, stepRows how many times as many in each further step,
+// and steps how many of them there are before it reads what is left.
+const (
+	firstRows = 2 * runRows
+	stepRows  = 4
+	steps     = 3
+)
+
+// day returns up to limit events of a day.
+func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, error) {
+	if f.q.IDs != nil {
+		all := make([]stretch, len(parts))
+		for i, p := range parts {
+			all[i] = stretch{i, 0, p.rows}
+		}
+		return f.stretches(nil, parts, all, limit)
+	}
+	left, err := candidates(f.c, parts, f.need, during)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(left, func(a, b candidate) int {
+		return cmp.Or(-cmp.Compare(a.to, b.to), cmp.Compare(a.part, b.part), -cmp.Compare(a.first, b.first))
+	})
+	var hits []hit
+	want := int64(firstRows)
+	for step := 0; len(left) > 0; step++ {
+		if len(hits) == limit && hits[limit-1].time > left[0].to {
+			break // what is left is older
+		}
+		var now []stretch
+		for rows := int64(0); len(left) > 0 && (rows < want || step == steps); left = left[1:] {
+			now, rows = append(now, left[0].stretch), rows+left[0].n
+		}
+		if hits, err = f.stretches(hits, parts, now, limit); err != nil {
+			return nil, err
+		}
+		want *= stepRows
+	}
+	return hits, nil
+}
+
+// maxStretches bounds the stretches that are read apart in one step: reading what lies between costs less than many
+// small reads. A statement reads maxUnion of them.
+const (
+	maxStretches = 64
+	maxUnion     = 16
+)
+
+// stretches returns the newest of hits and of what matches in the given stretches, in order, up to limit.
+func (f *finder) stretches(hits []hit, parts []part, list []stretch, limit int) ([]hit, error) {
+	list = joined(list, 0, maxStretches)
+	for chunk := range slices.Chunk(list, maxUnion) {
+		found, err := f.union(parts, chunk, limit)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, found...)
+		slices.SortFunc(hits, newestFirst)
+		// A stretch may have been read with another one before.
+		hits = slices.CompactFunc(hits, func(a, b hit) bool { return a.id == b.id && a.row == b.row && a.part.id == b.part.id })
+		hits = hits[:min(len(hits), limit)]
+	}
+	return hits, nil
+}
+
+func (f *finder) union(parts []part, list []stretch, limit int) ([]hit, error) {
+	var a args
+	cond, err := where(&a, f.v, f.q.Where, f.q.During)
+	if err != nil {
+		return nil, err
+	}
+	if after := f.q.After; after != nil {
+		t, g, o := a.add(after.Time), a.add(uint64(after.Gen)), a.add(after.Off)
 		cond += fmt.Sprintf(" AND time <= %s AND (time < %[1]s OR gen < %s OR gen = %[2]s AND off < %s)", t, g, o)
 	}
-	if q.IDs != nil {
-		cond += " AND " + anyOf(&a, q.IDs)
+	if f.q.IDs != nil {
+		cond += " AND " + anyOf(&a, f.q.IDs)
 	}
-	// The sort sees the narrow columns only; the others are fetched for the rows that remain.
-	table := eventTable(day)
-	const order = "ORDER BY time DESC, gen DESC, off DESC"
-	sql := fmt.Sprintf("SELECT %s FROM %s WHERE rowid IN (SELECT rowid FROM %[2]s WHERE %s %s LIMIT %s) %[4]s",
-		selectAll, table, cond, order, a.add(limit))
-	r, err := c.query(sql, a.values...)
+	selects := make([]string, len(list))
+	for i, s := range list {
+		p := parts[s.part]
+		selects[i] = fmt.Sprintf("SELECT time, gen, off, %s AS row, %d AS part FROM %s WHERE %s AND %s",
+			p.row(), s.part, p.numbered(), s.where(p), cond)
+		f.read += s.n
+	}
+	r, err := f.c.query(strings.Join(selects, " UNION ALL ")+" ORDER BY time DESC, gen DESC, off DESC LIMIT "+a.add(limit), a.values...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := r.each(collect.add); err != nil {
-		return err
+	var hits []hit
+	err = r.each(func(c []cells, i int) error {
+		hits = append(hits, hit{c[0].i64(i), query.ID{Gen: event.GenID(c[1].u64(i)), Off: c[2].i64(i)}, parts[c[4].i32(i)], c[3].i64(i)})
+		return nil
+	})
+	return hits, err
+}
+
+// manyRows is from how many rows on a search says that it has looked at each.
+const manyRows = 100_000
+
+func (f *finder) note() string {
+	if f.need != nil || f.read < manyRows || f.q.Where == nil || !looksIntoTexts(f.q.Where) {
+		return ""
 	}
-	return collect.flush()
+	return fmt.Sprintf("looked at %d events one by one: the query names no whole word to look up", f.read)
 }
 
 // anyOf is the condition that an event is one of ids.
@@ -101,4 +219,59 @@ func anyOf(a *args, ids []query.ID) string {
 		conds = append(conds, fmt.Sprintf("gen = %s AND off IN (%s)", a.add(uint64(gen)), strings.Join(offs, ", ")))
 	}
 	return "(" + strings.Join(conds, " OR ") + ")"
+}
+
+// fetch returns the events of hits, in their order.
+func (s *Store) fetch(c *conn, hits []hit) ([]storage.Event, error) {
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	var parts []part
+	var rows []stretch
+	for _, h := range hits {
+		i := slices.Index(parts, h.part)
+		if i < 0 {
+			i, parts = len(parts), append(parts, h.part)
+		}
+		rows = append(rows, stretch{i, h.row, 1})
+	}
+	events := make([]storage.Event, 0, len(hits))
+	collect := newPages(s.schema, func(p *event.Page) error {
+		for i := range p.N {
+			events = append(events, storage.EventOf(p, i))
+		}
+		return nil
+	})
+	for chunk := range slices.Chunk(joined(rows, runRows, maxStretches), maxUnion) {
+		selects := make([]string, len(chunk))
+		for i, st := range chunk {
+			p := parts[st.part]
+			selects[i] = fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s", selectAll, p.numbered(), st.where(p), rowsIn(p, st, rows))
+		}
+		r, err := c.query(strings.Join(selects, " UNION ALL "))
+		if err != nil {
+			return nil, err
+		}
+		if err := r.each(collect.add); err != nil {
+			return nil, err
+		}
+	}
+	if err := collect.flush(); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(events, func(a, b storage.Event) int {
+		return newestFirst(hit{time: a.Time, id: a.ID}, hit{time: b.Time, id: b.ID})
+	})
+	return events, nil
+}
+
+// rowsIn is the condition that a row of a stretch is one of rows.
+func rowsIn(p part, st stretch, rows []stretch) string {
+	var list []string
+	for _, r := range rows {
+		if r.part == st.part && st.first <= r.first && r.first < st.end() {
+			list = append(list, fmt.Sprint(r.first))
+		}
+	}
+	return p.row() + " IN (" + strings.Join(list, ", ") + ")"
 }

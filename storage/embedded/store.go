@@ -32,7 +32,9 @@ type Config struct {
 	MemoryLimit int64         // bytes DuckDB may use, besides the pages; 0: 1 GiB
 	Threads     int           // threads DuckDB may use; 0: one for each core
 
-	walDue int64 // bytes of WAL that are checkpointed; 0: the constant of this name. Tests set it
+	// Tests set these; 0: the constants of their names.
+	walDue  int64 // bytes of WAL that are checkpointed
+	runRows int   // rows of a run
 }
 
 // Store is an open embedded store. It is safe for concurrent use: reads run beside each other and beside the
@@ -82,6 +84,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if cfg.walDue == 0 {
 		cfg.walDue = walDue
+	}
+	if cfg.runRows == 0 {
+		cfg.runRows = runRows
 	}
 	if _, taken := inUse.LoadOrStore(path, true); taken {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)

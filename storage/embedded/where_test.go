@@ -111,7 +111,7 @@ func idOf(p *event.Page, i int) string { return fmt.Sprintf("%s-%06d", p.Gen, p.
 func stored(t *testing.T, s *Store, e query.Expr) []string {
 	var ids []string
 	err := s.read(context.Background(), func(c *conn) error {
-		days, err := daysOf(c, query.Interval{})
+		parts, err := partsOf(c, query.Interval{})
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func stored(t *testing.T, s *Store, e query.Expr) []string {
 		if err != nil {
 			return err
 		}
-		r, err := c.query("SELECT gen, off FROM ("+unionOf(days)+") WHERE "+cond, a.values...)
+		r, err := c.query("SELECT gen, off FROM ("+unionOf(parts)+") WHERE "+cond, a.values...)
 		if err != nil {
 			return err
 		}

@@ -15,9 +15,11 @@ type writer struct {
 	path  string
 	app   *appender
 	marks map[event.GenID]event.Mark // as stored; nil when a failure made them doubtful
-	days  map[int32]bool             // that have an event table
+	hot   map[int32]int64            // events in the tables of the days that have one
+	tails map[int32]*runMaker        // of those days, as far as they are wanted
 	small *stage
 
+	runRows       int
 	walDue        int64 // bytes of WAL that are checkpointed
 	notBefore     int64 // bytes of WAL, after a checkpoint that failed
 	checkpointErr error // of the last checkpoint
@@ -28,7 +30,7 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: cfg.Path, walDue: cfg.walDue}
+	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue}
 	err = c.interruptible(ctx, func() error {
 		// By itself neither a commit nor the end of the process checkpoints.
 		if err := c.exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
@@ -55,42 +57,15 @@ func (w *writer) close() {
 	w.c.close()
 }
 
-// migrate creates the layout in an empty database and refuses one that a newer Veritail wrote.
-func (w *writer) migrate() error {
-	there := false
-	err := w.rows(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'`, func([]cells, int) { there = true })
-	if err != nil {
-		return err
-	}
-	if !there {
-		return w.transaction(func() error {
-			for _, sql := range createTables {
-				if err := w.c.exec(sql); err != nil {
-					return fmt.Errorf("create the store's tables: %w", err)
-				}
-			}
-			return w.c.exec(`INSERT INTO meta VALUES (?)`, int32(schemaVersion))
-		})
-	}
-	version := 0
-	if err := w.rows(`SELECT max(version) FROM meta`, func(c []cells, i int) { version = int(c[0].i32(i)) }); err != nil {
-		return fmt.Errorf("read the store's layout: %w", err)
-	}
-	if version != schemaVersion {
-		return fmt.Errorf("the store has layout %d, this Veritail writes layout %d: use the version of Veritail that wrote it or a newer one",
-			version, schemaVersion)
-	}
-	return nil
-}
-
 // load reads what the writer keeps in memory.
 func (w *writer) load() error {
 	marks, err := readMarks(w.c)
 	if err != nil {
 		return err
 	}
-	w.days = make(map[int32]bool)
-	if err := w.rows(`SELECT DISTINCT day FROM counts`, func(c []cells, i int) { w.days[c[0].i32(i)] = true }); err != nil {
+	w.hot, w.tails = make(map[int32]int64), make(map[int32]*runMaker)
+	if err := w.rows(`SELECT day, sum(events)::BIGINT FROM counts WHERE part = 0 GROUP BY day`,
+		func(c []cells, i int) { w.hot[c[0].i32(i)] = c[1].i64(i) }); err != nil {
 		return fmt.Errorf("read the days: %w", err)
 	}
 	w.marks = make(map[event.GenID]event.Mark, len(marks))

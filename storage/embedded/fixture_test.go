@@ -1,0 +1,170 @@
+package embedded
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/query"
+	"github.com/saypro/veritail/storage/query/querytest"
+)
+
+// fixtureEnv, when set, makes TestMakeFixture write a store of the present layout into the folder it names.
+const fixtureEnv = "VERITAIL_MAKE_FIXTURE"
+
+// TestMakeFixture writes what testdata/layout*/README.md describes.
+func TestMakeFixture(t *testing.T) {
+	dir := os.Getenv(fixtureEnv)
+	if dir == "" {
+		t.Skip("it makes a file for testdata, when " + fixtureEnv + " names its folder")
+	}
+	path := filepath.Join(dir, "events.db")
+	schema := querytest.Schema()
+	s, err := Open(t.Context(), Config{Path: path, Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(14, 2))
+	var pages []*event.Page
+	for range 3 {
+		pages = append(pages, querytest.RandomPage(r, schema, 12))
+	}
+	commit(t, s, batchOf(pages...))
+	mark := event.Mark{Gen: killGen}
+	c := numbered(schema, &mark, 30)
+	c.Gens = []event.Generation{{ID: killGen, Host: "host1", Path: "/var/log/test", Dataset: "test", Format: "test",
+		Device: 1<<64 - 1, Inode: 42, Birth: 5, Head: 1<<63 + 5, HeadLen: 64}}
+	commit(t, s, c)
+	if _, err := s.Expire(t.Context(), storage.Policy{Events: 24 * time.Hour, Now: querytest.Now}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write(t.Context(), func(w *writer) error { return w.c.exec("CHECKPOINT") }); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, numbered(schema, &mark, 10)) // in the WAL
+	dump := dumpStore(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "content.golden"), []byte(dump), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dumpStore writes down everything that a store holds, one thing a line.
+func dumpStore(t *testing.T, s *Store) string {
+	t.Helper()
+	ctx := t.Context()
+	var b strings.Builder
+	line := func(what string, v any) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %s\n", what, text)
+	}
+	fail := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	gens, err := s.Generations(ctx)
+	fail(err)
+	for _, g := range gens {
+		line("generation", g)
+	}
+	marks, err := s.Marks(ctx)
+	fail(err)
+	for _, m := range marks {
+		line("mark", m)
+	}
+	findings, err := s.Findings(ctx, access.All(), storage.FindingQuery{})
+	fail(err)
+	for _, f := range findings {
+		line("finding", f)
+	}
+	rollups, err := s.Rollups(ctx, access.All(), storage.RollupQuery{})
+	fail(err)
+	for _, d := range rollups {
+		line("rollup", d)
+	}
+	fail(s.Scan(ctx, access.All(), nil, query.Interval{}, func(p *event.Page) error {
+		for i := range p.N {
+			e := storage.EventOf(p, i)
+			for name, v := range e.Fields {
+				e.Fields[name] = event.Format(v)
+			}
+			line("event", e)
+		}
+		return nil
+	}))
+	return b.String()
+}
+
+// A store that earlier code wrote is brought up to the present layout, holds the same, and takes commits.
+func TestOpensEarlierLayouts(t *testing.T) {
+	dir := filepath.Join("testdata", "layout1")
+	path := filepath.Join(t.TempDir(), "events.db")
+	for _, name := range []string{"", ".wal"} {
+		unzip(t, filepath.Join(dir, "events.db"+name+".gz"), path+name)
+	}
+	want, err := os.ReadFile(filepath.Join(dir, "content.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"at first", "again"} {
+		s, err := Open(t.Context(), Config{Path: path, Schema: querytest.Schema()})
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if got := dumpStore(t, s); got != string(want) {
+			t.Errorf("%s it holds\n%s\nwant\n%s", when, got, want)
+		}
+		if r, err := s.Check(t.Context()); err != nil || len(r.Problems) > 0 || r.Events != 68 {
+			t.Errorf("%s check finds %d events and %v, error %v", when, r.Events, r.Problems, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := smallRuns(t, querytest.Schema(), path)
+	marks, err := s.Marks(t.Context())
+	if err != nil || marks[0].Gen != killGen {
+		t.Fatalf("the marks are %v, error %v", marks, err)
+	}
+	commit(t, s, numbered(s.schema, &marks[0], 20))
+	day := dayOf(querytest.Now.UnixMicro())
+	if covered, _ := runsOf(t, s, day, "any"); covered < 60 || covered != s.w.hot[day]/16*16 {
+		t.Errorf("runs cover %d of %d rows, want all but the last few, those of before too", covered, s.w.hot[day])
+	}
+}
+
+func unzip(t *testing.T, from, to string) {
+	t.Helper()
+	f, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
