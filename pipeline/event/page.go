@@ -2,7 +2,6 @@ package event
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"net/netip"
 )
 
@@ -49,20 +48,18 @@ func (b *Bits) Set(i int) { b[i>>6] |= 1 << (i & 63) }
 // Clear clears bit i.
 func (b *Bits) Clear(i int) { b[i>>6] &^= 1 << (i & 63) }
 
+// setTo sets the bits below n.
+func (b *Bits) setTo(n int) {
+	for w := range b[:n>>6] {
+		b[w] = ^uint64(0)
+	}
+	if n&63 != 0 {
+		b[n>>6] |= 1<<(n&63) - 1
+	}
+}
+
 // Has reports whether bit i is set.
 func (b *Bits) Has(i int) bool { return b[i>>6]>>(i&63)&1 != 0 }
-
-// A Column holds one field's values for the rows of a page. Only the slice of its kind is filled; all have the
-// page's length N once the page is complete, and rows that are not Valid hold the zero value.
-type Column struct {
-	Field Field
-	Kind  Kind
-	Valid Bits
-	Int   []int64   // Int, Time, Duration, Bool
-	Float []float64 // Float
-	Str   []Str     // Keyword, Text
-	IP    []IP      // Address
-}
 
 // An Arena holds the bytes that the strings of pages point to. Strings are offsets, so it may grow.
 type Arena struct{ Buf []byte }
@@ -105,6 +102,8 @@ type Page struct {
 	used     []Field
 	spare    []*Column
 	defaults []defaultValue
+	room     int // for so many rows there is memory; while it is filled, what holds the rows is longer than N
+	vectors  int // how many vectors were made for it
 }
 
 // A defaultValue is the value of a field in rows that have none of their own.
@@ -121,19 +120,30 @@ func (p *Page) Reset() {
 		p.spare = append(p.spare, c)
 	}
 	p.used, p.defaults = p.used[:0], p.defaults[:0]
-	p.N, p.Raw, p.Lines, p.SpanEnd, p.Spans, p.Extra = 0, p.Raw[:0], p.Lines[:0], p.SpanEnd[:0], p.Spans[:0], p.Extra[:0]
+	p.N, p.Spans = 0, p.Spans[:0]
 	p.Unparsed, p.CutRows = Bits{}, Bits{}
 }
 
-// AddRow appends an event without values and returns its row. raw lies in the page's arena.
+// AddRow appends an event without values and returns its row. raw lies in the page's arena. A page of PageRows is full.
 func (p *Page) AddRow(raw Str, lines int32, spans []Span) int {
-	p.Raw = append(p.Raw, raw)
-	p.Lines = append(p.Lines, lines)
+	i := p.N
+	if i >= len(p.Raw) {
+		p.makeRoom()
+	}
 	p.Spans = append(p.Spans, spans...)
-	p.SpanEnd = append(p.SpanEnd, int32(len(p.Spans)))
-	p.Extra = append(p.Extra, Str{})
+	p.Raw[i], p.Lines[i], p.SpanEnd[i], p.Extra[i] = raw, lines, int32(len(p.Spans)), Str{}
 	p.N++
-	return p.N - 1
+	return i
+}
+
+// makeRoom lengthens what holds the rows: to all of its memory, and where that is full to four times as much. Most pages
+// have few rows or all.
+func (p *Page) makeRoom() {
+	if p.N == p.room {
+		p.room = min(max(4*p.room, firstRoom), PageRows)
+	}
+	p.Raw, p.Lines, p.SpanEnd = extend(p, p.Raw), extend(p, p.Lines), extend(p, p.SpanEnd)
+	p.Extra = extend(p, p.Extra)
 }
 
 // Column returns f's column, or nil where no row has a value or f is one of the fields a page keeps itself
@@ -147,91 +157,6 @@ func (p *Page) Column(f Field) *Column {
 
 // Columns returns the fields that have a column, in the order in which they got their first value.
 func (p *Page) Columns() []Field { return p.used }
-
-// column returns f's column for writing.
-func (p *Page) column(f Field) *Column {
-	if int(f) < len(p.cols) && p.cols[f] != nil {
-		return p.cols[f]
-	}
-	return p.addColumn(f)
-}
-
-func (p *Page) addColumn(f Field) *Column {
-	if int(f) >= len(p.cols) {
-		n := max(len(p.Schema.Fields()), int(f)+1)
-		p.cols = append(p.cols, make([]*Column, n-len(p.cols))...)
-	}
-	c := p.takeColumn(f)
-	p.cols[f] = c
-	p.used = append(p.used, f)
-	return c
-}
-
-func (p *Page) takeColumn(f Field) *Column {
-	kind := p.Schema.Def(f).Kind
-	for i, c := range p.spare {
-		if c.Kind == kind {
-			p.spare[i] = p.spare[len(p.spare)-1]
-			p.spare = p.spare[:len(p.spare)-1]
-			c.Field, c.Valid = f, Bits{}
-			c.Int, c.Float, c.Str, c.IP = c.Int[:0], c.Float[:0], c.Str[:0], c.IP[:0]
-			return c
-		}
-	}
-	return &Column{Field: f, Kind: kind}
-}
-
-// put sets element i of s, which lies at its end or beyond for each new row; elements between are zero.
-func put[T any](s []T, i int, v T) []T {
-	if i == len(s) {
-		return append(s, v)
-	}
-	s = grow(s, i+1)
-	s[i] = v
-	return s
-}
-
-// grow returns s with length n, the new elements zero.
-func grow[T any](s []T, n int) []T {
-	if n <= len(s) {
-		return s
-	}
-	if n <= cap(s) {
-		old := len(s)
-		s = s[:n]
-		clear(s[old:])
-		return s
-	}
-	return append(s, make([]T, n-len(s))...)
-}
-
-// SetStr sets a Keyword or Text field of row i.
-func (p *Page) SetStr(i int, f Field, s Str) {
-	c := p.column(f)
-	c.Str = put(c.Str, i, s)
-	c.Valid.Set(i)
-}
-
-// SetInt sets an Int, Time, Duration or Bool field of row i.
-func (p *Page) SetInt(i int, f Field, v int64) {
-	c := p.column(f)
-	c.Int = put(c.Int, i, v)
-	c.Valid.Set(i)
-}
-
-// SetFloat sets a Float field of row i.
-func (p *Page) SetFloat(i int, f Field, v float64) {
-	c := p.column(f)
-	c.Float = put(c.Float, i, v)
-	c.Valid.Set(i)
-}
-
-// SetIP sets an Address field of row i.
-func (p *Page) SetIP(i int, f Field, v IP) {
-	c := p.column(f)
-	c.IP = put(c.IP, i, v)
-	c.Valid.Set(i)
-}
 
 // SetDefault makes s the value of f, a Keyword or Text field, in all rows that have none of their own when the page is
 // completed: setting it row by row takes several times as long.
@@ -250,40 +175,28 @@ func (p *Page) Default(f Field) (Str, bool) {
 	return Str{}, false
 }
 
-// fill gives the rows without a value of d's field that of d.
-func (p *Page) fill(d defaultValue) {
-	c := p.column(d.field)
-	c.Str = grow(c.Str, p.N)
-	for w := 0; w<<6 < p.N; w++ {
-		rows := ^uint64(0)
-		if left := p.N - w<<6; left < 64 {
-			rows = 1<<left - 1
-		}
-		missing := rows &^ c.Valid[w]
-		c.Valid[w] |= rows
-		for ; missing != 0; missing &= missing - 1 {
-			c.Str[w<<6+bits.TrailingZeros64(missing)] = d.value
-		}
-	}
-}
-
-// Complete makes every column as long as the page and sets the defaults. The decoder calls it when it hands the page on.
+// Complete makes what holds the rows as long as the page, sets the defaults, and clears what a column has in rows without
+// a value. The decoder calls it when it hands the page on; rows may be added afterwards, and it is called again.
 func (p *Page) Complete() {
 	for _, d := range p.defaults {
-		p.fill(d)
+		c := p.column(d.field)
+		c.Str = extend(p, c.Str)
+		fill(c.Str, &c.Valid, c.settled, p.N, d.value)
+		c.Valid.setTo(p.N)
 	}
 	for _, f := range p.used {
 		switch c := p.cols[f]; c.Kind {
 		case Keyword, Text:
-			c.Str = grow(c.Str, p.N)
+			c.Str = settle(p, c, c.Str)
 		case Float:
-			c.Float = grow(c.Float, p.N)
+			c.Float = settle(p, c, c.Float)
 		case Address:
-			c.IP = grow(c.IP, p.N)
+			c.IP = settle(p, c, c.IP)
 		default:
-			c.Int = grow(c.Int, p.N)
+			c.Int = settle(p, c, c.Int)
 		}
 	}
+	p.Raw, p.Lines, p.SpanEnd, p.Extra = p.Raw[:p.N], p.Lines[:p.N], p.SpanEnd[:p.N], p.Extra[:p.N]
 }
 
 // Bytes returns the bytes of s, which belong to the batch.
