@@ -27,7 +27,7 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		pg.CutRows.Set(w.row)
 		d.mark.Lines.Cut++
 	}
-	clear(c.temps)
+	clear(c.temps[:len(f.temps)])
 	w.assign(p, raw, base, c.slots, c.temps)
 	if f.members != nil {
 		if rec != nil && f.join.assembly == nil {
@@ -66,18 +66,8 @@ func (d *Decoder) derive(w *rowWriter, f *format, temps [][]byte) {
 	for i := range f.compose {
 		w.compose(&f.compose[i])
 	}
-	for i := range f.lookups {
-		l := &f.lookups[i]
-		var text []byte
-		if l.temp >= 0 {
-			text = temps[l.temp]
-		} else {
-			text = w.fieldText(l.from)
-		}
-		if text == nil {
-			continue
-		}
-		if c := l.find(text); c != nil {
+	for _, l := range f.lookups {
+		if c := l.of(w, temps); c != nil {
 			w.constant(c)
 		}
 	}

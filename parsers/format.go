@@ -49,7 +49,7 @@ type format struct {
 	defaults             []constant  // of all events that have no other value
 	prefix               *prefixSpec // nil: all its lines begin alike
 	compose              []compose
-	lookups              []lookup
+	lookups              []*lookup
 	refine               []refinement
 	time                 *timeSpec
 	join                 *joinSpec

@@ -25,7 +25,7 @@ type Clock struct {
 	layouts *Layouts // of the line at hand
 	off     int64    // of the line at hand
 
-	last []byte // the stamp read last, and what it meant
+	last []byte // the stamp read last element by element, and what it meant
 	said Moment
 	hour hourCache
 }

@@ -1,6 +1,6 @@
 package stamp
 
-// An hourCache reads a stamp that differs from the one before in minutes, seconds and their fraction only. In a busy log
+// An hourCache reads a stamp that differs from one before in minutes, seconds and their fraction only. In a busy log
 // nearly all do.
 type hourCache struct {
 	minute int   // where the minutes stand in the stamp, two digits, a colon, two digits; 0: nothing is known

@@ -75,12 +75,11 @@ func Compile(layouts []string, utc bool) *Layouts {
 // written in none of the layouts.
 func (ls *Layouts) Read(c *Clock, stamp []byte) (Moment, bool) {
 	c.layouts = ls
+	if r, ok := c.hour.read(stamp, c.last, c.said); ok {
+		return r, true
+	}
 	if len(c.last) > 0 && string(stamp) == string(c.last) {
 		return c.said, true
-	}
-	if r, ok := c.hour.read(stamp, c.last, c.said); ok {
-		c.last, c.said = append(c.last[:0], stamp...), r
-		return r, true
 	}
 	var state layoutState
 	for i := range ls.list {
