@@ -6,11 +6,14 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
+// ipv4 is what stands before an IPv4 address in the IPv6 address that it is kept as.
+const ipv4 = 0xffff << 32
+
 // parseAddr parses an IP address as net/netip does, without allocating. The zone of an IPv6 address, which is the number
 // or name of an interface on the machine that wrote it, is taken off.
 func parseAddr(b []byte) (event.IP, bool) {
 	if ip, ok := parseIPv4(b); ok {
-		return event.IP{Lo: 0xffff<<32 | uint64(ip)}, true
+		return event.IP{Lo: ipv4 | uint64(ip)}, true
 	}
 	if i := bytes.IndexByte(b, '%'); i >= 0 && i < len(b)-1 {
 		b = b[:i]

@@ -138,7 +138,7 @@ func (s *Set) alternatives(f *format, lib *grok.Library, exprs []string, mode gr
 	f.needs(set)
 	ps := patterns{match: set}
 	for n := range exprs {
-		p := &pattern{slots: 2 * len(set.Captures(n))}
+		p := &pattern{n: n, slots: 2 * len(set.Captures(n))}
 		for i, c := range set.Captures(n) {
 			a, err := s.assign(f, i, c)
 			if err != nil {
@@ -202,7 +202,14 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 		}
 		a.ip = ip
 	}
-	a.plain = a.ip < 0 && (a.kind == event.Keyword || a.kind == event.Text)
+	switch {
+	case a.ip >= 0:
+		a.way = asAddress
+	case a.kind == event.Keyword || a.kind == event.Text:
+		a.way = asText
+	case a.kind == event.Int && a.kilo == 0:
+		a.way = asInt
+	}
 	return a, nil
 }
 

@@ -85,6 +85,7 @@ func (ps *patterns) first(text []byte, slots []int32) *pattern {
 }
 
 type pattern struct {
+	n       int // among those that stand for each other
 	assigns []assign
 	set     []constant
 	role    role
@@ -114,11 +115,21 @@ type assign struct {
 	field event.Field // the field
 	ip    event.Field // for name.address: name.ip, set instead where the text is an address; else -1
 	kind  event.Kind
-	plain bool    // a text that is kept as it is
 	keeps bool    // also one that means nothing
+	way   way     // what is done where the row is new
 	unit  float64 // durations: nanoseconds of one unit; else 1
 	kilo  float64 // sizes: bytes of a K; else 0
 }
+
+// A way is what nearly all captures of an assign need.
+type way uint8
+
+const (
+	asAny     way = iota
+	asText        // a text is kept as it is
+	asInt         // a decimal number
+	asAddress     // name.address, mostly an IPv4 address
+)
 
 // A constant is a field that always has the same value; id numbers it among all constants of the set.
 type constant struct {

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,9 +18,29 @@ const keepArena = 8 << 20
 // An openPage is a page that a decoder is filling, with what its arena holds once for all rows.
 type openPage struct {
 	page   *event.Page
+	plans  []plan // by pattern.n
 	consts pageConsts
 	basis  [stamp.Bases]event.Str
 	doubts [stamp.Doubts]event.Str
+}
+
+// A plan holds the columns that the captures of a pattern go to, each once it was asked for.
+type plan struct {
+	of   *pattern
+	cols []*event.Column
+}
+
+// plan returns the columns of p's captures.
+func (op *openPage) plan(p *pattern) []*event.Column {
+	if p.n >= len(op.plans) {
+		op.plans = append(op.plans, make([]plan, p.n+1-len(op.plans))...)
+	}
+	pl := &op.plans[p.n]
+	if pl.of != p {
+		pl.of, pl.cols = p, slices.Grow(pl.cols[:0], len(p.assigns))[:len(p.assigns)]
+		clear(pl.cols)
+	}
+	return pl.cols
 }
 
 func (p *pagePool) get(s *Set) *openPage {
@@ -37,7 +58,10 @@ func (p *pagePool) put(op *openPage) {
 	}
 	op.page.Arena.Buf = op.page.Arena.Buf[:0]
 	clear(op.consts.known)
-	*op = openPage{page: op.page, consts: op.consts}
+	for i := range op.plans {
+		op.plans[i].of = nil
+	}
+	*op = openPage{page: op.page, plans: op.plans, consts: op.consts}
 	p.pool.Put(op)
 }
 

@@ -26,6 +26,51 @@ type pageConsts struct {
 	known []bool
 }
 
+// first moves the captures of the match that makes the row into fields and temporaries, as assign does. cols are the columns
+// that the page has for them.
+func (w *rowWriter) first(p *pattern, cols []*event.Column, text []byte, base event.Str, slots []int32, temps [][]byte) {
+	for i := range p.assigns {
+		a := &p.assigns[i]
+		from, to := slots[2*a.slot], slots[2*a.slot+1]
+		if from < 0 || from == to {
+			continue
+		}
+		value := text[from:to]
+		if a.temp >= 0 {
+			temps[a.temp] = value
+			continue
+		}
+		if !a.keeps && w.null.has(value) {
+			continue
+		}
+		at := event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}
+		switch a.way {
+		case asText:
+			w.column(cols, i, a.field).SetStr(w.row, at)
+			continue
+		case asInt:
+			if n, ok := parseInt(value); ok {
+				w.column(cols, i, a.field).SetInt(w.row, n)
+			}
+			continue
+		case asAddress:
+			if ip, ok := parseIPv4(value); ok {
+				w.column(cols, i, a.ip).SetIP(w.row, event.IP{Lo: ipv4 | uint64(ip)})
+				continue
+			}
+		}
+		w.value(a, value, at)
+	}
+}
+
+// column returns the column of field f, which cols has at i once it was asked for.
+func (w *rowWriter) column(cols []*event.Column, i int, f event.Field) *event.Column {
+	if cols[i] == nil {
+		cols[i] = w.page.Writable(f)
+	}
+	return cols[i]
+}
+
 // assign moves the captures of a match into fields and temporaries. text are the bytes that were matched, which
 // lie in the arena at base. What the match makes constant is set by constants, after members.
 func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int32, temps [][]byte) {
@@ -36,17 +81,10 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 			continue
 		}
 		value := text[from:to]
-		switch at := (event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}); {
-		case a.temp >= 0:
-			if !w.fill || temps[a.temp] == nil {
-				temps[a.temp] = value
-			}
-		case a.plain && !w.fill:
-			if a.keeps || !w.null.has(value) {
-				w.page.SetStr(w.row, a.field, at)
-			}
-		default:
-			w.value(a, value, at)
+		if a.temp < 0 {
+			w.value(a, value, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
+		} else if !w.fill || temps[a.temp] == nil {
+			temps[a.temp] = value
 		}
 	}
 }

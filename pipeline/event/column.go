@@ -14,6 +14,7 @@ type Column struct {
 	Str   []Str     // Keyword, Text
 	IP    []IP      // Address
 
+	page    *Page
 	settled int // in so many rows those without a value are cleared
 }
 
@@ -47,87 +48,107 @@ func (p *Page) takeColumn(f Field) *Column {
 			return c
 		}
 	}
-	return &Column{Field: f, Kind: kind}
+	return &Column{Field: f, Kind: kind, page: p}
 }
 
 // SetStr sets a Keyword or Text field of row i.
-func (p *Page) SetStr(i int, f Field, s Str) {
-	c := p.column(f)
+func (p *Page) SetStr(i int, f Field, s Str) { p.column(f).SetStr(i, s) }
+
+// SetInt sets an Int, Time, Duration or Bool field of row i.
+func (p *Page) SetInt(i int, f Field, v int64) { p.column(f).SetInt(i, v) }
+
+// SetFloat sets a Float field of row i.
+func (p *Page) SetFloat(i int, f Field, v float64) { p.column(f).SetFloat(i, v) }
+
+// SetIP sets an Address field of row i.
+func (p *Page) SetIP(i int, f Field, v IP) { p.column(f).SetIP(i, v) }
+
+// Writable returns f's column, which the page gets if it has none. It belongs to the page until that is emptied.
+func (p *Page) Writable(f Field) *Column { return p.column(f) }
+
+// SetStr sets row i of a column of Keyword or Text.
+func (c *Column) SetStr(i int, s Str) {
 	if i >= len(c.Str) {
-		c.Str = extend(p, c.Str)
+		c.lengthen()
 	}
 	c.Str[i] = s
 	c.Valid.Set(i)
 }
 
-// SetInt sets an Int, Time, Duration or Bool field of row i.
-func (p *Page) SetInt(i int, f Field, v int64) {
-	c := p.column(f)
+// SetInt sets row i of a column of Int, Time, Duration or Bool.
+func (c *Column) SetInt(i int, v int64) {
 	if i >= len(c.Int) {
-		c.Int = extend(p, c.Int)
+		c.lengthen()
 	}
 	c.Int[i] = v
 	c.Valid.Set(i)
 }
 
-// SetFloat sets a Float field of row i.
-func (p *Page) SetFloat(i int, f Field, v float64) {
-	c := p.column(f)
+// SetFloat sets row i of a column of Float.
+func (c *Column) SetFloat(i int, v float64) {
 	if i >= len(c.Float) {
-		c.Float = extend(p, c.Float)
+		c.lengthen()
 	}
 	c.Float[i] = v
 	c.Valid.Set(i)
 }
 
-// SetIP sets an Address field of row i.
-func (p *Page) SetIP(i int, f Field, v IP) {
-	c := p.column(f)
+// SetIP sets row i of a column of Address.
+func (c *Column) SetIP(i int, v IP) {
 	if i >= len(c.IP) {
-		c.IP = extend(p, c.IP)
+		c.lengthen()
 	}
 	c.IP[i] = v
 	c.Valid.Set(i)
 }
 
-// firstRoom is for how many rows a page has memory at first.
-const firstRoom = 128
-
-// extend returns s with room for all rows that p has room for, the new elements with anything in them.
-func extend[T any](p *Page, s []T) []T {
-	if p.room <= cap(s) {
-		return s[:p.room]
+// lengthen gives the column room for all rows that its page has room for.
+func (c *Column) lengthen() {
+	switch c.Kind {
+	case Keyword, Text:
+		c.Str = extend(c.page, c.Str)
+	case Float:
+		c.Float = extend(c.page, c.Float)
+	case Address:
+		c.IP = extend(c.page, c.IP)
+	default:
+		c.Int = extend(c.page, c.Int)
 	}
-	return append(newVector[T](p), s...)[:p.room]
 }
 
-// newVector returns memory for the rows that p has room for. Element i of all vectors is written at about the same time: they
-// begin at different distances from a page of memory, so that their lines do not share one set of the processor's cache.
-func newVector[T any](p *Page) []T {
-	if p.room < PageRows {
-		return make([]T, 0, p.room)
+// complete makes the column as long as its page, and clears what it has in rows without a value.
+func (c *Column) complete() {
+	n := c.page.N
+	if n > len(c.Str)+len(c.Int)+len(c.Float)+len(c.IP) {
+		c.lengthen()
 	}
-	const step, steps = 8, 16 // elements: of 8 bytes, one line
-	skip := p.vectors % steps * step
-	p.vectors++
-	return make([]T, 0, PageRows+(steps-1)*step)[skip : skip : skip+PageRows]
+	switch c.Kind {
+	case Keyword, Text:
+		c.Str = fill(c.Str[:n], &c.Valid, c.settled, Str{})
+	case Float:
+		c.Float = fill(c.Float[:n], &c.Valid, c.settled, 0)
+	case Address:
+		c.IP = fill(c.IP[:n], &c.Valid, c.settled, IP{})
+	default:
+		c.Int = fill(c.Int[:n], &c.Valid, c.settled, 0)
+	}
+	c.settled = n
 }
 
-// settle returns s, which c holds, as long as p has rows; those without a value are cleared.
-func settle[T any](p *Page, c *Column, s []T) []T {
-	var zero T
-	if len(s) < p.N {
-		s = extend(p, s)
+// setMissing gives the rows of the page that have no value the value s.
+func (c *Column) setMissing(s Str) {
+	n := c.page.N
+	if n > len(c.Str) {
+		c.lengthen()
 	}
-	fill(s, &c.Valid, c.settled, p.N, zero)
-	c.settled = p.N
-	return s[:p.N]
+	fill(c.Str[:n], &c.Valid, c.settled, s)
+	c.Valid.setTo(n)
 }
 
-// fill sets the rows from (or some rows before it) to to, of those that are not valid, to v.
-func fill[T any](s []T, valid *Bits, from, to int, v T) {
-	for w := from >> 6; w<<6 < to; w++ {
-		rows := s[w<<6 : min(w<<6+64, to)]
+// fill sets the rows from (or some rows before it) on that are not valid to v.
+func fill[T any](s []T, valid *Bits, from int, v T) []T {
+	for w := from >> 6; w<<6 < len(s); w++ {
+		rows := s[w<<6 : min(w<<6+64, len(s))]
 		missing := ^valid[w]
 		if missing == ^uint64(0) {
 			for i := range rows {
@@ -141,4 +162,28 @@ func fill[T any](s []T, valid *Bits, from, to int, v T) {
 			}
 		}
 	}
+	return s
+}
+
+// firstRoom is for how many rows a page has memory at first.
+const firstRoom = 128
+
+// extend returns s with room for all rows that p has room for, the new elements with anything in them.
+func extend[T any](p *Page, s []T) []T {
+	if p.room <= cap(s) {
+		return s[:p.room]
+	}
+	return append(newVector[T](p), s...)[:p.room]
+}
+
+// newVector returns memory for the rows that p has room for. What one row writes lies at the same place of all vectors: they
+// begin at different distances from a page of memory, so that it does not share one set of the processor's cache.
+func newVector[T any](p *Page) []T {
+	if p.room < PageRows {
+		return make([]T, 0, p.room)
+	}
+	const step, steps = 8, 16 // elements: of 8 bytes, one line
+	skip := p.vectors % steps * step
+	p.vectors++
+	return make([]T, 0, PageRows+(steps-1)*step)[skip : skip : skip+PageRows]
 }

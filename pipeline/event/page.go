@@ -179,22 +179,10 @@ func (p *Page) Default(f Field) (Str, bool) {
 // a value. The decoder calls it when it hands the page on; rows may be added afterwards, and it is called again.
 func (p *Page) Complete() {
 	for _, d := range p.defaults {
-		c := p.column(d.field)
-		c.Str = extend(p, c.Str)
-		fill(c.Str, &c.Valid, c.settled, p.N, d.value)
-		c.Valid.setTo(p.N)
+		p.column(d.field).setMissing(d.value)
 	}
 	for _, f := range p.used {
-		switch c := p.cols[f]; c.Kind {
-		case Keyword, Text:
-			c.Str = settle(p, c, c.Str)
-		case Float:
-			c.Float = settle(p, c, c.Float)
-		case Address:
-			c.IP = settle(p, c, c.IP)
-		default:
-			c.Int = settle(p, c, c.Int)
-		}
+		p.cols[f].complete()
 	}
 	p.Raw, p.Lines, p.SpanEnd, p.Extra = p.Raw[:p.N], p.Lines[:p.N], p.SpanEnd[:p.N], p.Extra[:p.N]
 }
