@@ -82,7 +82,7 @@ func decodeAll(b *testing.B, d *parsers.Decoder, text []byte) {
 	off := int64(0)
 	perLine(b, text, func() {
 		var batch event.Batch
-		d.Decode(&batch, text, off)
+		d.Decode(&batch, readTo(&batch, text), off)
 		off += int64(len(text))
 		batch.Release()
 	})

@@ -39,6 +39,7 @@ type Decoder struct {
 	batch *event.Batch
 	seq   uint64
 	pages []*openPage // by the id of the format; 0: unparsed
+	texts *texts      // in the batch's arena; nil before the first page
 
 	clock       stamp.Clock
 	joiner      *join.Joiner[lineInfo]
@@ -59,6 +60,8 @@ type Decoder struct {
 	members   scanned
 	questions []question // that formats within others have answered for the row at hand
 	ahead     []byte     // the lines of the block behind the one at hand
+	inArena   []byte     // the line at hand, where it was read into the batch's arena
+	arenaAt   event.Str  // and where it lies there
 	stamped   []byte     // memory for stamps of several captures
 	ranges    []textRange
 	inHead    bool         // the record that is put together has had lines of its head only
@@ -160,6 +163,11 @@ func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 		d.wideLines(block, off, now)
 		return
 	}
+	var at event.Str
+	read := false
+	if d.batch != nil { // else open records are read again
+		at, read = d.batch.Find(block)
+	}
 	for len(block) > 0 {
 		n := bytes.IndexByte(block, '\n') + 1
 		if n == 0 {
@@ -170,10 +178,22 @@ func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 			line = bytes.TrimPrefix(line, utf8Mark)
 		}
 		d.ahead = block[n:]
-		d.decodeLine(trimEOL(line), event.Span{Off: off, Len: int32(n)}, now)
-		block, off = block[n:], off+int64(n)
+		text := trimEOL(line)
+		if read {
+			d.inArena, d.arenaAt = text, event.Str{Off: at.Off + uint32(n-len(line)), Len: uint32(len(text))}
+		}
+		d.decodeLine(text, event.Span{Off: off, Len: int32(n)}, now)
+		block, off, at.Off = block[n:], off+int64(n), at.Off+uint32(n)
 	}
-	d.ahead = nil
+	d.ahead, d.inArena = nil, nil
+}
+
+// put returns where the batch's arena has raw: where it was read to if it is the line at hand, else it is put there.
+func (d *Decoder) put(raw []byte) event.Str {
+	if len(raw) > 0 && len(raw) == len(d.inArena) && &raw[0] == &d.inArena[0] {
+		return d.arenaAt
+	}
+	return d.texts.arena.Put(raw)
 }
 
 // trimEOL takes the line ending off.
@@ -312,7 +332,7 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 func (d *Decoder) unparsed(raw []byte, spans []event.Span, lines int32, cut bool) {
 	op := d.pageFor(nil)
 	pg := op.page
-	i := pg.AddRow(pg.Arena.Put(raw), lines, spans)
+	i := pg.AddRow(d.put(raw), lines, spans)
 	pg.Unparsed.Set(i)
 	if cut {
 		pg.CutRows.Set(i)

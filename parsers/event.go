@@ -20,8 +20,8 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 	}
 	op := d.pageFor(f)
 	pg := op.page
-	base := pg.Arena.Put(raw)
-	w := rowWriter{page: pg, row: pg.AddRow(base, lines, spans), null: f.null, pc: &op.consts}
+	base := d.put(raw)
+	w := rowWriter{page: pg, row: pg.AddRow(base, lines, spans), null: f.null, once: op.texts}
 	d.mark.Lines.Parsed += int64(lines)
 	if rec != nil && rec.Cut {
 		pg.CutRows.Set(w.row)

@@ -20,7 +20,7 @@ func TestSamplesGiveTheExpectedEvents(t *testing.T) {
 			text := sample(t, format)
 			d := decoder(t, shipped(t), format, format+".log")
 			var b event.Batch
-			d.Decode(&b, text, 0)
+			d.Decode(&b, readTo(&b, text), 0)
 			d.Flush(&b, near, true)
 			defer b.Release()
 			var got bytes.Buffer
@@ -56,6 +56,24 @@ func expected(t *testing.T, file, got string) {
 	}
 	if len(g) != len(w) {
 		t.Errorf("%d events, want %d", len(g)-1, len(w)-1)
+	}
+}
+
+func TestLinesStayWhereTheyWereRead(t *testing.T) {
+	text := sample(t, "nginx.access")
+	d := decoder(t, shipped(t), "nginx.access", "access.log")
+	var b event.Batch
+	defer b.Release()
+	first := int64(0)
+	for block := range slices.Chunk(rawLines(text), 3) {
+		block := readTo(&b, bytes.Join(block, nil))
+		at, _ := b.Find(block)
+		d.Decode(&b, block, first)
+		p := b.Pages[len(b.Pages)-1]
+		if raw := p.Raw[p.N-1]; raw.Off < at.Off || raw.Off+raw.Len > at.Off+at.Len {
+			t.Fatalf("the line %q lies at %d, the block from %d to %d", p.Bytes(raw), raw.Off, at.Off, at.Off+at.Len)
+		}
+		first += int64(len(block))
 	}
 }
 

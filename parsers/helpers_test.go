@@ -89,6 +89,12 @@ func byOffset(out []outcome) []outcome {
 	return out
 }
 
+// readTo returns text as a block that was read to the batch's arena.
+func readTo(b *event.Batch, text []byte) []byte {
+	at := b.Arena().Put(text)
+	return b.Arena().Buf[at.Off:]
+}
+
 // read decodes text to its end and returns its events in the order of their offsets.
 func read(d *parsers.Decoder, text []byte) []outcome {
 	var b event.Batch

@@ -9,19 +9,40 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// pagePool keeps pages and their arenas between batches.
-type pagePool struct{ pool sync.Pool }
+// pagePool keeps pages, and what the arenas of batches hold once for all rows, between batches.
+type pagePool struct{ pages, texts sync.Pool }
 
-// keepArena bounds the arena that a pooled page keeps: one batch of huge lines shall not hold memory for ever.
-const keepArena = 8 << 20
-
-// An openPage is a page that a decoder is filling, with what its arena holds once for all rows.
+// An openPage is a page that a decoder is filling.
 type openPage struct {
-	page   *event.Page
-	plans  []plan // by pattern.n
-	consts pageConsts
+	page  *event.Page
+	texts *texts
+	plans []plan // by pattern.n
+}
+
+// texts are what the arena of a batch holds once for all rows.
+type texts struct {
+	arena  *event.Arena
+	consts []event.Str // by constant.id
+	known  []bool      // which of consts are there
 	basis  [stamp.Bases]event.Str
 	doubts [stamp.Doubts]event.Str
+	host   event.Str
+}
+
+// of returns the text of a constant.
+func (t *texts) of(c *constant) event.Str {
+	if !t.known[c.id] {
+		t.consts[c.id], t.known[c.id] = t.arena.PutString(c.str), true
+	}
+	return t.consts[c.id]
+}
+
+// once puts text into the arena unless *at says that it is there.
+func (t *texts) once(at *event.Str, text string) event.Str {
+	if at.Len == 0 {
+		*at = t.arena.PutString(text)
+	}
+	return *at
 }
 
 // A plan holds the columns that the captures of a pattern go to, each once it was asked for.
@@ -43,26 +64,35 @@ func (op *openPage) plan(p *pattern) []*event.Column {
 	return pl.cols
 }
 
-func (p *pagePool) get(s *Set) *openPage {
-	if op, ok := p.pool.Get().(*openPage); ok {
+func (p *pagePool) page(s *Set) *openPage {
+	if op, ok := p.pages.Get().(*openPage); ok {
 		return op
 	}
-	pg := &event.Page{Schema: s.Schema, Arena: &event.Arena{}}
-	return &openPage{page: pg, consts: pageConsts{make([]event.Str, s.consts), make([]bool, s.consts)}}
+	return &openPage{page: &event.Page{Schema: s.Schema}}
 }
 
 func (p *pagePool) put(op *openPage) {
 	op.page.Reset()
-	if cap(op.page.Arena.Buf) > keepArena {
-		op.page.Arena.Buf = nil
-	}
-	op.page.Arena.Buf = op.page.Arena.Buf[:0]
-	clear(op.consts.known)
+	op.page.Arena, op.texts = nil, nil
 	for i := range op.plans {
 		op.plans[i].of = nil
 	}
-	*op = openPage{page: op.page, plans: op.plans, consts: op.consts}
-	p.pool.Put(op)
+	p.pages.Put(op)
+}
+
+func (p *pagePool) textsOf(s *Set, arena *event.Arena) *texts {
+	t, ok := p.texts.Get().(*texts)
+	if !ok {
+		t = &texts{consts: make([]event.Str, s.consts), known: make([]bool, s.consts)}
+	}
+	t.arena = arena
+	return t
+}
+
+func (p *pagePool) putTexts(t *texts) {
+	clear(t.known)
+	*t = texts{consts: t.consts, known: t.known}
+	p.texts.Put(t)
 }
 
 var batchSeq atomic.Uint64
@@ -74,7 +104,7 @@ func (d *Decoder) attach(b *event.Batch) {
 		b.Seq = batchSeq.Add(1)
 	}
 	if b.Seq != d.seq {
-		d.seq, d.batch = b.Seq, b
+		d.seq, d.batch, d.texts = b.Seq, b, nil
 		clear(d.pages)
 	}
 }
@@ -93,9 +123,15 @@ func (d *Decoder) pageFor(f *format) *openPage {
 		op.page.Complete()
 	}
 	pool := &d.set.pool
-	op = pool.get(d.set)
+	if d.texts == nil {
+		t := pool.textsOf(d.set, d.batch.Arena())
+		d.batch.OnRelease(func() { pool.putTexts(t) })
+		d.texts = t
+	}
+	op = pool.page(d.set)
+	op.texts = d.texts
 	pg := op.page
-	pg.Gen, pg.Path, pg.Site = d.gen.ID, d.gen.Path, d.gen.Site
+	pg.Arena, pg.Gen, pg.Path, pg.Site = d.texts.arena, d.gen.ID, d.gen.Path, d.gen.Site
 	pg.Format, pg.Data = "", d.gen.Dataset
 	if f != nil {
 		pg.Format = f.name
@@ -103,10 +139,10 @@ func (d *Decoder) pageFor(f *format) *openPage {
 			pg.Data = f.dataset
 		}
 		for i := range f.defaults {
-			pg.SetDefault(f.defaults[i].field, pg.Arena.PutString(f.defaults[i].str))
+			pg.SetDefault(f.defaults[i].field, d.texts.of(&f.defaults[i]))
 		}
 		if d.opts.Host != "" {
-			pg.SetDefault(event.FieldHost, pg.Arena.PutString(d.opts.Host))
+			pg.SetDefault(event.FieldHost, d.texts.once(&d.texts.host, d.opts.Host))
 		}
 	}
 	d.pages[id] = op

@@ -16,14 +16,8 @@ type rowWriter struct {
 	fill bool // set only what the row has not got yet
 	// streamed says that the message has been read as lines of another log: those that read messages of this one have no say.
 	streamed bool
-	pc       *pageConsts
+	once     *texts
 	num      [24]byte
-}
-
-// pageConsts holds where a page's arena has the set's constants.
-type pageConsts struct {
-	at    []event.Str
-	known []bool
 }
 
 // first moves the captures of the match that makes the row into fields and temporaries, as assign does. cols are the columns
@@ -162,17 +156,14 @@ func (w *rowWriter) value(a *assign, text []byte, s event.Str) bool {
 	return true
 }
 
-// constant sets a constant field; its text is put into the page's arena once.
+// constant sets a constant field.
 func (w *rowWriter) constant(c *constant) {
 	if w.fill && w.known(c.field) {
 		return
 	}
 	switch c.kind {
 	case event.Keyword, event.Text:
-		if !w.pc.known[c.id] {
-			w.pc.at[c.id], w.pc.known[c.id] = w.page.Arena.PutString(c.str), true
-		}
-		w.page.SetStr(w.row, c.field, w.pc.at[c.id])
+		w.page.SetStr(w.row, c.field, w.once.of(c))
 	default:
 		w.page.SetInt(w.row, c.field, c.num)
 	}

@@ -151,15 +151,9 @@ func (op *openPage) setTime(row int, r stamp.Moment, s *Set) {
 	pg := op.page
 	pg.SetInt(row, event.FieldTime, r.Time)
 	if r.Basis != stamp.OwnStamp {
-		if at := &op.basis[r.Basis]; at.Len == 0 {
-			*at = pg.Arena.PutString(r.Basis.String())
-		}
-		pg.SetStr(row, s.basis, op.basis[r.Basis])
+		pg.SetStr(row, s.basis, op.texts.once(&op.texts.basis[r.Basis], r.Basis.String()))
 	}
 	if r.Doubt != stamp.NoDoubt {
-		if at := &op.doubts[r.Doubt]; at.Len == 0 {
-			*at = pg.Arena.PutString(r.Doubt.String())
-		}
-		pg.SetStr(row, s.doubt, op.doubts[r.Doubt])
+		pg.SetStr(row, s.doubt, op.texts.once(&op.texts.doubts[r.Doubt], r.Doubt.String()))
 	}
 }

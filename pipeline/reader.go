@@ -58,7 +58,6 @@ func newReader(r *Runner, f *source.File) *reader {
 // run reads until the generation is complete, ctx ends or reading fails. hard bounds its waiting for the committer.
 func (rd *reader) run(ctx, hard context.Context) {
 	defer rd.file.Close()
-	defer rd.blocks.Close()
 	defer func() { rd.r.finder.Ended(rd.file, rd.gen, rd.sent) }()
 	if after := rd.file.After(); after != nil {
 		select {
@@ -117,7 +116,7 @@ var errComplete = errors.New("complete")
 // turn decodes blocks until a part is full, there is nothing more now (io.EOF), or the generation ends.
 func (rd *reader) turn(ctx context.Context) error {
 	for ctx.Err() == nil && rd.bytes < partBytes && rd.batch.Rows() < partRows {
-		b, err := rd.blocks.Next()
+		b, err := rd.blocks.Next(rd.batch.Arena())
 		if err != nil {
 			return rd.stopped(err)
 		}
@@ -172,7 +171,7 @@ func (rd *reader) stopped(err error) error {
 
 // finish ends the generation: its last line need not have an ending, and its open records are closed.
 func (rd *reader) finish(now time.Time) {
-	if b, ok := rd.blocks.Rest(); ok {
+	if b, ok := rd.blocks.Rest(rd.batch.Arena()); ok {
 		rd.decode(b, rd.cut)
 	}
 	rd.dec.Flush(rd.batch, now, true)
@@ -191,9 +190,11 @@ func (rd *reader) send(hard context.Context) bool {
 		return false
 	}
 	if sameMark(rd.sent, to) && rd.told {
+		rd.batch.Release()
 		return true
 	}
 	b := rd.batch
+	b.Fit()
 	b.From, b.To = append(b.From, rd.sent), append(b.To, to)
 	if !rd.told {
 		b.Gens = append(b.Gens, rd.gen)

@@ -111,11 +111,11 @@ func slowest(files []*scanned) *scanned {
 // step reads one block of f and commits what it holds.
 func (s *Scan) step(ctx context.Context, f *scanned) error {
 	b := &event.Batch{}
-	blk, err := f.blocks.Next()
+	blk, err := f.blocks.Next(b.Arena())
 	if err == nil {
 		f.decode(b, blk)
 	} else {
-		if rest, ok := f.blocks.Rest(); ok {
+		if rest, ok := f.blocks.Rest(b.Arena()); ok {
 			if !errors.Is(err, io.EOF) && rest.Long == 0 {
 				rest.Long = int64(len(rest.Data)) // its tail is in what could not be read
 			}
@@ -158,9 +158,6 @@ func (s *Scan) commit(ctx context.Context, b *event.Batch) error {
 }
 
 func (f *scanned) close() {
-	if f.blocks != nil {
-		f.blocks.Close()
-	}
 	if f.file != nil {
 		f.file.Close()
 	}

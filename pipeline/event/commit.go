@@ -8,7 +8,33 @@ type Batch struct {
 	From, To []Mark
 	Gens     []Generation // those that are new or have changed their path or format
 	Seq      uint64       // decoders number the batches that they fill, to know their own pages in it; 0: not begun
+	arena    *Arena
 	release  []func()
+}
+
+// Arena returns the arena of the batch, to which the pages' strings are read and put. It is the batch's until Release.
+func (b *Batch) Arena() *Arena {
+	if b.arena == nil {
+		b.arena = takeArena()
+		b.OnRelease(b.arena.release)
+	}
+	return b.arena
+}
+
+// Find returns where text lies in the batch's arena, and false where it does not: as Arena.Find.
+func (b *Batch) Find(text []byte) (Str, bool) {
+	if b.arena == nil {
+		return Str{}, false
+	}
+	return b.arena.Find(text)
+}
+
+// Fit gives memory back that the arena has and does not use, where that is most of it: many small batches may wait for
+// one commit.
+func (b *Batch) Fit() {
+	if b.arena != nil {
+		b.arena.fit()
+	}
 }
 
 // OnRelease adds f to what Release calls.

@@ -61,23 +61,6 @@ func (b *Bits) setTo(n int) {
 // Has reports whether bit i is set.
 func (b *Bits) Has(i int) bool { return b[i>>6]>>(i&63)&1 != 0 }
 
-// An Arena holds the bytes that the strings of pages point to. Strings are offsets, so it may grow.
-type Arena struct{ Buf []byte }
-
-// Put appends b and returns it as a Str.
-func (a *Arena) Put(b []byte) Str {
-	s := Str{uint32(len(a.Buf)), uint32(len(b))}
-	a.Buf = append(a.Buf, b...)
-	return s
-}
-
-// PutString appends s and returns it as a Str.
-func (a *Arena) PutString(v string) Str {
-	s := Str{uint32(len(a.Buf)), uint32(len(v))}
-	a.Buf = append(a.Buf, v...)
-	return s
-}
-
 // A Page is up to PageRows events of one generation and format, in columns. It is filled by one goroutine, then
 // read by any number; nobody changes it once its batch has left the decoder.
 type Page struct {

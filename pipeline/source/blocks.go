@@ -8,7 +8,8 @@ package source
 import (
 	"bytes"
 	"io"
-	"sync"
+
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // MaxLine is the default bound on a line, in bytes with its line ending.
@@ -17,15 +18,13 @@ const MaxLine = 1 << 20
 const (
 	blockSize = 512 << 10 // what one read asks for: about as many lines as a page holds
 	longHead  = 64 << 10  // what is kept of a line that passes the bound
+	smallKept = 4 << 10   // memory for what is kept that need not be given back
 	maxEmpty  = 100       // reads of nothing, without an error, before a reader is called stuck
 )
 
-// blockBufs holds buffers of blockSize, so that a thousand quiet files need none.
-var blockBufs = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
-
 // A Block is a run of whole lines, or the beginning of one line that is too long.
 type Block struct {
-	Data []byte // valid until the next call
+	Data []byte // lies at the end of the arena that it was read to
 	Off  int64  // where Data begins
 	Long int64  // 0, or the whole length of the one line of which Data is the beginning
 }
@@ -38,19 +37,16 @@ func (b Block) End() int64 {
 	return b.Off + int64(len(b.Data))
 }
 
-// Blocks cuts a stream into blocks at line ends. The last line, as long as its ending is missing, is kept for the
-// next read. It never holds more than its bound, and nothing while the stream rests at a line end. It is used by
-// one goroutine.
+// Blocks cuts a stream into blocks at line ends. It reads them to where they stay, the arena of a batch. The last line, as
+// long as its ending is missing, is kept for the next read. It never holds more than its bound, and nothing while the
+// stream rests at a line end. It is used by one goroutine.
 type Blocks struct {
-	r          io.Reader
-	bound      int
-	buf        []byte
-	start, end int   // buf[start:end] is read and not yet handed out
-	off        int64 // of buf[start]
-	long       int64 // bytes seen of a line that passed the bound; its beginning is buf[:head]
-	head       int
-	err        error // what the read that filled the last block also returned
-	pooled     bool
+	r     io.Reader
+	bound int
+	kept  []byte // what was read and not handed out
+	off   int64  // of kept
+	long  int64  // bytes seen of a line that passed the bound; its beginning is kept
+	err   error  // what the read that filled the last block also returned
 }
 
 // NewBlocks returns the blocks of r, whose first byte has offset off. A line longer than bound bytes is given as
@@ -65,157 +61,125 @@ func NewBlocks(r io.Reader, off int64, bound int) *Blocks {
 // Off returns the offset of the first byte that has not been handed out.
 func (b *Blocks) Off() int64 { return b.off }
 
-// Next returns the next block. An error is the reader's: after io.EOF the call may be repeated when the stream has
-// grown, and Rest gives the line without ending if it never will.
-func (b *Blocks) Next() (Block, error) {
+// Next appends the next block to a. An error is the reader's, and a is as it was: after io.EOF the call may be repeated
+// when the stream has grown, and Rest gives the line without ending if it never will.
+func (b *Blocks) Next(a *event.Arena) (Block, error) {
 	if b.long > 0 {
-		return b.skip()
+		return b.skip(a)
 	}
-	b.compact()
-	if i := bytes.LastIndexByte(b.buf[:b.end], '\n'); i >= 0 { // what followed a long line
-		return b.take(i + 1), nil
-	}
-	for empty := 0; ; {
-		n, err := b.read()
-		seen := b.end - n
-		if i := bytes.LastIndexByte(b.buf[seen:b.end], '\n'); i >= 0 {
+	start := len(a.Buf)
+	a.Buf = append(a.Buf, b.kept...)
+	seen, empty, err := start, 0, error(nil)
+	for {
+		if i := bytes.LastIndexByte(a.Buf[seen:], '\n'); i >= 0 {
 			b.err = err
-			return b.take(seen + i + 1), nil
+			return b.take(a, start, seen+i+1), nil
 		}
-		if b.end == b.bound {
-			b.beginLong()
+		if len(a.Buf)-start == b.bound {
+			b.beginLong(a, start)
 			b.err = err
-			return b.skip()
+			return b.skip(a)
+		}
+		if empty == maxEmpty {
+			err = io.ErrNoProgress
 		}
 		if err != nil {
-			b.rest(err)
+			b.keep(a.Buf[start:])
+			a.Buf = a.Buf[:start]
 			return Block{}, err
 		}
-		if n > 0 {
+		seen = len(a.Buf)
+		if err = b.read(a, seen-start); len(a.Buf) > seen {
 			empty = 0
-		} else if empty++; empty == maxEmpty {
-			return Block{}, io.ErrNoProgress
+		} else {
+			empty++
 		}
 	}
 }
 
-// Rest returns what is left of a stream that is complete: a last line without an ending, and false if there is none.
-func (b *Blocks) Rest() (Block, bool) {
-	if b.long > 0 {
-		blk := Block{b.buf[:b.head], b.off, b.long}
-		b.off += b.long
-		b.long, b.start, b.end = 0, 0, 0
-		return blk, true
-	}
-	if b.start == b.end {
+// Rest appends to a what is left of a stream that is complete, a last line without an ending, and returns false if there
+// is none.
+func (b *Blocks) Rest(a *event.Arena) (Block, bool) {
+	if len(b.kept) == 0 {
 		return Block{}, false
 	}
-	return b.take(b.end), true
+	start := len(a.Buf)
+	a.Buf = append(a.Buf, b.kept...)
+	if b.long > 0 {
+		return b.takeLong(a, start), true
+	}
+	return b.take(a, start, len(a.Buf)), true
 }
 
-// Close gives the buffer back. Blocks that were handed out are no longer valid.
-func (b *Blocks) Close() {
-	b.start, b.end, b.long = 0, 0, 0
-	b.setBuf(nil, false)
-}
-
-func (b *Blocks) take(cut int) Block {
-	blk := Block{Data: b.buf[b.start:cut:cut], Off: b.off}
-	b.off += int64(cut - b.start)
-	b.start = cut
+// take hands out what a has from start to cut, and keeps what it has behind.
+func (b *Blocks) take(a *event.Arena, start, cut int) Block {
+	b.keep(a.Buf[cut:])
+	a.Buf = a.Buf[:cut]
+	blk := Block{Data: a.Buf[start:], Off: b.off}
+	b.off = blk.End()
 	return blk
 }
 
-// read appends to buf what one read gives; an error that came with the block before comes first.
-func (b *Blocks) read() (int, error) {
+// takeLong hands out the beginning of a long line, which a has from start on.
+func (b *Blocks) takeLong(a *event.Arena, start int) Block {
+	blk := Block{Data: a.Buf[start:], Off: b.off, Long: b.long}
+	b.off, b.long = blk.End(), 0
+	b.keep(nil)
+	return blk
+}
+
+// keep keeps text for the next call.
+func (b *Blocks) keep(text []byte) {
+	if len(text) == 0 || cap(b.kept) > max(smallKept, 4*len(text)) {
+		b.kept = nil
+	}
+	b.kept = append(b.kept[:0], text...)
+}
+
+// read appends to a what one read gives, of a line of which held bytes are there; an error that came with the block before
+// comes first.
+func (b *Blocks) read(a *event.Arena, held int) error {
 	if err := b.err; err != nil {
 		b.err = nil
-		return 0, err
+		return err
 	}
-	b.makeRoom()
-	n, err := b.r.Read(b.buf[b.end:])
-	b.end += n
-	return n, err
+	ask := min(max(blockSize-held, blockSize/2), b.bound-held)
+	a.Grow(ask)
+	end := len(a.Buf)
+	n, err := b.r.Read(a.Buf[end : end+ask])
+	a.Buf = a.Buf[:end+n]
+	return err
 }
 
-func (b *Blocks) compact() {
-	if b.start > 0 {
-		copy(b.buf, b.buf[b.start:b.end])
-		b.start, b.end = 0, b.end-b.start
-	}
-}
-
-// makeRoom keeps at least half of a buffer free for the next read, so that reads stay large, up to the bound.
-func (b *Blocks) makeRoom() {
-	size := min(blockSize, b.bound)
-	for size < b.bound && size < 2*b.end {
-		size = min(2*size, b.bound)
-	}
-	if len(b.buf) >= size && b.end < len(b.buf) {
-		return
-	}
-	if size == blockSize {
-		buf := *blockBufs.Get().(*[]byte)
-		copy(buf, b.buf[:b.end])
-		b.setBuf(buf, true)
-		return
-	}
-	buf := make([]byte, size)
-	copy(buf, b.buf[:b.end])
-	b.setBuf(buf, false)
-}
-
-func (b *Blocks) setBuf(buf []byte, pooled bool) {
-	if b.pooled {
-		old := b.buf
-		blockBufs.Put(&old)
-	}
-	b.buf, b.pooled = buf, pooled
-}
-
-// rest shrinks the buffer to what is kept while the stream has nothing more.
-func (b *Blocks) rest(err error) {
-	if err != io.EOF || b.end > len(b.buf)/4 {
-		return
-	}
-	if b.end == 0 {
-		b.setBuf(nil, false)
-		return
-	}
-	b.setBuf(bytes.Clone(b.buf[:b.end]), false)
-}
-
-// beginLong keeps the beginning of a line that filled the whole buffer; the rest of it is skipped.
-func (b *Blocks) beginLong() {
-	b.head = min(longHead, b.bound/2)
-	b.long = int64(b.end)
-	b.start, b.end = b.head, b.head
+// beginLong keeps the beginning of the line that a has from start on, and that is as long as the bound; the rest is skipped.
+func (b *Blocks) beginLong(a *event.Arena, start int) {
+	b.long = int64(len(a.Buf) - start)
+	b.keep(a.Buf[start : start+min(longHead, b.bound/2)])
+	a.Buf = a.Buf[:start]
 }
 
 // skip reads to the end of a line that passed the bound and returns its beginning.
-func (b *Blocks) skip() (Block, error) {
-	for empty := 0; ; {
-		if err := b.err; err != nil {
-			b.err = nil
-			return Block{}, err
-		}
-		n, err := b.r.Read(b.buf[b.head:])
-		got := b.buf[b.head : b.head+n]
+func (b *Blocks) skip(a *event.Arena) (Block, error) {
+	start := len(a.Buf)
+	for empty := 0; empty < maxEmpty; empty++ {
+		err := b.read(a, 0)
+		got := a.Buf[start:]
 		if i := bytes.IndexByte(got, '\n'); i >= 0 {
-			blk := Block{b.buf[:b.head:b.head], b.off, b.long + int64(i) + 1}
-			b.off, b.long = blk.End(), 0
-			b.start, b.end = b.head+i+1, b.head+n
-			b.err = err
+			head, behind := b.kept, bytes.Clone(got[i+1:])
+			a.Buf = append(a.Buf[:start], head...)
+			b.long += int64(i) + 1
+			blk := b.takeLong(a, start)
+			b.kept, b.err = behind, err
 			return blk, nil
 		}
-		b.long += int64(n)
+		a.Buf = a.Buf[:start]
+		b.long += int64(len(got))
 		if err != nil {
 			return Block{}, err
 		}
-		if n > 0 {
-			empty = 0
-		} else if empty++; empty == maxEmpty {
-			return Block{}, io.ErrNoProgress
+		if len(got) > 0 {
+			empty = -1
 		}
 	}
+	return Block{}, io.ErrNoProgress
 }

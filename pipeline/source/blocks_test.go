@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // cuts reads all blocks of r and renders each as "offset text" or "offset head… length".
@@ -19,8 +21,9 @@ type cut struct {
 
 func readBlocks(t *testing.T, b *Blocks) (all []cut) {
 	t.Helper()
+	var a event.Arena
 	for {
-		blk, err := b.Next()
+		blk, err := b.Next(&a)
 		if err == io.EOF {
 			break
 		}
@@ -29,7 +32,7 @@ func readBlocks(t *testing.T, b *Blocks) (all []cut) {
 		}
 		all = append(all, cut{blk.Off, string(blk.Data), blk.Long})
 	}
-	if blk, ok := b.Rest(); ok {
+	if blk, ok := b.Rest(&a); ok {
 		all = append(all, cut{blk.Off, string(blk.Data), blk.Long})
 	}
 	return all
@@ -85,6 +88,7 @@ func joined(cuts []cut) (all []cut) {
 
 func TestBlocksGoOnWhenTheStreamGrows(t *testing.T) {
 	var in bytes.Buffer
+	var a event.Arena
 	b := NewBlocks(&in, 1000, 0)
 	for _, step := range []struct {
 		add, want string
@@ -96,7 +100,7 @@ func TestBlocksGoOnWhenTheStreamGrows(t *testing.T) {
 		{"\n", "c\n", 1015},
 	} {
 		in.WriteString(step.add)
-		blk, err := b.Next()
+		blk, err := b.Next(&a)
 		if step.want == "" {
 			if err != io.EOF {
 				t.Fatalf("after %q: block %q, error %v; want the end", step.add, blk.Data, err)
@@ -106,42 +110,44 @@ func TestBlocksGoOnWhenTheStreamGrows(t *testing.T) {
 		if err != nil || string(blk.Data) != step.want || blk.Off != step.off {
 			t.Fatalf("after %q: %q at %d, %v; want %q at %d", step.add, blk.Data, blk.Off, err, step.want, step.off)
 		}
-		if _, err := b.Next(); err != io.EOF {
+		if _, err := b.Next(&a); err != io.EOF {
 			t.Fatalf("after %q: error %v, want the end", step.add, err)
 		}
 	}
-	if b.buf != nil {
-		t.Errorf("%d bytes are held while the stream rests at a line end", len(b.buf))
+	if b.kept != nil {
+		t.Errorf("%d bytes are held while the stream rests at a line end", cap(b.kept))
 	}
 }
 
 func TestBlocksHoldNoMoreThanTheirBound(t *testing.T) {
+	var a event.Arena
 	b := NewBlocks(io.MultiReader(iotest.HalfReader(strings.NewReader(strings.Repeat("x", 10<<20))), strings.NewReader("\nend\n")), 0, 1<<20)
-	blk, err := b.Next()
-	if err != nil || blk.Long != 10<<20+1 || len(blk.Data) != longHead || cap(b.buf) > 1<<20 {
-		t.Fatalf("long %d, head %d, buffer %d, %v", blk.Long, len(blk.Data), cap(b.buf), err)
+	blk, err := b.Next(&a)
+	if err != nil || blk.Long != 10<<20+1 || len(blk.Data) != longHead || cap(b.kept) > 1<<20 || cap(a.Buf) > 2<<20 {
+		t.Fatalf("long %d, head %d, kept %d, arena %d, %v", blk.Long, len(blk.Data), cap(b.kept), cap(a.Buf), err)
 	}
-	if blk, err = b.Next(); err != nil || string(blk.Data) != "end\n" || blk.Off != 10<<20+1 {
+	if blk, err = b.Next(&a); err != nil || string(blk.Data) != "end\n" || blk.Off != 10<<20+1 {
 		t.Fatalf("%q at %d, %v", blk.Data, blk.Off, err)
 	}
 }
 
 func TestBlocksGiveWhatComesBeforeAnError(t *testing.T) {
 	broken := errors.New("broken")
+	var a event.Arena
 	b := NewBlocks(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)), 0, 0)
-	if blk, err := b.Next(); err != nil || string(blk.Data) != "a\n" {
+	if blk, err := b.Next(&a); err != nil || string(blk.Data) != "a\n" {
 		t.Fatalf("%q, %v", blk.Data, err)
 	}
-	if _, err := b.Next(); err != broken {
+	if _, err := b.Next(&a); err != broken {
 		t.Fatalf("error %v", err)
 	}
-	if blk, ok := b.Rest(); !ok || string(blk.Data) != "b" || blk.Off != 2 {
+	if blk, ok := b.Rest(&a); !ok || string(blk.Data) != "b" || blk.Off != 2 {
 		t.Fatalf("rest %q at %d", blk.Data, blk.Off)
 	}
 }
 
 func TestAReaderThatGivesNothingIsAnError(t *testing.T) {
-	if _, err := NewBlocks(idle{}, 0, 0).Next(); err != io.ErrNoProgress {
+	if _, err := NewBlocks(idle{}, 0, 0).Next(&event.Arena{}); err != io.ErrNoProgress {
 		t.Fatalf("error %v", err)
 	}
 }
@@ -202,11 +208,13 @@ func BenchmarkBlocks(b *testing.B) {
 	for b.Loop() {
 		blocks := NewBlocks(bytes.NewReader(text), 0, 0)
 		for {
-			if _, err := blocks.Next(); err != nil {
+			var batch event.Batch
+			_, err := blocks.Next(batch.Arena())
+			batch.Release()
+			if err != nil {
 				break
 			}
 		}
-		blocks.Close()
 	}
 	b.ReportMetric(float64(b.N)*100_000/b.Elapsed().Seconds(), "lines/s")
 }
