@@ -69,6 +69,11 @@ type Machine struct {
 	hasty   int       // how often in a row it forgot soon after
 	restive atomic.Bool
 
+	watching atomic.Bool // whether texts are watched
+	watched  *watch
+	built    int // transitions
+	calm     int // so many may be built before texts are watched again
+
 	search bool
 	once   sync.Once
 	loop   *Machine // of a search: the same that passes over what stands before a match itself
@@ -115,6 +120,7 @@ func newMachine(n *nfa) *Machine {
 	m := &Machine{nfa: n}
 	m.classes()
 	m.b.init(m)
+	m.watching.Store(true)
 	m.table.Store(m.newTable(0))
 	return m
 }
@@ -153,6 +159,9 @@ func (m *Machine) Match(b []byte, slots []int32) int {
 	expr, _, end := m.run(b, 0, slots, false)
 	switch {
 	case end == done:
+		if m.watching.Load() {
+			m.watchText(b)
+		}
 		return expr
 	case end == invalid || !utf8.Valid(b):
 		return m.matchInvalid(b, slots)

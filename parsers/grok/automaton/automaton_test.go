@@ -152,8 +152,10 @@ func TestMatchingAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	slots := make([]int32, m.Slots(0))
-	if m.Match(line, slots) != 0 {
-		t.Fatal("no match")
+	for range watchTexts { // what it learns from the first texts is remembered
+		if m.Match(line, slots) != 0 {
+			t.Fatal("no match")
+		}
 	}
 	if n := testing.AllocsPerRun(100, func() { m.Match(line, slots) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -57,9 +57,11 @@ func (b *builder) lead(t **table, at uint32, e edge) {
 		if e.found != nil && b.matchesAnyway(target) {
 			e.found = nil
 		}
-		e.skip = target.skip
+		if e.ahead = target.ahead; e.ahead != nil && e.ahead.skip == nil && e.next == at-at%b.m.row {
+			e.ahead = nil // it was tried when the texts came here first
+		}
 		target.into = append(target.into, at)
-		if e.found == nil && len(e.moves) == 0 && e.skip == nil && e.set < localRegs && !b.beyondASCII(at) {
+		if e.found == nil && len(e.moves) == 0 && e.ahead == nil && e.set < localRegs && !b.beyondASCII(at) {
 			atomic.StoreUint64(&n.cells[at], uint64(e.set)<<32|uint64(e.next))
 			return
 		}
@@ -104,15 +106,34 @@ func (b *builder) decideSkip(t **table, st *state, row uint32) {
 	if ascii < worthSkipping {
 		return
 	}
-	st.skip = newSkip(&loop)
+	a := ahead{}
+	if st.ahead != nil {
+		a = *st.ahead
+	}
+	a.skip = newSkip(&loop)
+	b.setAhead(t, row, &a)
+}
+
+// setAhead makes all cells that lead to the state of row pass over a.
+func (b *builder) setAhead(t **table, row uint32, a *ahead) {
+	n := **t
+	n.size += aheadBytes
+	if slices.ContainsFunc(n.starts, func(s start) bool { return s.row == row }) {
+		n.starts = slices.Clone(n.starts)
+		for i := range n.starts {
+			if n.starts[i].row == row {
+				n.starts[i].ahead = a
+			}
+		}
+	}
+	*t = &n
+	b.m.table.Store(&n)
+	st := n.states[row/b.m.row]
+	st.ahead = a
 	into := st.into
 	st.into = nil
 	for _, at := range into {
-		c := (*t).cells[at]
-		e := edge{next: row, set: uint16(c >> 32)}
-		if c&1 != 0 {
-			e = (*t).edges[c>>1]
-		}
+		e, _ := (*t).edge(at)
 		b.lead(t, at, e)
 	}
 }

@@ -42,12 +42,12 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		ctx = m.ctx[m.class[b[from-1]]]
 	}
 	t := m.table.Load()
-	row := t.starts[ctx]
-	if row == 0 {
+	begin := t.starts[ctx]
+	if begin.row == 0 {
 		if !locked {
 			m.mu.Lock()
 		}
-		t, row = m.first(ctx)
+		t, begin = m.first(ctx)
 		if !locked {
 			m.mu.Unlock()
 		}
@@ -63,19 +63,15 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 	regs[regNone] = -1
 	expr = -1
 	cells, edges, class := t.cells, t.edges, &m.class
-	p, checked := from, false
+	p, row, next, checked := from, begin.row, begin.ahead, false
 	for {
-		var c uint64
 		fast := (*[localRegs]int32)(regs)
-		for p < len(b) {
-			c = cellOf(cells, class[b[p]], row)
-			if c&1 != 0 {
-				break
-			}
-			fast[c>>32%localRegs] = int32(p)
-			row = uint32(c)
-			p++
+		if next != nil {
+			p, row = next.pass(b, p, row, fast)
+			next = nil
 		}
+		var c uint64
+		p, row, c = walk(&cells[0], class, b, p, row, fast)
 		cl := uint32(len(m.rep))
 		if p < len(b) {
 			if cl = uint32(class[b[p]]); b[p] >= utf8.RuneSelf && !checked {
@@ -119,17 +115,10 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		regs[regPlace] = int32(p)
 		if f := e.found; f != nil {
 			expr = f.expr
-			out := slots[:len(f.slots)]
 			if f.local {
-				for i, s := range f.slots {
-					v := fast[s.tag%localRegs]
-					out[i] = v + s.dist&^(v>>31) // -1 stays
-				}
+				f.capture(slots, (*[localRegs]int32)(regs))
 			} else {
-				for i, s := range f.slots {
-					v := regs[s.tag]
-					out[i] = v + s.dist&^(v>>31)
-				}
+				f.captureAll(slots, regs)
 			}
 			if e.next == 0 {
 				break
@@ -144,19 +133,51 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		regs[e.set] = int32(p)
 		row = e.next
 		p++
-		if e.skip != nil {
-			p = e.skip.from(b, p)
-		}
+		next = e.ahead
 	}
 	giveBack(large)
 	return expr, p - from, done
 }
 
+// walk goes from row over the cells that lead to other rows, up to the first that is an edge or the end of b.
+func walk(cells *uint64, class *[256]uint8, b []byte, p int, row uint32, regs *[localRegs]int32) (int, uint32, uint64) {
+	c := uint64(0)
+	for ; p < len(b); p++ {
+		c = cellOf(cells, class[b[p]], row)
+		if c&1 != 0 {
+			break
+		}
+		regs[c>>32%localRegs] = int32(p)
+		row = uint32(c)
+	}
+	return p, row, c
+}
+
 // cellOf returns cells[row+class]. What has to wait for the state before is only one addition and the load, since row is
 // added last and without a check: that is an eighth of the whole time of a match. It is safe because a row comes from no
 // other place than the table, which has all cells of its rows: see add, which makes them.
-func cellOf(cells []uint64, class uint8, row uint32) uint64 {
-	return atomic.LoadUint64((*uint64)(unsafe.Add(unsafe.Pointer(&cells[class]), uintptr(row)*unsafe.Sizeof(cells[0]))))
+func cellOf(cells *uint64, class uint8, row uint32) uint64 {
+	return atomic.LoadUint64((*uint64)(unsafe.Add(unsafe.Add(unsafe.Pointer(cells), uintptr(class)*8), uintptr(row)*8)))
+}
+
+// capture sets the slots of a match. In run there would be no machine registers left for its loop.
+//
+//go:noinline
+func (f *found) capture(slots []int32, regs *[localRegs]int32) {
+	out := slots[:len(f.slots)]
+	for i, s := range f.slots {
+		v := regs[s.tag%localRegs]
+		out[i] = v + s.dist&^(v>>31) // -1 stays
+	}
+}
+
+// captureAll is capture where there are more registers.
+func (f *found) captureAll(slots []int32, regs []int32) {
+	out := slots[:len(f.slots)]
+	for i, s := range f.slots {
+		v := regs[s.tag]
+		out[i] = v + s.dist&^(v>>31)
+	}
 }
 
 // largeRegs are the registers of machines that have many.

@@ -13,7 +13,7 @@ type table struct {
 	cells  []uint64 // state's row + class → row of the next state, or edge; longer than used, shared by versions of the table
 	used   uint32
 	edges  []edge
-	starts []uint32 // context → row of the first state, or 0
+	starts []start // by context
 	states []*state
 	ids    map[string]uint32 // key → row
 	regs   int               // registers in use
@@ -44,8 +44,14 @@ type state struct {
 	ctx    uint8    // what assertions can tell of the byte before, 0 where none asks
 	key    string
 	into   []uint32 // cells that lead here
-	skip   *skip    // how to pass over a run of bytes that leaves the state as it is
-	looked bool     // skip was decided
+	ahead  *ahead   // how to pass over what comes in it
+	looked bool     // whether there is a run to skip was decided
+}
+
+// A start is the first state of a match.
+type start struct {
+	row   uint32 // 0: not built yet
+	ahead *ahead
 }
 
 // An item is a place in the expressions. pending are the looks whose first byte was seen: if the second follows, the item
@@ -60,7 +66,7 @@ type edge struct {
 	next  uint32
 	set   uint16 // takes the place, after the moves; regScratch where none has to
 	moves []move
-	skip  *skip
+	ahead *ahead // of the next state
 	found *found // the expression that has matched before this byte
 }
 
@@ -75,7 +81,7 @@ type found struct {
 }
 
 func (m *Machine) newTable(gen int) *table {
-	t := &table{gen: gen, ids: map[string]uint32{}, edges: make([]edge, edgesUsed), starts: make([]uint32, len(m.pre)),
+	t := &table{gen: gen, ids: map[string]uint32{}, edges: make([]edge, edgesUsed), starts: make([]start, len(m.pre)),
 		regs: regsUsed, column: make([][]uint16, m.nfa.tags)}
 	t.cells = newCells(64 * m.row)
 	t.used = m.row // row 0 is no state
@@ -104,9 +110,13 @@ func (m *Machine) extend(gen int, row, class uint32) (t *table, newRow uint32, o
 		t.regs, t.column = old.regs, old.column // the captures of the text at hand stay in their registers
 		row = m.add(&t, st.items, st.regs, st.ctx, st.key)
 		m.forgetful()
+		m.built, m.calm = 0, 0
 	}
 	if t.cells[row+class] == unknown<<1|1 {
 		m.b.transition(&t, row, class)
+		if m.built++; m.built >= m.calm {
+			m.watching.Store(true)
+		}
 	}
 	m.table.Store(t)
 	return t, row, true
@@ -125,10 +135,10 @@ func (m *Machine) forgetful() {
 }
 
 // first returns the state that begins a match where ctx is before it. The lock is held.
-func (m *Machine) first(ctx uint8) (*table, uint32) {
+func (m *Machine) first(ctx uint8) (*table, start) {
 	t := m.table.Load()
-	if row := t.starts[ctx]; row != 0 {
-		return t, row
+	if s := t.starts[ctx]; s.row != 0 {
+		return t, s
 	}
 	b := &m.b
 	b.items, b.regs = append(b.items[:0], item{pc: m.nfa.start}), append(b.regs[:0], make([]uint16, m.nfa.tags)...)
@@ -139,9 +149,9 @@ func (m *Machine) first(ctx uint8) (*table, uint32) {
 	row, _ := b.intern(&t, known)
 	n := *t
 	n.starts = slices.Clone(t.starts)
-	n.starts[ctx] = row
+	n.starts[ctx] = start{row, n.states[row/m.row].ahead}
 	m.table.Store(&n)
-	return &n, row
+	return &n, n.starts[ctx]
 }
 
 // add appends a state to the table.
@@ -160,10 +170,11 @@ func (m *Machine) add(t **table, items []item, regs []uint16, ctx uint8, key str
 	return row
 }
 
-// stateBytes and edgeBytes are what a state and an edge take beside their lists.
+// What a state, an edge and what lies ahead of a state take beside their lists.
 const (
 	stateBytes = int(unsafe.Sizeof(state{})) + 64 // and its places in states and ids
 	edgeBytes  = int(unsafe.Sizeof(edge{}))
+	aheadBytes = int(unsafe.Sizeof(ahead{}) + unsafe.Sizeof(skip{}))
 )
 
 // bytes returns the memory of the table, about.
