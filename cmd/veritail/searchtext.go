@@ -114,13 +114,16 @@ func (t *foundTable) printJSON(w *sink) error {
 	return w.err
 }
 
-// print prints the table: texts to the left, numbers to the right, in columns as wide as what stands in them.
+// print prints the table: texts to the left, numbers to the right.
 func (t *foundTable) print(w *sink, p colours) {
-	texts := len(t.By)
+	g := grid{heads: t.names()}
 	if t.Every {
-		texts++
+		g.heads[0] = "time (UTC)"
 	}
-	rows := [][]string{t.names()}
+	g.right = make([]bool, len(g.heads))
+	for i := len(g.heads) - len(t.Values) - 1; i < len(g.heads); i++ {
+		g.right[i] = true
+	}
 	for _, r := range t.Rows {
 		var cells []string
 		if t.Every {
@@ -136,37 +139,9 @@ func (t *foundTable) print(w *sink, p colours) {
 		for i, v := range r.Values {
 			cells = append(cells, t.Values[i].text(v))
 		}
-		rows = append(rows, cells)
+		g.rows = append(g.rows, cells)
 	}
-	if t.Every {
-		rows[0][0] = "time (UTC)"
-	}
-	width := make([]int, len(rows[0]))
-	for _, cells := range rows {
-		for i, c := range cells {
-			width[i] = max(width[i], len([]rune(c)))
-		}
-	}
-	for i, cells := range rows {
-		var line strings.Builder
-		for j, c := range cells {
-			blanks := strings.Repeat(" ", width[j]-len([]rune(c)))
-			switch {
-			case j >= texts:
-				line.WriteString(blanks + c)
-			case j < len(cells)-1:
-				line.WriteString(c + blanks)
-			}
-			if j < len(cells)-1 {
-				line.WriteString("  ")
-			}
-		}
-		if i == 0 {
-			w.f("%s\n", p.dim(line.String()))
-		} else {
-			w.f("%s\n", line.String())
-		}
-	}
+	g.print(w, p)
 	if len(t.Rows) == 0 {
 		w.f("No event matches.\n")
 	}

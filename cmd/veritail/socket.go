@@ -122,6 +122,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.status()) })
 	mux.HandleFunc("GET /search", d.answerSearch)
 	mux.HandleFunc("GET /follow", d.answerFollow)
+	mux.HandleFunc("GET /sql", d.answerSQL)
 	mux.HandleFunc("GET /report", d.answerReport)
 	return serve(ctx, l, mux)
 }

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"fmt"
+	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -17,6 +19,28 @@ type args struct{ values []any }
 func (a *args) add(v any) string {
 	a.values = append(a.values, v)
 	return fmt.Sprintf("$%d", len(a.values))
+}
+
+var place = regexp.MustCompile(`\$[0-9]+`)
+
+// literals writes the parameters into a statement that was made with them.
+func (a *args) literals(sql string) string {
+	return place.ReplaceAllStringFunc(sql, func(p string) string {
+		i, err := strconv.Atoi(p[1:])
+		if err != nil || i < 1 || i > len(a.values) {
+			return p
+		}
+		switch v := a.values[i-1].(type) {
+		case nil:
+			return "NULL"
+		case string:
+			return quote(strings.ReplaceAll(strings.ToValidUTF8(v, "\uFFFD"), "\x00", "\uFFFD"))
+		case float64:
+			return "'" + strconv.FormatFloat(v, 'g', -1, 64) + "'::DOUBLE"
+		default:
+			return fmt.Sprint(v)
+		}
+	})
 }
 
 // where returns the condition of a read: the view's, the query's and the time's. It never yields NULL where that
