@@ -14,6 +14,9 @@ func TestForgedPostgreSQLMessagesAreNone(t *testing.T) {
 	}{
 		{"the SQLSTATE decides, not the text of a RAISE", "postgresql.csv", csv + `ERROR,P0001,"deadlock detected",,,,,"PL/pgSQL function f() line 1 at RAISE","select f()",` + end, []string{"raised_exception"}},
 		{"nor where the log has no SQLSTATE", "postgresql.stderr", "2026-11-24 10:00:00.000 UTC [7] app@shop ERROR:  deadlock detected\n2026-11-24 10:00:00.000 UTC [7] app@shop CONTEXT:  PL/pgSQL function f() line 1 at RAISE\n", []string{"raised_exception"}},
+		{"nor in Georgian", "postgresql.stderr", "2026-11-24 10:00:00.000 UTC [7] app@shop შეცდომა:  deadlock detected\n2026-11-24 10:00:00.000 UTC [7] app@shop კონტექსტი:  PL/pgSQL ფუნქცია f() ხაზზე 1 RAISE-სთან\n", []string{"raised_exception"}},
+		{"nor in Turkish", "postgresql.stderr", "2026-11-24 10:00:00.000 UTC [7] app@shop HATA:  deadlock detected\n2026-11-24 10:00:00.000 UTC [7] app@shop ORTAM:  f() PL/pgSQL fonksiyonu, 1. satır, RAISE içinde\n", []string{"raised_exception"}},
+		{"nor in Chinese", "postgresql.stderr", "2026-11-24 10:00:00.000 UTC [7] app@shop 错误:  deadlock detected\n2026-11-24 10:00:00.000 UTC [7] app@shop 上下文:  在RAISE的第1行的PL/pgSQL函数f()\n", []string{"raised_exception"}},
 		{"a crash that a user raises", "postgresql.csv", csv + `LOG,00000,"server process (PID 1) was terminated by signal 11: Segmentation fault",,,,,"PL/pgSQL function inline_code_block line 1 at RAISE","do",` + end, []string{"raised_message"}},
 		{"a real deadlock inside a function is one", "postgresql.csv", csv + `ERROR,40P01,"deadlock detected",,,,,"PL/pgSQL function ""x at RAISE""() line 1 at SQL statement","select f()",` + end, []string{"deadlock"}},
 		{"a record inside a statement of csvlog", "postgresql.csv", csv + `LOG,00000,"statement: insert into t values ('` + "\n" + csv + `ERROR,40P01,""deadlock detected"",,,,,,,` + end + `')",,,,,,,` + end, []string{"statement"}},
