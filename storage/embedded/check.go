@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // Check compares the store with itself: the events of each day and generation with what was counted when they were
 // written, the lines of each generation with its mark, and the ids of the events with each other.
 func (s *Store) Check(ctx context.Context) (storage.Report, error) {
-	r := storage.Report{Bytes: fileSize(s.cfg.Path) + fileSize(s.cfg.Path+".wal")}
+	var r storage.Report
 	err := s.read(ctx, func(c *conn) error {
 		parts, err := partsOf(c, query.Interval{})
 		if err != nil {
@@ -26,6 +27,9 @@ func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 				return err
 			}
 		}
+		if err := compareFiles(c, &r); err != nil {
+			return err
+		}
 		if err := compareMarks(c, &r); err != nil {
 			return err
 		}
@@ -33,6 +37,9 @@ func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 	})
 	if err != nil {
 		return r, fmt.Errorf("check the store: %w", err)
+	}
+	if r.Bytes, err = s.bytes(ctx); err != nil {
+		return r, err
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -72,6 +79,26 @@ func comparePart(c *conn, p part, r *storage.Report) error {
 		if events != wrote || lines != wroteLines {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s, generation %s: %d events of %d lines are there, %d events of %d lines were written",
 				p.events(), event.GenID(c[0].u64(i)), events, lines, wrote, wroteLines))
+		}
+		return nil
+	})
+}
+
+// compareFiles compares the files of sealed parts with what they were when they were made.
+func compareFiles(c *conn, r *storage.Report) error {
+	rows, err := c.query(`SELECT file, bytes, sha256 FROM sealed ORDER BY part`)
+	if err != nil {
+		return err
+	}
+	dir := c.dir
+	return rows.each(func(c []cells, i int) error {
+		bytes, sum, err := sumFile(filepath.Join(dir, c[0].str(i)))
+		if err != nil {
+			return err
+		}
+		if bytes != c[1].i64(i) || sum != c[2].str(i) {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s has %d bytes with the SHA-256 %s, it was made with %d bytes and %s",
+				c[0].str(i), bytes, sum, c[1].i64(i), c[2].str(i)))
 		}
 		return nil
 	})

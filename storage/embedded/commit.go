@@ -14,15 +14,7 @@ import (
 // that of a failed COMMIT: the caller reads Marks and goes on from them. The pages are not kept.
 func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, error) {
 	var refused storage.Refused
-	err := s.write(ctx, func(w *writer) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if w.marks == nil {
-			if err := w.load(); err != nil {
-				return err
-			}
-		}
+	err := s.writeLoaded(ctx, func(w *writer) error {
 		p, err := storage.PlanCommit(c, w.marks)
 		if err != nil {
 			return err

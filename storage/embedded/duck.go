@@ -35,7 +35,10 @@ func checkLibrary(version string) error {
 }
 
 // database is an open DuckDB file.
-type database struct{ h duckdb.Database }
+type database struct {
+	h   duckdb.Database
+	dir string // of the sealed files
+}
 
 // openDatabase opens or creates the file at path with the given options.
 func openDatabase(path string, options [][2]string) (*database, error) {
@@ -62,7 +65,7 @@ func (db *database) close() { duckdb.Close(&db.h) }
 
 // connect returns a new connection. Every one has to be closed before the database is.
 func (db *database) connect() (*conn, error) {
-	c := new(conn)
+	c := &conn{dir: db.dir}
 	if duckdb.Connect(db.h, &c.h) == duckdb.StateError {
 		return nil, errors.New("connect to the database")
 	}
@@ -79,7 +82,10 @@ func duckError(msg string) error {
 }
 
 // conn is one connection, used by one goroutine at a time.
-type conn struct{ h duckdb.Connection }
+type conn struct {
+	h   duckdb.Connection
+	dir string // of the sealed files
+}
 
 func (c *conn) close() { duckdb.Disconnect(&c.h) }
 

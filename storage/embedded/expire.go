@@ -7,49 +7,41 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/query"
 )
 
-// Expire drops the tables of days that have ended longer ago than the policy keeps events, and findings and rollups
+// Expire drops days that have ended longer ago than the policy keeps events, and findings and rollups
 // by their time. What is dropped stays in the counts, so that the store still agrees with its marks.
 func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, error) {
 	var r storage.Report
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
-	err := s.write(ctx, func(w *writer) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if w.marks == nil {
-			if err := w.load(); err != nil {
-				return err
-			}
-		}
-		return w.expire(p, &r)
+	err := s.writeLoaded(ctx, func(w *writer) error {
+		files, err := w.expire(p, &r)
+		s.shelf.takeOff(files)
+		return err
 	})
 	if err != nil {
 		return r, fmt.Errorf("drop what is past its time: %w", err)
 	}
-	r.Bytes = fileSize(s.cfg.Path) + fileSize(s.cfg.Path+".wal")
-	return r, nil
+	r.Bytes, err = s.bytes(ctx)
+	return r, err
 }
 
-func (w *writer) expire(p storage.Policy, r *storage.Report) error {
-	var old []int32
-	if p.Events > 0 {
-		before := p.Now.Add(-p.Events).UnixMicro()
-		for day := range w.hot {
-			if (int64(day)+1)*microsPerDay <= before {
-				old = append(old, day)
-			}
+// expire returns the files that no part has any more.
+func (w *writer) expire(p storage.Policy, r *storage.Report) (files []string, err error) {
+	err = w.transaction(func() error {
+		days, err := w.pastDays(p)
+		if err != nil {
+			return err
 		}
-		slices.Sort(old)
-	}
-	err := w.transaction(func() error {
-		for _, day := range old {
-			if err := w.dropDay(day, r); err != nil {
+		for _, day := range days {
+			of, err := w.dropDay(day, r)
+			if err != nil {
 				return err
 			}
+			files = append(files, of...)
 		}
 		if err := w.deleteBefore("findings", "time", p.Findings, p.Now, r); err != nil {
 			return err
@@ -61,38 +53,43 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) error {
 	})
 	if err != nil {
 		r.Dropped = nil
-		return err
+		return nil, err
 	}
-	for _, day := range old {
-		delete(w.hot, day)
-		delete(w.tails, day)
-	}
-	return nil
+	return files, nil
 }
 
-func (w *writer) dropDay(day int32, r *storage.Report) error {
-	events := int64(0)
-	rows, err := w.c.query(`SELECT sum(events)::BIGINT FROM counts WHERE day = $1`, day)
+// pastDays returns the parts of each day that is kept no longer, the oldest day first.
+func (w *writer) pastDays(p storage.Policy) ([][]part, error) {
+	if p.Events <= 0 {
+		return nil, nil
+	}
+	parts, err := partsOf(w.c, query.Interval{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := rows.each(func(c []cells, i int) error { events = c[0].i64(i); return nil }); err != nil {
-		return err
-	}
-	if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 ON CONFLICT DO UPDATE
-		SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, day); err != nil {
-		return err
-	}
-	if err := w.c.exec(`DELETE FROM counts WHERE day = $1`, day); err != nil {
-		return err
-	}
-	for _, table := range []string{eventTable(day), hotRuns(day)} {
-		if err := w.c.exec("DROP TABLE " + table); err != nil {
-			return err
+	before := p.Now.Add(-p.Events).UnixMicro()
+	return slices.DeleteFunc(byDay(parts), func(day []part) bool { return (int64(day[0].day)+1)*microsPerDay > before }), nil
+}
+
+// dropDay drops a day and returns the files of its parts.
+func (w *writer) dropDay(day []part, r *storage.Report) (files []string, err error) {
+	events := int64(0)
+	for _, p := range day {
+		events += p.rows
+		if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
+			SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
+			return nil, err
+		}
+		file, err := w.dropPart(p)
+		if err != nil {
+			return nil, err
+		}
+		if file != "" {
+			files = append(files, file)
 		}
 	}
-	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", events, dayTime(day).Format(time.DateOnly)))
-	return nil
+	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", events, dayTime(day[0].day).Format(time.DateOnly)))
+	return files, nil
 }
 
 func (w *writer) deleteBefore(table, column string, keep time.Duration, now time.Time, r *storage.Report) error {

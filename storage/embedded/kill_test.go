@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 
 const killGen = event.GenID(7)
 
-// writeUntilKilled commits batches from the stored mark on and prints how far each commit that returned has come. It
-// returns only on errors.
+// writeUntilKilled commits batches from the stored mark on and prints how far each commit that returned has come. Now and
+// then it seals all days. It returns only on errors.
 func writeUntilKilled(path string) error {
 	schema := event.NewSchema()
 	s, err := Open(context.Background(), Config{Path: path, Schema: schema, walDue: 2 << 20})
@@ -60,6 +60,11 @@ func writeUntilKilled(path string) error {
 			return fmt.Errorf("commit: refused %v: %w", refused, err)
 		}
 		fmt.Println(mark.Off)
+		if rand.IntN(3) == 0 {
+			if _, err := s.Seal(context.Background(), SealPolicy{Now: later}); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -72,7 +77,7 @@ func numbered(schema *event.Schema, mark *event.Mark, rows int) *event.Commit {
 		p := &event.Page{Schema: schema, Arena: new(event.Arena), Gen: killGen, Data: "test", Path: "/var/log/test"}
 		for ; left > 0 && p.N < event.PageRows; left-- {
 			i := p.AddRow(p.Arena.PutString(fmt.Sprintf("%09d", mark.Off)), 1, []event.Span{{Off: mark.Off, Len: 10}})
-			p.SetInt(i, event.FieldTime, start+mark.Off%2*microsPerDay+mark.Off*100)
+			p.SetInt(i, event.FieldTime, start+mark.Off/5000%2*microsPerDay+mark.Off*100)
 			mark.Off += 10
 		}
 		p.Complete()
@@ -90,7 +95,7 @@ func numbered(schema *event.Schema, mark *event.Mark, rows int) *event.Commit {
 // and findings agree.
 func TestKilledWriterLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
-	for round := range 5 {
+	for round := range 8 {
 		acked := killOne(t, path)
 		s, err := Open(t.Context(), Config{Path: path})
 		if err != nil {
@@ -170,5 +175,12 @@ func checkKilled(t *testing.T, s *Store, acked int64) {
 	}
 	if r, err := s.Check(ctx); err != nil || len(r.Problems) > 0 {
 		t.Errorf("check finds %v, error %v", r.Problems, err)
+	}
+	sealed := 0
+	err = s.read(ctx, func(c *conn) error {
+		return one(c, "SELECT count(*)::INTEGER FROM sealed", func(c []cells) { sealed = int(c[0].i32(0)) })
+	})
+	if files := sealedFiles(t, s); err != nil || len(files) != sealed {
+		t.Errorf("there are %d sealed parts and the files %v, error %v", sealed, files, err)
 	}
 }

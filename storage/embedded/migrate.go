@@ -27,18 +27,29 @@ func (w *writer) migrate() error {
 	if err := w.rows(`SELECT max(version) FROM meta`, func(c []cells, i int) { version = int(c[0].i32(i)) }); err != nil {
 		return fmt.Errorf("read the store's layout: %w", err)
 	}
-	switch version {
-	case schemaVersion:
-		return nil
-	case 1:
-		if err := w.transaction(w.fromLayout1); err != nil {
-			return fmt.Errorf("bring the store from layout 1 to layout %d: %w", schemaVersion, err)
-		}
+	if version < 1 || version > schemaVersion {
+		return fmt.Errorf("the store has layout %d, this Veritail writes layout %d: use the version of Veritail that wrote it or a newer one",
+			version, schemaVersion)
+	}
+	if version == schemaVersion {
 		return nil
 	}
-	return fmt.Errorf("the store has layout %d, this Veritail writes layout %d: use the version of Veritail that wrote it or a newer one",
-		version, schemaVersion)
+	err = w.transaction(func() error {
+		for _, step := range migrations[version-1:] {
+			if err := step(w); err != nil {
+				return err
+			}
+		}
+		return w.c.exec(`UPDATE meta SET version = ?`, int32(schemaVersion))
+	})
+	if err != nil {
+		return fmt.Errorf("bring the store from layout %d to layout %d: %w", version, schemaVersion, err)
+	}
+	return nil
 }
+
+// migrations are the steps from each layout to the next.
+var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2}
 
 // fromLayout1 adds what layout 2 has more: parts in the counts, and runs. The runs stay empty: a day's next commit, or
 // its sealing, makes them, and until then its events are looked at one by one.
@@ -62,5 +73,8 @@ func (w *writer) fromLayout1() error {
 			return err
 		}
 	}
-	return w.c.exec(`UPDATE meta SET version = ?`, int32(schemaVersion))
+	return nil
 }
+
+// fromLayout2 adds the sealed parts, of which there are none.
+func (w *writer) fromLayout2() error { return w.c.exec(createSealed) }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ type part struct {
 	id   int32  // 0: the day's table
 	file string // path of a sealed part
 	rows int64
+
+	restored bool // it came back from an archive
 }
 
 // partsOf returns the parts that may hold events of an interval, oldest day first. With gens, only parts that hold
@@ -28,13 +31,18 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 		}
 		cond = "part IN (SELECT part FROM counts AS k WHERE k.day = counts.day AND gen IN (" + strings.Join(places, ", ") + "))"
 	}
-	r, err := c.query("SELECT day, part, sum(events)::BIGINT FROM counts WHERE "+cond+" GROUP BY day, part ORDER BY day, part", a.values...)
+	r, err := c.query(fmt.Sprintf(`SELECT k.day, k.part, k.events, s.file, s.restored FROM (SELECT day, part, sum(events)::BIGINT AS events
+		FROM counts WHERE %s GROUP BY day, part) AS k LEFT JOIN sealed AS s ON k.part = s.part ORDER BY k.day, k.part`, cond), a.values...)
 	if err != nil {
 		return nil, fmt.Errorf("read the days: %w", err)
 	}
 	var parts []part
+	dir := c.dir
 	err = r.each(func(c []cells, i int) error {
-		p := part{day: c[0].i32(i), id: c[1].i32(i), rows: c[2].i64(i)}
+		p := part{day: c[0].i32(i), id: c[1].i32(i), rows: c[2].i64(i), restored: c[4].has(i)}
+		if p.id != 0 {
+			p.file = filepath.Join(dir, c[3].str(i))
+		}
 		if (during.From == 0 || p.day >= dayOf(during.From)) && (during.To == 0 || p.day <= dayOf(during.To)) {
 			parts = append(parts, p)
 		}

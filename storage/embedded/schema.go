@@ -12,7 +12,7 @@ import (
 
 // schemaVersion is the layout that this package writes. It is stored; older ones are brought up to it when a store is
 // opened (see migrate.go), a newer one is refused.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // column is a column of the event tables.
 type column struct {
@@ -129,6 +129,7 @@ var createTables = []string{
 	`CREATE TABLE marks (gen UBIGINT PRIMARY KEY, off BIGINT, open VARCHAR, lines_read BIGINT, parsed BIGINT,
 		unparsed BIGINT, ignored BIGINT, bytes BIGINT, cut BIGINT)`,
 	createCounts,
+	createSealed,
 	`CREATE TABLE expired (gen UBIGINT PRIMARY KEY, events BIGINT, lines BIGINT)`,
 	`CREATE TABLE findings (id VARCHAR PRIMARY KEY, time BIGINT, rule VARCHAR, severity VARCHAR, audience VARCHAR,
 		site VARCHAR, body VARCHAR USING COMPRESSION zstd)`,
@@ -137,9 +138,14 @@ var createTables = []string{
 }
 
 // counts is what each day holds of each generation, so that a store can be compared with itself; expired holds what was
-// dropped. Part 0 is the day's table, written says when (µs) it was added to.
+// dropped. Part 0 is the day's table, others are sealed files; written says when (µs) it was added to.
 const createCounts = `CREATE TABLE counts (day INTEGER, part INTEGER, gen UBIGINT, events BIGINT, lines BIGINT,
 	written BIGINT, PRIMARY KEY (day, part, gen))`
+
+// sealed is the files of days that have ended. layout is that of their columns, first and last are the times of their
+// events, sealed is when they were made, all in µs; restored is when one came back from an archive, else NULL.
+const createSealed = `CREATE TABLE sealed (part INTEGER PRIMARY KEY, day INTEGER, file VARCHAR, layout INTEGER, rows BIGINT,
+	bytes BIGINT, sha256 VARCHAR, "first" BIGINT, "last" BIGINT, sealed BIGINT, restored BIGINT)`
 
 const (
 	microsPerHour = int64(time.Hour / time.Microsecond)

@@ -17,7 +17,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
@@ -42,6 +44,10 @@ type Config struct {
 type Store struct {
 	cfg    Config
 	schema *event.Schema
+
+	sealing  sync.Mutex   // held while days are sealed, before writing
+	shelf    shelf        // the files of sealed days
+	lastPart atomic.Int32 // the highest number of a part that there ever was
 
 	writing sync.Mutex // held by commits, Expire and checkpoints
 	w       *writer    // guarded by writing, and nil once the store is dead
@@ -88,10 +94,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.runRows == 0 {
 		cfg.runRows = runRows
 	}
+	if strings.ContainsAny(path, "*?[") {
+		return nil, fmt.Errorf("open the store %s: its path must not have the characters *, ? and [", path)
+	}
 	if _, taken := inUse.LoadOrStore(path, true); taken {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)
 	}
 	s := &Store{cfg: cfg, schema: cfg.Schema}
+	s.shelf.dir = path + ".sealed"
 	if err := s.start(ctx); err != nil {
 		inUse.Delete(path)
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
@@ -107,7 +117,6 @@ func (s *Store) start(ctx context.Context) error {
 		{"storage_compatibility_version", "latest"}, // otherwise the columns' zstd is silently left out
 		{"checkpoint_threshold", "1TB"},             // the writer checkpoints, never a commit
 		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
-		{"enable_external_access", "false"}, // no statement reads or writes other files
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 	}
@@ -118,8 +127,15 @@ func (s *Store) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	db.dir = s.shelf.dir
 	w, err := newWriter(ctx, db, s.cfg)
+	if err == nil {
+		err = s.tidy(w)
+	}
 	if err != nil {
+		if w != nil {
+			w.close()
+		}
 		db.close()
 		return err
 	}
@@ -168,6 +184,21 @@ func (s *Store) write(ctx context.Context, f func(*writer) error) error {
 	return err
 }
 
+// writeLoaded is write for what needs the state that the writer keeps in memory.
+func (s *Store) writeLoaded(ctx context.Context, f func(*writer) error) error {
+	return s.write(ctx, func(w *writer) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if w.marks == nil {
+			if err := w.load(); err != nil {
+				return err
+			}
+		}
+		return f(w)
+	})
+}
+
 // read runs f on a connection of its own, in one transaction, and interrupts it when ctx ends.
 func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 	s.life.RLock()
@@ -187,6 +218,7 @@ func (s *Store) read(ctx context.Context, f func(*conn) error) error {
 }
 
 func (s *Store) readOpen(ctx context.Context, f func(*conn) error) error {
+	defer s.shelf.begin()()
 	c, err := s.db.connect()
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func TestOpenRefuses(t *testing.T) {
 		name, sql, want string
 	}{
 		{"a store of a newer layout", `UPDATE meta SET version = 99`, "layout 99"},
-		{"a store without the events that it counted", `DELETE FROM events_20261124 WHERE off = 10`, "19 events of 19 lines are there, 20 events of 20 lines were written"},
+		{"a store without the events that it counted", `DELETE FROM events_20261124 WHERE off = 20`, "19 events of 19 lines are there, 20 events of 20 lines were written"},
 		{"a store with lines that it did not count", `UPDATE counts SET lines = lines - 1`, "does not agree with itself"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -32,9 +32,17 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	}
 	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue}
 	err = c.interruptible(ctx, func() error {
-		// By itself neither a commit nor the end of the process checkpoints.
-		if err := c.exec("PRAGMA disable_checkpoint_on_shutdown"); err != nil {
-			return err
+		for _, sql := range []string{
+			// By itself neither a commit nor the end of the process checkpoints.
+			"PRAGMA disable_checkpoint_on_shutdown",
+			"SET parquet_metadata_cache = true",
+			// No statement reads or writes other files.
+			"SET allowed_directories = [" + quote(c.dir) + "]",
+			"SET enable_external_access = false",
+		} {
+			if err := c.exec(sql); err != nil {
+				return err
+			}
 		}
 		if err := w.migrate(); err != nil {
 			return err

@@ -1,0 +1,189 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// sealedGroup is the number of rows in a row group of a sealed file: what is read at least when one row is wanted.
+const sealedGroup = 20_480
+
+// sealedFile is a Parquet file of the columns of selectAll, sorted by generation and offset.
+type sealedFile struct {
+	part
+	bytes       int64
+	sha256      string // hexadecimal
+	first, last int64  // the earliest and the latest time of its events, µs
+	gens        []genHeld
+	runsMade    []run
+}
+
+// genHeld is what a file holds of a generation.
+type genHeld struct {
+	gen event.GenID
+	held
+}
+
+func (f *sealedFile) name() string { return sealedName(f.day, f.id) }
+
+// write makes one file, compares it with what it was made of, and stores its runs.
+func (j *sealJob) write(pieces []piece) error {
+	f := sealedFile{part: part{day: j.day, id: j.s.lastPart.Add(1)}}
+	f.file = filepath.Join(j.s.shelf.dir, f.name())
+	j.made = append(j.made, f)
+	if err := j.copyTo(f.file, pieces); err != nil {
+		return err
+	}
+	if err := j.s.read(j.ctx, func(c *conn) error {
+		same, err := j.sameAs(c, &f, pieces)
+		if err == nil && !same {
+			err = j.differs(c)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	if f.rows == 0 { // the offsets of a generation lie far apart
+		j.made = j.made[:len(j.made)-1]
+		return os.Remove(f.file)
+	}
+	if err := j.s.read(j.ctx, func(c *conn) error { return f.describe(c, j.s.cfg.runRows) }); err != nil {
+		return err
+	}
+	err := j.s.write(j.ctx, func(w *writer) error { return w.transaction(func() error { return w.storeRuns(&f) }) })
+	j.made[len(j.made)-1] = f
+	return err
+}
+
+// copyTo writes the events of pieces to a file and makes it durable.
+func (j *sealJob) copyTo(file string, pieces []piece) error {
+	tmp := file + ".tmp"
+	selects := make([]string, len(pieces))
+	for i, p := range pieces {
+		selects[i] = fmt.Sprintf("(SELECT %s FROM (%s) WHERE %s ORDER BY gen, off)", selectAll, unionOf(j.from), p.where())
+	}
+	err := j.s.read(j.ctx, func(c *conn) error {
+		return c.exec(fmt.Sprintf(`COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 6, ROW_GROUP_SIZE %d, PARQUET_VERSION v2)`,
+			strings.Join(selects, " UNION ALL "), quote(tmp), sealedGroup))
+	})
+	if err == nil {
+		err = syncFile(tmp)
+	}
+	if err == nil {
+		err = os.Rename(tmp, file)
+	}
+	if err == nil {
+		err = syncFile(filepath.Dir(file))
+	}
+	if err != nil {
+		err = fmt.Errorf("write %s: %w", filepath.Base(file), err)
+		if rm := os.Remove(tmp); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+			err = errors.Join(err, rm)
+		}
+	}
+	return err
+}
+
+// digest is what a set of events has in common with another only if they are the same, in whatever order: how many
+// there are, and the sum and the exclusive or of a hash of each.
+type digest struct {
+	rows int64
+	sum  string
+	xor  uint64
+}
+
+func digestOf(c *conn, events string) (d digest, err error) {
+	err = one(c, "SELECT count(*), sum(hash(e))::VARCHAR, bit_xor(hash(e)) FROM ("+events+") AS e",
+		func(c []cells) { d = digest{c[0].i64(0), c[1].str(0), c[2].u64(0)} })
+	return d, err
+}
+
+// sameAs reports whether the file holds exactly the events of pieces.
+func (j *sealJob) sameAs(c *conn, f *sealedFile, pieces []piece) (bool, error) {
+	selects := make([]string, len(pieces))
+	for i, p := range pieces {
+		selects[i] = fmt.Sprintf("SELECT %s FROM (%s) WHERE %s", selectAll, unionOf(j.from), p.where())
+	}
+	want, err := digestOf(c, strings.Join(selects, " UNION ALL "))
+	if err != nil {
+		return false, err
+	}
+	got, err := digestOf(c, "SELECT "+selectAll+" FROM "+f.events())
+	f.rows = got.rows
+	return got == want, err
+}
+
+// differs is why a file is not what it was made of.
+func (j *sealJob) differs(c *conn) error {
+	hot := int64(0)
+	err := one(c, `SELECT coalesce(sum(events), 0)::BIGINT FROM counts WHERE day = $1 AND part = 0`, func(c []cells) { hot = c[0].i64(0) }, j.day)
+	if err != nil {
+		return err
+	}
+	if hot != j.hot {
+		return errAddedTo
+	}
+	return errors.New("the file that was written differs from the table, which stays as it is")
+}
+
+// describe reads what is known of a file from it: its size and digest, the events of each generation, times and runs.
+func (f *sealedFile) describe(c *conn, runRows int) error {
+	var err error
+	if f.bytes, f.sha256, err = sumFile(f.file); err != nil {
+		return err
+	}
+	f.gens = nil
+	r, err := c.query("SELECT gen, count(*), sum(lines)::BIGINT, min(time), max(time) FROM " + f.events() + " GROUP BY gen ORDER BY gen")
+	if err != nil {
+		return err
+	}
+	err = r.each(func(c []cells, i int) error {
+		if len(f.gens) == 0 {
+			f.first, f.last = c[3].i64(i), c[4].i64(i)
+		}
+		f.first, f.last = min(f.first, c[3].i64(i)), max(f.last, c[4].i64(i))
+		f.gens = append(f.gens, genHeld{event.GenID(c[0].u64(i)), held{c[1].i64(i), c[2].i64(i)}})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m := runMaker{size: runRows}
+	if err := m.read(c, f.part, func(runs []run) error { f.runsMade = append(f.runsMade, runs...); return nil }); err != nil {
+		return fmt.Errorf("read the words of %s: %w", f.name(), err)
+	}
+	m.end()
+	f.runsMade = append(f.runsMade, m.take()...)
+	return nil
+}
+
+// sumFile returns the size and the SHA-256 of a file.
+func sumFile(path string) (bytes int64, sum string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if bytes, err = io.Copy(h, f); err != nil {
+		return 0, "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return bytes, fmt.Sprintf("%x", h.Sum(nil)), nil
+}
+
+// storeRuns stores the runs of a file, ahead of the file itself.
+func (w *writer) storeRuns(f *sealedFile) error {
+	if err := w.c.exec(createRunTable(f.runs())); err != nil {
+		return err
+	}
+	runs := f.runsMade
+	f.runsMade = nil
+	return w.c.putRuns(f.runs(), runs)
+}
