@@ -52,6 +52,7 @@ type Source struct {
 	Format  string   `toml:"format"`          // name of a format, or "auto"
 	Site    string   `toml:"site"`            // counted apart under this name; empty for this machine
 	Prefix  string   `toml:"log_line_prefix"` // how PostgreSQL's lines begin, as its setting says; empty: guessed from them
+	Layout  string   `toml:"log_format"`      // what the lines of an access log look like, as nginx's log_format or Apache's LogFormat says
 	Zone    string   `toml:"zone"`            // IANA name of the zone of stamps that name none; empty: this machine's
 }
 

@@ -88,6 +88,23 @@ func decodeAll(b *testing.B, d *parsers.Decoder, text []byte) {
 	})
 }
 
+// BenchmarkLayouts measures the same of access logs whose layout is given.
+func BenchmarkLayouts(b *testing.B) {
+	for _, name := range []string{"nginx-pipes", "nginx-json", "nginx-kv", "apache-dated", "apache-tabs", "apache-jsonish"} {
+		b.Run(name, func(b *testing.B) {
+			setting, err := os.ReadFile("../testdata/layouts/" + name + ".conf")
+			if err != nil {
+				b.Fatal(err)
+			}
+			text, err := os.ReadFile("../testdata/layouts/" + name + ".log")
+			if err != nil {
+				b.Fatal(err)
+			}
+			decodeAll(b, laidOut(b, shipped(b), "auto", string(setting)), bytes.Repeat(text, 1+(256<<10)/len(text)))
+		})
+	}
+}
+
 // BenchmarkJoining measures each way to put the lines of records together, with patterns that cost little.
 func BenchmarkJoining(b *testing.B) {
 	for _, s := range scripts {

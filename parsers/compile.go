@@ -39,6 +39,7 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	steps := []func(*formatFile) error{
 		func(ff *formatFile) error { return s.compilePatterns(f, ff) },
 		func(ff *formatFile) error { return s.compileMembers(f, ff) },
+		func(ff *formatFile) error { return s.compileLayout(f, ff) },
 		func(ff *formatFile) error { return s.compileCompose(f, ff) },
 		func(ff *formatFile) error { return s.compileLookups(f, ff) },
 		func(ff *formatFile) error { return s.compileRefine(f, ff) },
@@ -74,6 +75,7 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 		return err
 	}
 	common = f.keepDefaults(ff, common)
+	f.common = common
 	for i, pf := range ff.Pattern {
 		p := f.patterns.list[i]
 		own, err := s.constants(pf.Set)

@@ -26,6 +26,8 @@ type Options struct {
 	Reread func() (io.ReadCloser, error)
 	// Prefix is the setting that says how lines of a format with a prefix begin; empty: it is guessed from the lines.
 	Prefix string
+	// Layout is the setting that says what lines of a format with a layout look like; empty: they are as the format knows them.
+	Layout string
 }
 
 // A Decoder turns the lines of one generation into events; see pipeline.Decoder, which it implements.
@@ -69,7 +71,8 @@ type Decoder struct {
 	sample    event.Sample // how the format was found
 	shapes    shapes
 
-	fits map[*format]fit // of formats with a prefix: what took a line last
+	fits    map[*format]fit // of formats with a prefix: what took a line last
+	laidOut []*format       // that the setting of a layout has made
 
 	width width
 	utf8  []byte // the line at hand, where the file is not in UTF-8
@@ -101,11 +104,14 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	if opts.Reread != nil {
 		d.clock.Reread = d.reread
 	}
+	if opts.Layout != "" {
+		d.laidOut, _ = s.layouts(g.Format, opts.Layout)
+	}
 	d.auto = opts.Found
 	if g.Format == "" || g.Format == "auto" {
 		d.auto = true
 	} else {
-		d.use(s.byName[g.Format])
+		d.use(d.asLaidOut(s.byName[g.Format]))
 	}
 	return d, nil
 }
@@ -115,10 +121,20 @@ func (d *Decoder) captures() []*captures {
 	return []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures, &d.stream.captures}
 }
 
+// room makes room for the slots of a format.
+func (d *Decoder) room(slots int) {
+	for _, c := range d.captures() {
+		if n := slots - len(c.slots); n > 0 {
+			c.slots = append(c.slots, make([]int32, n)...)
+		}
+	}
+}
+
 // use makes f the file's format.
 func (d *Decoder) use(f *format) {
 	d.own = f
 	d.gen.Format = f.name
+	d.room(f.slots)
 	if f.join != nil {
 		d.joiner = join.New(f.join.maxLines, f.join.maxBytes, d.joined)
 	}
@@ -144,7 +160,7 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 		if d.width != narrow {
 			text = d.width.decode(nil, block, off)
 		}
-		if f, sure := d.set.detect(d.gen.Path, text); f != nil {
+		if f, sure := d.detect(text); f != nil {
 			d.sample = sure
 			d.use(f)
 		}

@@ -28,7 +28,11 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		d.mark.Lines.Cut++
 	}
 	clear(c.temps[:len(f.temps)])
-	w.first(p, op.plan(p), raw, base, c.slots, c.temps)
+	if p.fill {
+		w.assign(p, raw, base, c.slots, c.temps)
+	} else {
+		w.first(p, op.plan(p), raw, base, c.slots, c.temps)
+	}
 	if f.members != nil {
 		if rec != nil && f.join.assembly == nil {
 			d.scanAgain(f, p, raw[:rec.Parts[0].End], c.slots)

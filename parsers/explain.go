@@ -56,12 +56,16 @@ func (s *Set) Explain(name string, text []byte, opts Options) (Explanation, erro
 		return e, err
 	}
 	if d.own == nil {
-		contenders, best := s.contenders("", bytes.Split(text, []byte("\n")), s.lines)
+		lines := bytes.Split(text, []byte("\n"))
+		contenders, best := s.contenders("", lines, s.lines)
+		if _, made := s.contenders("", lines, d.laidOut); made != nil && (best == nil || made.taken >= best.taken) {
+			best = made
+		}
 		if best != nil {
-			d.use(best.format)
+			d.use(d.asLaidOut(best.format))
 		}
 		for _, c := range contenders {
-			if c != best {
+			if best != nil && c.id != best.id {
 				e.Others = append(e.Others, c.name)
 			}
 		}
@@ -84,7 +88,13 @@ func (s *Set) Explain(name string, text []byte, opts Options) (Explanation, erro
 		}
 	}
 	if e.Format == "" {
-		at := s.Where(name, text)
+		var at []Stop
+		for _, f := range d.laidOut {
+			at = append(at, f.stop(text))
+		}
+		if len(at) == 0 {
+			at = s.Where(name, text)
+		}
 		e.Stops = at[:min(len(at), nearestStops)]
 		for len(e.Stops) > 1 && e.Stops[len(e.Stops)-1].weight == 0 {
 			e.Stops = e.Stops[:len(e.Stops)-1]

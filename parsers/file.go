@@ -30,6 +30,7 @@ type formatFile struct {
 	Prefix   *prefixFile       `toml:"prefix"`
 	Record   *recordFile       `toml:"record"`
 	Stream   *streamFile       `toml:"stream"`
+	Layout   *layoutFile       `toml:"layout"`
 }
 
 type patternFile struct {
@@ -174,4 +175,24 @@ type streamLinesFile struct {
 	Continue oneOrMore         `toml:"continue"`
 	Rest     map[string]int    `toml:"rest"`    // format → so many lines behind a record's first may be any; else as the format says
 	Escaped  map[string]string `toml:"escaped"` // what is written instead of characters that do not get through
+}
+
+// layoutFile says how a setting of the program that writes the lines says what they look like: a text with variables.
+type layoutFile struct {
+	Directive string                `toml:"directive"` // regular expression of the setting in a configuration file, with the group text, and maybe escape
+	Sign      string                `toml:"sign"`      // what a variable begins with
+	Variable  string                `toml:"variable"`  // regular expression of a variable; its groups together are the name
+	Literals  map[string]string     `toml:"literals"`  // what stands for other characters
+	Values    map[string]string     `toml:"values"`    // name → grok of what it writes; "http_*": all that begin so; "": a text that is dropped
+	Parts     map[string][]string   `toml:"parts"`     // name → grok and layout of a part of the time
+	Strftime  string                `toml:"strftime"`  // regular expression of names whose group is a text for strftime
+	Escape    string                `toml:"escape"`    // where the setting names none
+	Escapes   map[string]escapeFile `toml:"escapes"`
+}
+
+// escapeFile says how values are escaped.
+type escapeFile struct {
+	Text    string `toml:"text"`    // grok of any value, %{TEXT} in values
+	Missing string `toml:"missing"` // what is written where there is none
+	Decode  string `toml:"decode"`  // json: values are decoded
 }

@@ -46,8 +46,10 @@ type format struct {
 	ignore               *grok.Set       // nil without
 	unwrap               patterns
 	patterns             patterns
+	common               []constant  // of all its lines, beside the defaults
 	defaults             []constant  // of all events that have no other value
 	prefix               *prefixSpec // nil: all its lines begin alike
+	layout               *layoutSpec // nil: no setting says what its lines look like
 	compose              []compose
 	lookups              []*lookup
 	refine               []refinement
@@ -93,6 +95,8 @@ type pattern struct {
 	slots   int   // number of slots of its captures
 	whole   bool  // the whole text holds members
 	members []int // or one of these captures does
+	fill    bool  // of several captures of one field the first counts
+	decode  bool  // what it captures is escaped as in JSON
 }
 
 // holds returns the range of text that holds members, and false where none does. slots are those of the pattern's match.

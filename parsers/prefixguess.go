@@ -66,11 +66,7 @@ func (d *Decoder) fit(f *format, v *variant) fit {
 		d.fits = map[*format]fit{}
 	}
 	d.fits[f] = fit{variant: v}
-	for _, c := range d.captures() {
-		if n := max(v.match.Slots(), v.usual.match.Slots()); n > len(c.slots) {
-			c.slots = append(c.slots, make([]int32, n-len(c.slots))...)
-		}
-	}
+	d.room(max(v.match.Slots(), v.usual.match.Slots()))
 	return d.fits[f]
 }
 

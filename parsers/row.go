@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/saypro/veritail/parsers/members"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -68,6 +69,8 @@ func (w *rowWriter) column(cols []*event.Column, i int, f event.Field) *event.Co
 // assign moves the captures of a match into fields and temporaries. text are the bytes that were matched, which
 // lie in the arena at base. What the match makes constant is set by constants, after members.
 func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int32, temps [][]byte) {
+	outer := w.fill
+	w.fill = outer || p.fill
 	for i := range p.assigns {
 		a := &p.assigns[i]
 		from, to := slots[2*a.slot], slots[2*a.slot+1]
@@ -75,12 +78,33 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 			continue
 		}
 		value := text[from:to]
+		at := event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}
+		if p.decode {
+			value, at = w.decoded(value, at)
+		}
 		if a.temp < 0 {
-			w.value(a, value, event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)})
+			w.value(a, value, at)
 		} else if !w.fill || temps[a.temp] == nil {
 			temps[a.temp] = value
 		}
 	}
+	w.fill = outer
+}
+
+// decoded returns a value, which lies in the arena at at, without the escapes of JSON.
+func (w *rowWriter) decoded(value []byte, at event.Str) ([]byte, event.Str) {
+	if bytes.IndexByte(value, '\\') < 0 {
+		return value, at
+	}
+	arena := w.page.Arena
+	from := len(arena.Buf)
+	text, ok := members.Unescape(arena.Buf, value)
+	if !ok || len(text) == from {
+		return value, at
+	}
+	arena.Buf = text
+	at = event.Str{Off: uint32(from), Len: uint32(len(text) - from)}
+	return w.page.Bytes(at), at
 }
 
 // constants sets the fields that a match of p makes constant.

@@ -36,14 +36,19 @@ func (s *Set) Where(name string, line []byte) []Stop {
 		if name != "" && f.name != name || f.patterns.match == nil {
 			continue
 		}
-		at := f.patterns.match.Stop(line)
-		all = append(all, Stop{
-			Format: f.name, Pattern: at.Expr + 1, Grok: f.patterns.match.Expr(at.Expr), Column: at.Length + 1,
-			Failed: at.Failed(), Wanted: at.Wanted, weight: at.Weight,
-		})
+		all = append(all, f.stop(line))
 	}
 	slices.SortStableFunc(all, func(a, b Stop) int { return cmp.Compare(b.weight, a.weight) })
 	return all
+}
+
+// stop returns where f stops in line.
+func (f *format) stop(line []byte) Stop {
+	at := f.patterns.match.Stop(line)
+	return Stop{
+		Format: f.name, Pattern: at.Expr + 1, Grok: f.patterns.match.Expr(at.Expr), Column: at.Length + 1,
+		Failed: at.Failed(), Wanted: at.Wanted, weight: at.Weight,
+	}
 }
 
 // maxExplained bounds the line that is explained.

@@ -117,13 +117,17 @@ func (d *Decoder) reread(layouts *stamp.Layouts) (io.ReadCloser, func([]byte) []
 	text, err := d.opts.Reread()
 	look := &Decoder{set: d.set, clock: stamp.NewClock(d.opts.Zone, d.opts.Near)}
 	look.line = captures{make([]int32, len(d.line.slots)), make([][]byte, len(d.line.temps))}
-	f := d.set.timedBy(layouts)
+	f := d.timedBy(layouts)
+	look.room(f.slots)
 	return text, func(line []byte) []byte { return look.stampIn(f, trimEOL(line)) }, err
 }
 
 // timedBy returns the format that has these layouts.
-func (s *Set) timedBy(layouts *stamp.Layouts) *format {
-	for _, f := range s.byName {
+func (d *Decoder) timedBy(layouts *stamp.Layouts) *format {
+	if f := d.own; f != nil && f.time != nil && f.time.layouts == layouts {
+		return f
+	}
+	for _, f := range d.set.byName {
 		if f.time != nil && f.time.layouts == layouts {
 			return f
 		}

@@ -140,12 +140,15 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 		if err := set.CheckPrefix(s.Prefix); err != nil {
 			return nil, userErrorf("source %s: log_line_prefix: %w", s.Dataset, err)
 		}
+		if err := set.CheckLayout(s.Format, s.Layout); err != nil {
+			return nil, userErrorf("source %s: log_format: %w", s.Dataset, err)
+		}
 		format := s.Format
 		if format == configs.Auto {
 			format = ""
 		}
 		for _, p := range s.Paths {
-			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Zone: zone})
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Layout: s.Layout, Zone: zone})
 		}
 	}
 	return out, nil
@@ -155,7 +158,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	from := d.patternOf(g)
 	opts := parsers.Options{
-		Host: d.cfg.Host, Zone: from.Zone, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix, Live: true,
+		Host: d.cfg.Host, Zone: from.Zone, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix, Layout: from.Layout, Live: true,
 	}
 	if source.Is(g, g.Path) { // else it was rotated, and what has its path is another file
 		opts.Near = written(g.Path)

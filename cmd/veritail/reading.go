@@ -11,7 +11,7 @@ import (
 
 // reading is what a command is told by flags about logs that it reads once.
 type reading struct {
-	configDir, format, prefix, zone string
+	configDir, format, prefix, layout, zone string
 }
 
 // flags adds the flags to a command. Shells complete the names of formats and the folders.
@@ -19,6 +19,7 @@ func (r *reading) flags(c *cobra.Command) {
 	configsFlag(c, &r.configDir, "formats, rules and KPIs")
 	c.Flags().StringVar(&r.format, "format", "auto", "the `format` of the lines, or auto to tell it from their content")
 	c.Flags().StringVar(&r.prefix, "log-line-prefix", "", "PostgreSQL's `setting` of that name, where its logs are not understood without")
+	c.Flags().StringVar(&r.layout, "log-format", "", "nginx's log_format or Apache's LogFormat, where its access log has a `layout` of its own")
 	c.Flags().StringVar(&r.zone, "zone", "UTC", "`zone` of time stamps that name none, such as Europe/Berlin, or Local")
 	completes(c, "format", r.formats)
 }
@@ -32,7 +33,10 @@ func (r *reading) load() (*setup, error) {
 	if err := s.set.CheckPrefix(r.prefix); err != nil {
 		return nil, userErrorf("log_line_prefix: %w", err)
 	}
-	s.prefix = r.prefix
+	if err := s.set.CheckLayout(r.format, r.layout); err != nil {
+		return nil, userErrorf("log_format: %w", err)
+	}
+	s.prefix, s.layout = r.prefix, r.layout
 	if s.zone, err = time.LoadLocation(r.zone); err != nil {
 		return nil, userErrorf("zone %q is not in the time zone database; Europe/Berlin or UTC are", r.zone)
 	}
@@ -70,4 +74,6 @@ func completes(c *cobra.Command, flag string, values cobra.CompletionFunc) {
 }
 
 // options are what a decoder of these logs is told of all of them.
-func (s *setup) options() parsers.Options { return parsers.Options{Zone: s.zone, Prefix: s.prefix} }
+func (s *setup) options() parsers.Options {
+	return parsers.Options{Zone: s.zone, Prefix: s.prefix, Layout: s.layout}
+}

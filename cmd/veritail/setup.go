@@ -28,6 +28,7 @@ type setup struct {
 	host   string
 	stops  stops
 	prefix string         // how lines of a format with a prefix begin; empty: guessed
+	layout string         // what lines of a format with a layout look like; empty: as the format knows them
 	zone   *time.Location // of stamps in finished files that name none; nil: UTC
 }
 

@@ -238,6 +238,13 @@ func stops(w uint64) uint64 {
 	return ((q-ones)&^q | (s-ones)&^s | (w-ones*' ')&^w) & highs
 }
 
+// Unescape appends the text of a JSON string, given without its quotes, to dst. It reports false where it is none.
+func Unescape(dst, text []byte) ([]byte, bool) {
+	s := Scanner{decoded: dst}
+	ok := s.unescape(text)
+	return s.decoded, ok
+}
+
 // unescape appends the text of a JSON string, given without its quotes.
 func (s *Scanner) unescape(b []byte) bool {
 	for i := 0; i < len(b); {

@@ -23,6 +23,7 @@ type Pattern struct {
 	Format  string         // empty: to be detected
 	Site    string         // empty: this machine
 	Prefix  string         // how lines begin, for formats with a prefix; empty: to be guessed
+	Layout  string         // what lines look like, for formats with a layout; empty: as these know them
 	Zone    *time.Location // of time stamps that name none
 }
 
