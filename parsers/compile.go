@@ -16,16 +16,10 @@ import (
 // units are the capture types of durations: nanoseconds of one unit.
 var units = map[string]float64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
-func (s *Set) compile(name string, ff *formatFile) (*format, error) {
-	f := &format{
-		name: name, title: ff.Title, dataset: ff.Dataset, rank: ff.Rank, names: ff.Names,
-		null: ff.Null, stated: map[string]bool{}, temps: map[string]int{}, within: ff.Within,
-	}
+func (s *Set) compile(e *entry, ff *formatFile) (*format, error) {
+	f := &format{entry: e, title: ff.Title, dataset: ff.Dataset, null: ff.Null, stated: map[string]bool{}, temps: map[string]int{}}
 	for _, field := range ff.Stated {
 		f.stated[field] = true
-	}
-	if f.rank == 0 {
-		f.rank = 100
 	}
 	for field, kind := range ff.Fields {
 		k, ok := event.KindOf(kind)
@@ -55,11 +49,20 @@ func (s *Set) compile(name string, ff *formatFile) (*format, error) {
 	if err := s.checkStated(ff); err != nil {
 		return nil, fmt.Errorf("stated: %w", err)
 	}
-	return f, s.compileOn(f, ff)
+	if err := s.compileOn(f, ff); err != nil {
+		return nil, err
+	}
+	if f.join != nil && f.join.assembly != nil || f.members != nil && f.members.header != nil {
+		alone := *f
+		alone.room = f.need()
+		f.alone = &alone
+	}
+	f.file = ff
+	return f, nil
 }
 
 func (s *Set) compilePatterns(f *format, ff *formatFile) error {
-	lib := s.library.With(ff.Patterns)
+	lib := s.exprs.With(ff.Patterns)
 	common, err := s.constants(ff.Set)
 	if err != nil {
 		return fmt.Errorf("set: %w", err)

@@ -94,13 +94,6 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 		clock: stamp.NewClock(opts.Zone, opts.Near), opened: time.Now(),
 		mark: event.Mark{Gen: g.ID},
 	}
-	slots, temps := 0, 0
-	for _, f := range s.byName {
-		slots, temps = max(slots, f.slots), max(temps, len(f.temps))
-	}
-	for _, c := range d.captures() {
-		c.slots, c.temps = make([]int32, slots), make([][]byte, temps)
-	}
 	if opts.Reread != nil {
 		d.clock.Reread = d.reread
 	}
@@ -111,7 +104,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 	if g.Format == "" || g.Format == "auto" {
 		d.auto = true
 	} else {
-		d.use(d.asLaidOut(s.byName[g.Format]))
+		d.use(d.asLaidOut(s.whole(s.get(s.byName[g.Format]))))
 	}
 	return d, nil
 }
@@ -121,20 +114,23 @@ func (d *Decoder) captures() []*captures {
 	return []*captures{&d.line, &d.ended, &d.inner, &d.nested.captures, &d.stream.captures}
 }
 
-// room makes room for the slots of a format.
-func (d *Decoder) room(slots int) {
+// makeRoom makes room for captures.
+func (d *Decoder) makeRoom(r room) {
 	for _, c := range d.captures() {
-		if n := slots - len(c.slots); n > 0 {
+		if n := r.slots - len(c.slots); n > 0 {
 			c.slots = append(c.slots, make([]int32, n)...)
+		}
+		if n := r.temps - len(c.temps); n > 0 {
+			c.temps = append(c.temps, make([][]byte, n)...)
 		}
 	}
 }
 
-// use makes f the file's format.
+// use makes f, which is whole, the file's format.
 func (d *Decoder) use(f *format) {
 	d.own = f
+	d.makeRoom(f.room)
 	d.gen.Format = f.name
-	d.room(f.slots)
 	if f.join != nil {
 		d.joiner = join.New(f.join.maxLines, f.join.maxBytes, d.joined)
 	}
@@ -142,9 +138,16 @@ func (d *Decoder) use(f *format) {
 		d.carry = append(d.carry, newCarry(spec))
 	}
 	d.nestedCarry = map[*nestedSpec][]*carry{}
-	for _, n := range f.records() {
-		for _, spec := range n.of.carry {
-			d.nestedCarry[n] = append(d.nestedCarry[n], newCarry(spec))
+	for _, r := range f.inner {
+		for _, in := range r.formats {
+			d.carryWithin(in.nested)
+		}
+	}
+	if f.streams != nil {
+		for _, l := range f.streams.lines {
+			if l.complete.Load() {
+				d.openLines(l)
+			}
 		}
 	}
 }
@@ -162,7 +165,7 @@ func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 		}
 		if f, sure := d.detect(text); f != nil {
 			d.sample = sure
-			d.use(f)
+			d.use(d.set.whole(f))
 		}
 	}
 	now := time.Now()
@@ -325,9 +328,11 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 		if f == nil || f == d.own {
 			return false
 		}
+		d.makeRoom(room{slots: f.slots})
 		p, ok := d.match(f, line, &d.line)
 		if ok {
-			d.refused = f
+			d.refused = d.set.whole(f)
+			d.makeRoom(f.room)
 			d.event(f, p, &d.line, line, []event.Span{span}, nil)
 		}
 		return ok
@@ -336,8 +341,11 @@ func (d *Decoder) tryOthers(line []byte, span event.Span) bool {
 		return true
 	}
 	last := d.refused
-	for _, f := range d.set.lines {
-		if f != last && try(f) {
+	for _, e := range d.set.lines {
+		if !e.mayTake(line) {
+			continue
+		}
+		if f := d.set.get(e); f != last && try(f) {
 			return true
 		}
 	}

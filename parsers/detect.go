@@ -2,9 +2,9 @@ package parsers
 
 import (
 	"bytes"
-	"strings"
 	"time"
 
+	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/parsers/stamp"
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -29,6 +29,37 @@ type contender struct {
 	named bool
 }
 
+// signsOf returns signs of which a line of f has one, or of several lines that become events of f one at least; nil where
+// any line may do so.
+func (f *format) signsOf() []grok.Sign {
+	set := f.patterns.match
+	switch {
+	case len(f.within) > 0:
+		return nil
+	case f.prefix != nil:
+		set = f.prefix.heads
+	case f.members != nil && f.members.header != nil: // rows are nothing without it
+		if len(f.members.columns) > 0 {
+			return nil
+		}
+		set = f.members.header
+	case f.bare != nil && f.members.kind == jsonMembers:
+		return []grok.Sign{{Begins: []string{"{ c"}}}
+	case f.bare != nil:
+		return nil
+	}
+	signs := set.Signs()
+	for i := range signs {
+		if f.join != nil && f.join.assembly != nil {
+			signs[i].Holds = nil // it may stand in a later line of the record
+		}
+		if len(signs[i].Begins) == 0 && len(signs[i].Holds) == 0 {
+			return nil
+		}
+	}
+	return signs
+}
+
 // before reports whether c is the better choice: a precise format before a generic one, then the one that takes more
 // lines, one whose words stand in the path, and the lower rank, by which contenders come.
 func (c *contender) before(o *contender) bool {
@@ -48,14 +79,14 @@ func (s *Set) detect(path string, block []byte) (*format, event.Sample) {
 	few := spread(lines, firstLook)
 	contenders, best := s.contenders(path, few, s.lines)
 	if len(few) < len(lines) {
-		formats := s.lines
+		entries := s.lines
 		if best != nil && 2*best.taken > len(few) {
-			formats = nil
+			entries = nil
 			for _, c := range contenders {
-				formats = append(formats, c.format)
+				entries = append(entries, c.entry)
 			}
 		}
-		contenders, best = s.contenders(path, lines, formats)
+		contenders, best = s.contenders(path, lines, entries)
 	}
 	if best == nil || best.taken*least < len(lines) && !s.onlyOne(contenders, lines) {
 		return nil, event.Sample{}
@@ -79,7 +110,18 @@ func (s *Set) onlyOne(contenders []*contender, lines [][]byte) bool {
 }
 
 // contenders returns those of the formats that take lines of the sample, and the best of them.
-func (s *Set) contenders(path string, lines [][]byte, formats []*format) (all []*contender, best *contender) {
+func (s *Set) contenders(path string, lines [][]byte, entries []*entry) (all []*contender, best *contender) {
+	var formats []*format
+	for _, e := range entries {
+		if e.mayTake(lines...) {
+			formats = append(formats, s.get(e))
+		}
+	}
+	return s.among(path, lines, formats)
+}
+
+// among does what contenders does with formats that are compiled.
+func (s *Set) among(path string, lines [][]byte, formats []*format) (all []*contender, best *contender) {
 	d := &Decoder{set: s, clock: stamp.NewClock(time.UTC, time.Time{})}
 	for _, f := range formats {
 		c := &contender{f, s.taken(d, f, lines), f.namedBy(path)}
@@ -97,7 +139,7 @@ func (s *Set) contenders(path string, lines [][]byte, formats []*format) (all []
 // taken returns how many of the lines are events of f, or belong to one.
 func (s *Set) taken(d *Decoder, f *format, lines [][]byte) int {
 	switch {
-	case f.join != nil && f.join.assembly != nil, f.members != nil && f.members.header != nil:
+	case f.alone != nil:
 		return s.decodedLines(f, lines) // a line alone does not tell
 	case f.prefix != nil:
 		v := f.prefix.choose(lines, true)
@@ -114,13 +156,24 @@ func (s *Set) taken(d *Decoder, f *format, lines [][]byte) int {
 
 // takenBy returns how many of the lines f takes by its patterns, and by what says that they continue such a one.
 func (d *Decoder) takenBy(f *format, lines [][]byte) int {
+	takes := func(line []byte) bool {
+		_, ok := d.match(f, line, &d.line)
+		return ok
+	}
+	if f.members == nil && f.prefix == nil { // then its patterns alone tell, and those that may take one of the lines do
+		set := f.patterns.match.Fitting(lines)
+		if set == nil {
+			return 0
+		}
+		takes = func(line []byte) bool { return set.Match(line, d.line.slots) >= 0 }
+	}
 	n, open := 0, false
 	for _, line := range lines {
 		if open && f.join.continued != nil && f.join.continued.Match(line, d.line.slots) >= 0 {
 			n++
 			continue
 		}
-		_, ok := d.match(f, line, &d.line)
+		ok := takes(line)
 		if ok {
 			n++
 		}
@@ -131,10 +184,12 @@ func (d *Decoder) takenBy(f *format, lines [][]byte) int {
 
 // decodedLines returns how many of the lines become events of f, where a line alone does not tell.
 func (s *Set) decodedLines(f *format, lines [][]byte) int {
-	d, err := s.NewDecoder(event.Generation{Format: f.name}, Options{})
+	d, err := s.NewDecoder(event.Generation{}, Options{})
 	if err != nil {
 		return 0
 	}
+	d.auto = false
+	d.use(f.alone)
 	var b event.Batch
 	d.Decode(&b, bytes.Join(lines, []byte("\n")), 0)
 	d.Flush(&b, time.Now(), true)
@@ -170,15 +225,4 @@ func spread(lines [][]byte, n int) [][]byte {
 		out[i] = lines[i*len(lines)/n]
 	}
 	return out
-}
-
-// namedBy reports whether one of the format's words stands in the path.
-func (f *format) namedBy(path string) bool {
-	path = strings.ToLower(path)
-	for _, n := range f.names {
-		if strings.Contains(path, n) {
-			return true
-		}
-	}
-	return false
 }

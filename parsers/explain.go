@@ -58,11 +58,11 @@ func (s *Set) Explain(name string, text []byte, opts Options) (Explanation, erro
 	if d.own == nil {
 		lines := bytes.Split(text, []byte("\n"))
 		contenders, best := s.contenders("", lines, s.lines)
-		if _, made := s.contenders("", lines, d.laidOut); made != nil && (best == nil || made.taken >= best.taken) {
+		if _, made := s.among("", lines, d.laidOut); made != nil && (best == nil || made.taken >= best.taken) {
 			best = made
 		}
 		if best != nil {
-			d.use(d.asLaidOut(best.format))
+			d.use(s.whole(d.asLaidOut(best.format)))
 		}
 		for _, c := range contenders {
 			if best != nil && c.id != best.id {

@@ -24,7 +24,7 @@ func (f Fallback) String() string {
 func (s *Set) Fallbacks() []Fallback {
 	var found []Fallback
 	for _, name := range s.Formats() {
-		f := s.byName[name]
+		f := s.get(s.byName[name])
 		for _, of := range f.sets() {
 			if of.set == nil {
 				continue

@@ -12,61 +12,64 @@ import (
 	"path"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// A Set is the formats of a configuration, compiled.
+// A Set is the formats of a configuration.
 type Set struct {
 	Schema  *event.Schema
-	lines   []*format // those that read lines, by rank and name
-	byName  map[string]*format
-	inner   []*format // those that read messages of others, by rank and name
+	lines   []*entry // those that read lines, by rank and name
+	byName  map[string]*entry
+	inner   []*entry // those that read messages of others, by rank and name
 	pool    pagePool
 	basis   event.Field // veritail.time.clock
 	doubt   event.Field // veritail.time.doubt
-	consts  int         // number of constants in all formats
 	library *grok.Library
+	exprs   *grok.Library // the library for what the formats hold
+	files   fs.FS         // of the formats that are not compiled yet
 
+	mu          sync.Mutex // of what compiles
+	consts      int        // number of constants in the formats that are compiled
 	memberSpecs int
-
-	made map[string]*try // by the names of their formats
+	made        map[string]*try // by the names of their formats
 }
 
 // A format is one compiled format file.
 type format struct {
-	id                   int // numbers it among all of the set, from 1
-	name, title, dataset string
-	rank                 int
-	names                []string
-	null                 nulls
-	stated               map[string]bool // fields that keep the texts of null
-	ignore               *grok.Set       // nil without
-	unwrap               patterns
-	patterns             patterns
-	common               []constant  // of all its lines, beside the defaults
-	defaults             []constant  // of all events that have no other value
-	prefix               *prefixSpec // nil: all its lines begin alike
-	layout               *layoutSpec // nil: no setting says what its lines look like
-	compose              []compose
-	lookups              []*lookup
-	refine               []refinement
-	time                 *timeSpec
-	join                 *joinSpec
-	carry                []*carrySpec
-	members              *membersSpec   // nil: what the patterns capture is all
-	without              patterns       // with members of a capture: those that are tried where the members cannot be read
-	bare                 *pattern       // of a format that has members and no patterns: its constants
-	temps                map[string]int // captures that are no field: _name
-	within               []string
-	on                   []event.Field // with within: the fields that it reads
-	nested               *nestedSpec   // with within: the records of another format that it captures; nil: none
-	streams              *streams      // nil: its messages are no lines of other logs
-	inner                []reading     // the formats that read fields of this one's events
-	when                 []condition
-	slots                int
+	*entry
+	title, dataset string
+	null           nulls
+	stated         map[string]bool // fields that keep the texts of null
+	ignore         *grok.Set       // nil without
+	unwrap         patterns
+	patterns       patterns
+	common         []constant  // of all its lines, beside the defaults
+	defaults       []constant  // of all events that have no other value
+	prefix         *prefixSpec // nil: all its lines begin alike
+	layout         *layoutSpec // nil: no setting says what its lines look like
+	compose        []compose
+	lookups        []*lookup
+	refine         []refinement
+	time           *timeSpec
+	join           *joinSpec
+	carry          []*carrySpec
+	members        *membersSpec   // nil: what the patterns capture is all
+	without        patterns       // with members of a capture: those that are tried where the members cannot be read
+	bare           *pattern       // of a format that has members and no patterns: its constants
+	temps          map[string]int // captures that are no field: _name
+	on             []event.Field  // with within: the fields that it reads
+	file           *formatFile    // nil once the format is complete
+	nested         *nestedSpec    // with within: the records of another format that it captures; nil: none
+	streams        *streams       // nil: its messages are no lines of other logs
+	inner          []reading      // the formats that read fields of this one's events
+	when           []condition
+	slots          int
+	room           room    // of its lines and of the formats within
+	alone          *format // without those that read fields of its events, where decoding tells which lines are its own; else nil
 }
 
 // patterns are expressions that stand for each other: the first that takes a text counts.
@@ -162,7 +165,7 @@ type carrySpec struct {
 
 // Load compiles the formats of fsys (folders formats and patterns). Every mistake is reported, each with its file.
 func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
-	lib, err := grok.LoadLibrary(fsys, "patterns")
+	s, err := newSet(fsys, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -173,48 +176,40 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	if len(files) == 0 {
 		return nil, errors.New("no formats: the folder formats holds no .toml file")
 	}
-	s := &Set{Schema: schema, byName: map[string]*format{}, made: map[string]*try{}, library: lib}
 	var errs []error
-	if s.basis, err = schema.Add("veritail.time.clock", event.Keyword); err == nil {
-		s.doubt, err = schema.Add("veritail.time.doubt", event.Keyword)
-	}
-	if err != nil {
-		return nil, err
-	}
-	records := map[*format]*recordFile{}
-	streams := map[*format]*streamFile{}
-	whens := map[*format]map[string]string{} // their fields may be those of files that are compiled later
 	for _, file := range files {
 		var ff formatFile
 		if err := configs.Decode(fsys, file, &ff); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		f, err := s.compile(strings.TrimSuffix(path.Base(file), ".toml"), &ff)
+		f, err := s.compile(newEntry(strings.TrimSuffix(path.Base(file), ".toml"), &ff), &ff)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		s.byName[f.name], whens[f], records[f], streams[f] = f, ff.When, ff.Record, ff.Stream
-		f.id = len(s.byName)
-		if len(f.within) > 0 {
-			s.inner = append(s.inner, f)
-		} else {
-			s.lines = append(s.lines, f)
-		}
+		f.signs = f.signsOf()
+		f.format.Store(f)
+		s.add(f.entry)
 	}
-	for _, list := range [][]*format{s.lines, s.inner} {
-		sort.SliceStable(list, func(i, j int) bool {
-			if list[i].rank != list[j].rank {
-				return list[i].rank < list[j].rank
-			}
-			return list[i].name < list[j].name
-		})
-	}
+	s.sort()
 	if len(errs) == 0 {
-		errs = append(errs, s.attach(whens, records, streams))
+		errs = append(errs, s.attach())
 	}
 	return s, errors.Join(errs...)
+}
+
+// newSet returns a set without formats.
+func newSet(fsys fs.FS, schema *event.Schema) (*Set, error) {
+	lib, err := grok.LoadLibrary(fsys, "patterns")
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{Schema: schema, byName: map[string]*entry{}, made: map[string]*try{}, library: lib, exprs: lib, files: fsys}
+	if s.basis, err = schema.Add("veritail.time.clock", event.Keyword); err == nil {
+		s.doubt, err = schema.Add("veritail.time.doubt", event.Keyword)
+	}
+	return s, err
 }
 
 // WithOnly returns a set of one line format, called name: text, compiled as if it stood in a file of this set, with its
@@ -226,17 +221,19 @@ func (s *Set) WithOnly(name, text string) (*Set, error) {
 			return nil, err
 		}
 	}
-	only := &Set{Schema: schema, byName: map[string]*format{}, library: s.library, basis: s.basis, doubt: s.doubt}
+	only := &Set{Schema: schema, byName: map[string]*entry{}, library: s.library, exprs: s.library, basis: s.basis, doubt: s.doubt}
 	var ff formatFile
 	file := "formats/" + name + ".toml"
 	if err := configs.Decode(oneFile(text), file, &ff); err != nil {
 		return nil, err
 	}
-	f, err := only.compile(name, &ff)
+	f, err := only.compile(newEntry(name, &ff), &ff)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	only.byName[name], only.lines = f, []*format{f}
+	f.format.Store(f)
+	only.add(f.entry)
+	f.done()
 	return only, nil
 }
 
@@ -257,8 +254,8 @@ func (s *Set) Library() *grok.Library { return s.library }
 // Formats returns the names of the formats that read lines, sorted.
 func (s *Set) Formats() []string {
 	var names []string
-	for _, f := range s.lines {
-		names = append(names, f.name)
+	for _, e := range s.lines {
+		names = append(names, e.name)
 	}
 	sort.Strings(names)
 	return names
@@ -272,7 +269,7 @@ func (s *Set) Known(name string) error {
 	if name == "" || name == "auto" {
 		return nil
 	}
-	if f := s.byName[name]; f != nil && len(f.within) == 0 {
+	if e := s.byName[name]; e != nil && len(e.within) == 0 {
 		return nil
 	}
 	return unknown("format", name, s.Formats())

@@ -78,7 +78,7 @@ func (s *Set) compileJoin(f *format, ff *formatFile) error {
 		}
 		j.sections[part] = field
 	}
-	lib := s.library.With(ff.Patterns)
+	lib := s.exprs.With(ff.Patterns)
 	var err error
 	if j.assembly, err = s.compileAssembly(f, ff, lib); err != nil {
 		return fmt.Errorf("join: %w", err)

@@ -107,7 +107,7 @@ func (s *Set) layoutSpec(f *format, ff *formatFile) (*layoutSpec, error) {
 		}
 	}
 	slices.SortStableFunc(l.families, func(a, b string) int { return len(b) - len(a) })
-	lib := s.library.With(ff.Patterns)
+	lib := s.exprs.With(ff.Patterns)
 	// every value once: what any setting captures is known from here on
 	for name, e := range l.escapes {
 		lib := lib.With(map[string]string{anyText: e.Text})
@@ -146,6 +146,7 @@ func (s *Set) laidOut(f *format, ff *formatFile, lib *grok.Library, set layout) 
 	if set.time != "" {
 		out.time = &timeSpec{temps: []int{out.temps[timeOfLayout]}, layouts: stamp.Compile(append([]string{set.time}, ff.Time.Layouts...), ff.Time.UTC)}
 	}
+	out.room = out.need()
 	return &out, nil
 }
 
@@ -188,11 +189,15 @@ func (s *Set) CheckLayout(name, setting string) error {
 // layouts returns the formats that a setting makes of the one called name, or of any if name is empty or auto, and why it makes
 // none of the others. The one whose variables the setting has comes first.
 func (s *Set) layouts(name, setting string) (formats []*format, errs []error) {
-	for _, f := range s.lines {
-		if f.layout == nil || name != "" && name != configs.Auto && name != f.name {
+	for _, e := range s.lines {
+		if name != "" && name != configs.Auto && name != e.name {
 			continue
 		}
-		made, err := f.layout.of(setting)
+		f := s.get(e)
+		if f.layout == nil {
+			continue
+		}
+		made, err := s.whole(f).layout.of(setting)
 		if err == nil {
 			formats = append(formats, made)
 			continue
@@ -228,7 +233,7 @@ func (d *Decoder) detect(text []byte) (*format, event.Sample) {
 		f = d.asLaidOut(f)
 	}
 	lines := sampleOf(text)
-	_, made := d.set.contenders(d.gen.Path, lines, d.laidOut)
+	_, made := d.set.among(d.gen.Path, lines, d.laidOut)
 	if made == nil || made.taken < sure.Taken || made.taken*least < len(lines) {
 		return f, sure
 	}

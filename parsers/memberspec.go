@@ -110,7 +110,7 @@ func (s *Set) compileWithout(f *format, ff *formatFile, without []int) error {
 		f.without.list = append(f.without.list, f.patterns.list[i])
 	}
 	var err error
-	f.without.match, err = compileSet(s.library.With(ff.Patterns), exprs, grok.Whole)
+	f.without.match, err = compileSet(s.exprs.With(ff.Patterns), exprs, grok.Whole)
 	return err
 }
 
@@ -181,7 +181,7 @@ func (s *Set) compileColumns(f *format, m *membersSpec, ff *formatFile) error {
 		expr = "(?:" + expr + ")(?<" + columnsTemp + ">.*)"
 	}
 	var err error
-	if m.header, err = compileSet(s.library.With(ff.Patterns), []string{expr}, grok.Whole); err != nil {
+	if m.header, err = compileSet(s.exprs.With(ff.Patterns), []string{expr}, grok.Whole); err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
 	f.needs(m.header)

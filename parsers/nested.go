@@ -50,7 +50,8 @@ func (e *escapes) undo(text []byte) []byte {
 }
 
 // compileNested compiles the table [record], once all formats are there.
-func (s *Set) compileNested(f *format, rf *recordFile) error {
+func (s *Set) compileNested(f *format) error {
+	rf := f.file.Record
 	if rf == nil {
 		return nil
 	}
@@ -78,10 +79,11 @@ func (s *Set) compileNested(f *format, rf *recordFile) error {
 
 // nestedOf returns how the records of a format of lines, called name, are read within others.
 func (s *Set) nestedOf(name string) (nestedSpec, error) {
-	of := s.byName[name]
-	if of == nil || len(of.within) > 0 {
+	e := s.byName[name]
+	if e == nil || len(e.within) > 0 {
 		return nestedSpec{}, fmt.Errorf("of: %w", unknown("format of lines", name, s.Formats()))
 	}
+	of := e.format.Load()
 	if of.members != nil || of.join == nil {
 		return nestedSpec{}, fmt.Errorf("of: the lines of %s are not matched one by one and joined", name)
 	}
@@ -92,24 +94,14 @@ func (s *Set) nestedOf(name string) (nestedSpec, error) {
 	return nestedSpec{of: &copied}, nil
 }
 
-// records returns the records of other formats that f reads.
-func (f *format) records() []*nestedSpec {
-	var all []*nestedSpec
-	for _, r := range f.inner {
-		for _, in := range r.formats {
-			if in.nested != nil {
-				all = append(all, in.nested)
-			}
-		}
+// carryWithin gets ready to carry fields from one record of n to the next, unless that has been done.
+func (d *Decoder) carryWithin(n *nestedSpec) {
+	if n == nil || d.nestedCarry[n] != nil {
+		return
 	}
-	if f.streams != nil {
-		for i := range f.streams.lines {
-			for j := range f.streams.lines[i].of {
-				all = append(all, &f.streams.lines[i].of[j].nestedSpec)
-			}
-		}
+	for _, spec := range n.of.carry {
+		d.nestedCarry[n] = append(d.nestedCarry[n], newCarry(spec))
 	}
-	return all
 }
 
 // A nestedRecord is the record that a format within captured, while it is read.

@@ -31,6 +31,9 @@ type texts struct {
 
 // of returns the text of a constant.
 func (t *texts) of(c *constant) event.Str {
+	if more := c.id + 1 - len(t.known); more > 0 { // a format may have been compiled since
+		t.consts, t.known = append(t.consts, make([]event.Str, more)...), append(t.known, make([]bool, more)...)
+	}
 	if !t.known[c.id] {
 		t.consts[c.id], t.known[c.id] = t.arena.PutString(c.str), true
 	}
@@ -80,10 +83,10 @@ func (p *pagePool) put(op *openPage) {
 	p.pages.Put(op)
 }
 
-func (p *pagePool) textsOf(s *Set, arena *event.Arena) *texts {
+func (p *pagePool) textsOf(arena *event.Arena) *texts {
 	t, ok := p.texts.Get().(*texts)
 	if !ok {
-		t = &texts{consts: make([]event.Str, s.consts), known: make([]bool, s.consts)}
+		t = &texts{}
 	}
 	t.arena = arena
 	return t
@@ -124,7 +127,7 @@ func (d *Decoder) pageFor(f *format) *openPage {
 	}
 	pool := &d.set.pool
 	if d.texts == nil {
-		t := pool.textsOf(d.set, d.batch.Arena())
+		t := pool.textsOf(d.batch.Arena())
 		d.batch.OnRelease(func() { pool.putTexts(t) })
 		d.texts = t
 	}

@@ -218,8 +218,12 @@ func (p *prefixSpec) trusted() *prefixSpec {
 
 // CheckPrefix returns an error if setting is none that a format with a prefix knows how to read; an empty one is guessed.
 func (s *Set) CheckPrefix(setting string) error {
+	if setting == "" {
+		return nil
+	}
 	var first error
-	for _, f := range s.lines {
+	for _, e := range s.lines {
+		f := s.get(e)
 		if f.prefix == nil {
 			continue
 		}

@@ -66,7 +66,7 @@ func (d *Decoder) fit(f *format, v *variant) fit {
 		d.fits = map[*format]fit{}
 	}
 	d.fits[f] = fit{variant: v}
-	d.room(max(v.match.Slots(), v.usual.match.Slots()))
+	d.makeRoom(room{slots: max(v.match.Slots(), v.usual.match.Slots())})
 	return d.fits[f]
 }
 

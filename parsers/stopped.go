@@ -32,8 +32,12 @@ type Stop struct {
 func (s *Set) Where(name string, line []byte) []Stop {
 	line = line[:min(len(line), maxExplained)]
 	var all []Stop
-	for _, f := range s.lines {
-		if name != "" && f.name != name || f.patterns.match == nil {
+	for _, e := range s.lines {
+		if name != "" && e.name != name {
+			continue
+		}
+		f := s.get(e)
+		if f.patterns.match == nil {
 			continue
 		}
 		all = append(all, f.stop(line))

@@ -176,6 +176,15 @@ func (d *Decoder) linesOf(s *streams, p *pattern, line []byte) *streamLines {
 	return lines
 }
 
+// openLines gets ready for lines of the formats of l.
+func (d *Decoder) openLines(l *streamLines) {
+	d.set.wholeLines(l)
+	d.makeRoom(l.room)
+	for i := range l.of {
+		d.carryWithin(&l.of[i].nestedSpec)
+	}
+}
+
 // findLines looks through the conditions for the formats of a line.
 func (d *Decoder) findLines(s *streams, p *pattern, line []byte) *streamLines {
 next:
@@ -185,7 +194,8 @@ next:
 				continue next
 			}
 		}
-		return &s.lines[i]
+		d.openLines(s.lines[i])
+		return s.lines[i]
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
@@ -17,16 +18,19 @@ type streams struct {
 	message lineField
 	blanks  bool        // blanks before the message, but the first, are of the line
 	by      []lineField // lines that agree in these are of one stream
-	lines   []streamLines
+	lines   []*streamLines
 	asked   []lineField // the fields of all conditions
 }
 
 // streamLines are the formats that the lines of some streams may be of.
 type streamLines struct {
+	file      *streamLinesFile
 	when      []lineCondition
-	of        []streamFormat
-	continued *grok.Set // lines that begin so belong to the line before, as those of which its format says so; nil: none
+	of        []streamFormat // once complete is set
+	continued *grok.Set      // lines that begin so belong to the line before, as those of which its format says so; nil: none
 	escaped   escapes
+	room      room // of their lines
+	complete  atomic.Bool
 }
 
 // A streamFormat is a format of lines as a stream has them.
@@ -47,7 +51,8 @@ type lineCondition struct {
 }
 
 // compileStreams compiles the table [stream], once all formats are there.
-func (s *Set) compileStreams(f *format, sf *streamFile) error {
+func (s *Set) compileStreams(f *format) error {
+	sf := f.file.Stream
 	if sf == nil {
 		return nil
 	}
@@ -84,32 +89,61 @@ func (s *Set) compileStreams(f *format, sf *streamFile) error {
 	return nil
 }
 
-func (s *Set) compileStreamLines(f *format, lf *streamLinesFile) (streamLines, error) {
-	var l streamLines
+func (s *Set) compileStreamLines(f *format, lf *streamLinesFile) (*streamLines, error) {
+	l := &streamLines{file: lf}
 	when, err := s.conditions(lf.When)
 	if err != nil {
-		return l, fmt.Errorf("when: %w", err)
+		return nil, fmt.Errorf("when: %w", err)
 	}
 	for _, c := range when {
 		l.when = append(l.when, lineCondition{f.lineField(c.field), c})
 	}
 	if l.escaped, err = escapesOf(lf.Escaped); err != nil {
-		return l, err
+		return nil, err
 	}
-	if l.continued, err = compileSet(s.library, lf.Continue, grok.Prefix); err != nil {
-		return l, fmt.Errorf("continue: %w", err)
+	if l.continued, err = compileSet(s.exprs, lf.Continue, grok.Prefix); err != nil {
+		return nil, fmt.Errorf("continue: %w", err)
 	}
-	f.needs(l.continued)
+	if l.continued != nil {
+		l.room.slots = l.continued.Slots()
+	}
+	if len(lf.Formats) == 0 {
+		return nil, errors.New("it names no formats")
+	}
+	for name := range lf.Rest {
+		if !slices.Contains(lf.Formats, name) {
+			return nil, fmt.Errorf("rest: %w", unknown("format", name, lf.Formats))
+		}
+	}
+	return l, nil
+}
+
+// attachLines gives the streams of f their formats.
+func (s *Set) attachLines(f *format) error {
+	if f.streams == nil {
+		return nil
+	}
+	for i, l := range f.streams.lines {
+		if err := s.compileStreamFormats(l); err != nil {
+			return fmt.Errorf("stream: lines %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// compileStreamFormats gives l its formats, which are complete.
+func (s *Set) compileStreamFormats(l *streamLines) error {
+	lf := l.file
 	for _, name := range lf.Formats {
 		n, err := s.nestedOf(name)
 		if err != nil {
-			return l, fmt.Errorf("formats: %w", err)
+			return fmt.Errorf("formats: %w", err)
 		}
 		switch a := n.of.join.assembly; {
 		case a != nil && (a.begin == nil || a.head != nil || a.end != nil || a.key.match != nil || len(a.quote) > 0):
-			return l, fmt.Errorf("formats: %s puts its lines together by more than how records begin", name)
-		case n.of.streams != nil || n.of == f:
-			return l, fmt.Errorf("formats: %s has streams itself", name)
+			return fmt.Errorf("formats: %s puts its lines together by more than how records begin", name)
+		case n.of.streams != nil:
+			return fmt.Errorf("formats: %s has streams itself", name)
 		}
 		sf := streamFormat{nestedSpec: n}
 		if n.of.join.rest || n.of.join.assembly != nil {
@@ -120,15 +154,8 @@ func (s *Set) compileStreamLines(f *format, lf *streamLinesFile) (streamLines, e
 		}
 		l.of = append(l.of, sf)
 	}
-	for name := range lf.Rest {
-		if !slices.Contains(lf.Formats, name) {
-			return l, fmt.Errorf("rest: %w", unknown("format", name, lf.Formats))
-		}
-	}
-	if len(l.of) == 0 {
-		return l, errors.New("it names no formats")
-	}
-	return l, nil
+	l.done()
+	return nil
 }
 
 // lineField returns where lines of f have a field.

@@ -118,7 +118,7 @@ func (d *Decoder) reread(layouts *stamp.Layouts) (io.ReadCloser, func([]byte) []
 	look := &Decoder{set: d.set, clock: stamp.NewClock(d.opts.Zone, d.opts.Near)}
 	look.line = captures{make([]int32, len(d.line.slots)), make([][]byte, len(d.line.temps))}
 	f := d.timedBy(layouts)
-	look.room(f.slots)
+	look.makeRoom(room{slots: f.slots})
 	return text, func(line []byte) []byte { return look.stampIn(f, trimEOL(line)) }, err
 }
 
@@ -127,8 +127,8 @@ func (d *Decoder) timedBy(layouts *stamp.Layouts) *format {
 	if f := d.own; f != nil && f.time != nil && f.time.layouts == layouts {
 		return f
 	}
-	for _, f := range d.set.byName {
-		if f.time != nil && f.time.layouts == layouts {
+	for _, e := range d.set.byName {
+		if f := e.format.Load(); f != nil && f.time != nil && f.time.layouts == layouts {
 			return f
 		}
 	}

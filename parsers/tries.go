@@ -127,8 +127,15 @@ type reading struct {
 // fewFormats are so few that looking for those which are meant costs more than trying them.
 const fewFormats = 4
 
-// index finds the field that most of the formats have a condition on, and lists the tries by its values.
-func (s *Set) index(r *reading) {
+// index makes the tries of what reads the fields of f's events.
+func (s *Set) index(f *format) {
+	for i := range f.inner {
+		s.indexOne(&f.inner[i])
+	}
+}
+
+// indexOne finds the field that most of the formats have a condition on, and lists the tries by its values.
+func (s *Set) indexOne(r *reading) {
 	r.by, r.number = -1, s.Schema.Def(r.field).Kind == event.Int
 	count, most := map[event.Field]int{}, fewFormats
 	for _, f := range r.formats {

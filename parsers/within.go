@@ -3,7 +3,6 @@ package parsers
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -11,50 +10,56 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// attach gives each format the ones that read fields of its events, and the format of the records that it captures.
-func (s *Set) attach(whens map[*format]map[string]string, records map[*format]*recordFile, streams map[*format]*streamFile) error {
+// attach gives each format the ones that read fields of its events, and the format of the records that it captures. All
+// are compiled.
+func (s *Set) attach() error {
 	var errs []error
-	for _, in := range s.inner {
-		if err := s.attachOne(in, whens[in]); err != nil {
-			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", in.name, err))
-		}
-	}
-	for _, f := range s.byName {
-		for i := range f.inner {
-			s.index(&f.inner[i])
-		}
-	}
-	for _, f := range append(slices.Clone(s.lines), s.inner...) {
-		if err := errors.Join(s.compileNested(f, records[f]), s.compileStreams(f, streams[f])); err != nil {
+	fail := func(f *format, err error) {
+		if err != nil {
 			errs = append(errs, fmt.Errorf("formats/%s.toml: %w", f.name, err))
 		}
 	}
+	var all []*format
+	for _, e := range slices.Concat(s.lines, s.inner) {
+		all = append(all, e.format.Load())
+	}
+	for _, in := range all {
+		fail(in, s.attachOne(in, all))
+	}
+	for _, f := range all {
+		s.index(f)
+	}
+	for _, f := range all {
+		fail(f, errors.Join(s.compileNested(f), s.compileStreams(f)))
+	}
+	for _, f := range all {
+		fail(f, s.attachLines(f))
+	}
 	for _, in := range s.inner {
-		if around := circle(in, nil); around != nil {
+		if around := circle(in.format.Load(), nil); around != nil {
 			return fmt.Errorf("formats/%s.toml: within: the formats %s read each other", in.name, strings.Join(around, ", "))
 		}
+	}
+	for _, f := range all {
+		f.done()
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Set) attachOne(in *format, when map[string]string) error {
+func (s *Set) attachOne(in *format, all []*format) error {
 	var err error
-	if in.when, err = s.conditions(when); err != nil {
+	if in.when, err = s.conditions(in.file.When); err != nil {
 		return fmt.Errorf("when: %w", err)
 	}
 	for _, pattern := range in.within {
-		found := false
-		for _, f := range s.byName {
-			if ok, err := path.Match(pattern, f.name); !ok || err != nil || f == in {
-				continue
-			}
-			found = true
+		if !slices.ContainsFunc(all, func(f *format) bool { return in.means(pattern, f.entry) }) {
+			return fmt.Errorf("within: %w", unknown("format", pattern, s.names()))
+		}
+	}
+	for _, f := range all {
+		if in.reads(f.entry) {
 			f.read(in)
 		}
-		if found {
-			continue
-		}
-		return fmt.Errorf("within: %w", unknown("format", pattern, s.names()))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -75,6 +76,24 @@ func BenchmarkScan(b *testing.B) {
 	}
 	after, _ := usage(b)
 	report(b, b.N*benchLines, after-before)
+}
+
+// BenchmarkStart is what beginning costs: the whole program `veritail scan`, on a log that is short.
+func BenchmarkStart(b *testing.B) {
+	bin := program(b)
+	path, _ := accessLog(b, 2000)
+	least, most := time.Hour, int64(0)
+	for b.Loop() {
+		cmd := exec.Command(bin, "scan", "-json", path)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		least = min(least, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+		most = max(most, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+	}
+	b.ReportMetric(float64(least.Microseconds())/1e3, "cpu-ms")
+	b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkRun is `veritail run` over the same log, from the file into the embedded store, until all is durable.

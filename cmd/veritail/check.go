@@ -29,7 +29,7 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
   veritail check -configs /etc/veritail`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := loadSetup(configDir)
+			s, err := checkedSetup(configDir)
 			if err != nil {
 				return err
 			}

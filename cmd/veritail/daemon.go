@@ -42,7 +42,7 @@ type daemon struct {
 
 // openDaemon wires the daemon; nothing runs yet.
 func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *daemon, err error) {
-	s, err := loadSetup(cfg.Configs)
+	s, err := checkedSetup(cfg.Configs)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,20 @@ import (
 	"github.com/saypro/veritail/storage/embedded"
 )
 
+// program returns the path of the command: by the name of veritail the test's own program is it.
+func program(t testing.TB) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(t.TempDir(), "veritail")
+	if err := os.Symlink(self, bin); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
 // A daemon that is killed at random moments, while its log grows and is rotated by renaming, stores each line once and
 // counts each failed login once.
 func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
@@ -28,14 +42,7 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 	if os.Getenv("TORTURE") != "" {
 		rounds = 60
 	}
-	bin := filepath.Join(t.TempDir(), "veritail") // by this name the test's own program is the command
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(self, bin); err != nil {
-		t.Fatal(err)
-	}
+	bin := program(t)
 	dir := t.TempDir()
 	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n[console]\nlisten = \"127.0.0.1:0\"\n[[source]]\npaths = [\"a.log\"]\ndataset = \"a\"\nformat = \"auto\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600); err != nil {

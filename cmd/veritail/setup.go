@@ -32,15 +32,26 @@ type setup struct {
 	zone   *time.Location // of stamps in finished files that name none; nil: UTC
 }
 
-// loadSetup reads the configuration below dir, the shipped one if dir is empty.
+// loadSetup reads the configuration below dir, the shipped one if dir is empty. Of that, which the project's tests have
+// compiled, formats are compiled when they are used first.
 func loadSetup(dir string) (*setup, error) {
+	if dir == "" {
+		return setupOf(dir, parsers.Open)
+	}
+	return checkedSetup(dir)
+}
+
+// checkedSetup is loadSetup with every format compiled: mistakes are reported before anything is done.
+func checkedSetup(dir string) (*setup, error) { return setupOf(dir, parsers.Load) }
+
+func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) (*setup, error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(scanGC)) // what is loaded stays
 	s := &setup{fs: configs.FS(dir), schema: event.NewSchema()}
 	var err error
 	if s.host, err = os.Hostname(); err != nil {
 		return nil, fmt.Errorf("ask for this machine's name: %w", err)
 	}
-	if s.set, err = parsers.Load(s.fs, s.schema); err != nil {
+	if s.set, err = load(s.fs, s.schema); err != nil {
 		return nil, userError{err}
 	}
 	if s.rules, err = rules.Load(s.fs); err != nil {

@@ -45,6 +45,7 @@ func ParseNaming(name string) (Naming, error) {
 type Library struct {
 	layers []layer // the lowest first
 	naming Naming
+	proven bool // see Unchecked
 }
 
 // A layer is the patterns of one folder. Within a layer no name stands twice.
@@ -132,11 +133,15 @@ func (l *layer) file(fsys fs.FS, file string) error {
 
 // With returns a library that has the given patterns too; they win over those of the same name.
 func (l *Library) With(patterns map[string]string) *Library {
-	return &Library{append(l.layers[:len(l.layers):len(l.layers)], layer{patterns: patterns}), l.naming}
+	return &Library{append(l.layers[:len(l.layers):len(l.layers)], layer{patterns: patterns}), l.naming, l.proven}
 }
 
 // In returns the library in another naming.
-func (l *Library) In(naming Naming) *Library { return &Library{l.layers, naming} }
+func (l *Library) In(naming Naming) *Library { return &Library{l.layers, naming, l.proven} }
+
+// Unchecked returns the library for sets of expressions that are known to be right: CompileSet leaves it to the first
+// use of a set to find out what can run them.
+func (l *Library) Unchecked() *Library { return &Library{l.layers, l.naming, true} }
 
 // pattern returns the expression called name.
 func (l *Library) pattern(name string) (string, bool) {

@@ -32,10 +32,8 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 	s := &Set{}
 	for i, expr := range exprs {
 		x, err := l.expansion(expr, mode)
-		if err == nil && x.unfit != nil {
-			_, err = x.fallback(x.unfit)
-		} else if err == nil {
-			err = automaton.Check(x.expr)
+		if err == nil && !l.proven {
+			err = x.check()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("pattern %d: %w", i+1, err)
@@ -44,6 +42,15 @@ func (l *Library) CompileSet(exprs []string, mode Mode) (*Set, error) {
 		s.slots = max(s.slots, 2*len(x.tree.caps))
 	}
 	return s, nil
+}
+
+// check returns an error if nothing can run the expression.
+func (x *expansion) check() error {
+	if x.unfit != nil {
+		_, err := x.fallback(x.unfit)
+		return err
+	}
+	return automaton.Check(x.expr)
 }
 
 // Together returns a set of the expressions of all sets, in their order. The sets have one mode.
