@@ -35,6 +35,9 @@ type Store struct {
 	Path    string `toml:"path"`    // directory; after LoadDaemon never empty
 	Memory  Size   `toml:"memory"`  // that the store may use
 	Threads int    `toml:"threads"` // for queries; 0: one a core
+	Temp    Size   `toml:"temp"`    // that queries may write to disk for a while
+	// SealAfter is how long a day that has ended must be quiet before it is sealed; 0: never.
+	SealAfter Duration `toml:"seal_after"`
 }
 
 // A Retention says how long things are kept; 0 keeps for ever.
@@ -42,6 +45,9 @@ type Retention struct {
 	Events   Duration `toml:"events"`
 	Findings Duration `toml:"findings"`
 	Rollups  Duration `toml:"rollups"`
+	// The store takes at most Disk bytes, and DiskShare percent of the file system it lies on; 0: no bound.
+	Disk      Size `toml:"disk"`
+	DiskShare int  `toml:"disk_share"`
 }
 
 // A Source names files to follow and what they are.
@@ -121,6 +127,8 @@ func (d *Daemon) fill() error {
 const (
 	maxSocket  = 107 // sun_path of unix(7) less its final NUL
 	minMemory  = 64 << 20
+	minTemp    = 64 << 20
+	minDisk    = 64 << 20
 	maxThreads = 256
 )
 
@@ -150,6 +158,15 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	}
 	if d.Store.Threads < 0 || d.Store.Threads > maxThreads {
 		fault("store.threads", "key \"threads\" wants 0 to %d, not %d", maxThreads, d.Store.Threads)
+	}
+	if d.Store.Temp < minTemp {
+		fault("store.temp", "key \"temp\" wants at least %s, not %s", Size(minTemp), d.Store.Temp)
+	}
+	if d.Retention.Disk != 0 && d.Retention.Disk < minDisk {
+		fault("retention.disk", "key \"disk\" wants at least %s, or \"0B\" for no bound, not %s", Size(minDisk), d.Retention.Disk)
+	}
+	if d.Retention.DiskShare < 0 || d.Retention.DiskShare > 100 {
+		fault("retention.disk_share", "key \"disk_share\" wants 0 to 100, in percent, not %d", d.Retention.DiskShare)
 	}
 	for i := range d.Sources {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)

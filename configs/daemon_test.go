@@ -51,8 +51,8 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
-		Store:     Store{"embedded", "var/store", 512 << 20, 0},
-		Retention: Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day)}}
+		Store:     Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
+		Retention: Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10}}
 	if !reflect.DeepEqual(shipped, want) {
 		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
 	}
@@ -110,9 +110,13 @@ console.listen = "[::1]:80"
 [store]
 memory = "2GiB"
 threads = 3
+temp = "64MiB"
+seal_after = "0s"
 [retention]
 events = "1d12h"
 findings = "0s"
+disk = "0B"
+disk_share = 50
 [[source]]
 paths = ["/a/*.log"]
 dataset = "a-1.b_2"
@@ -127,8 +131,8 @@ format = "nginx.access"
 		t.Fatal(err)
 	}
 	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", Console: Console{"[::1]:80"},
-		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3},
-		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day)},
+		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3, 64 << 20, 0},
+		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day), 0, 50},
 		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}}}
 	if !reflect.DeepEqual(d, want) {
@@ -146,6 +150,9 @@ func TestLoadDaemonRefuses(t *testing.T) {
 		{"an address without port", "[console]\nlisten = 'localhost'\n", `veritail.toml:2: key "listen" wants host:port, such as "127.0.0.1:8650", not "localhost"`},
 		{"a store that there is not", "[store]\nkind = 'oracle'\n", `veritail.toml:2: unknown kind of store "oracle"; there is "embedded"`},
 		{"too little memory", "[store]\nmemory = '1MiB'\n", `veritail.toml:2: key "memory" wants at least 64MiB, not 1MiB`},
+		{"a bound that no day fits into", "[retention]\ndisk = '1KiB'\n", `veritail.toml:2: key "disk" wants at least 64MiB, or "0B" for no bound, not 1KiB`},
+		{"more of the disk than there is", "[retention]\ndisk_share = 101\n", `veritail.toml:2: key "disk_share" wants 0 to 100, in percent, not 101`},
+		{"too little room for queries", "[store]\ntemp = '1MiB'\n", `veritail.toml:2: key "temp" wants at least 64MiB, not 1MiB`},
 		{"a size without unit", "[store]\nmemory = '100'\n", `veritail.toml:2: key "memory": wants a size such as "64KiB", "512MiB" or "2GiB", not "100"`},
 		{"a size beyond all bounds", "[store]\nmemory = '999999999TiB'\n", `veritail.toml:2: key "memory": "999999999TiB" is too large`},
 		{"too many threads", "[store]\nthreads = 257\n", `veritail.toml:2: key "threads" wants 0 to 256, not 257`},

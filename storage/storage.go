@@ -52,15 +52,27 @@ type Policy struct {
 	Events   time.Duration
 	Findings time.Duration
 	Rollups  time.Duration
+	Disk     int64         // bytes that the store may take: beyond them the oldest day goes, sealed ones first
+	Notice   time.Duration // how long before it is dropped a day has to be announced; 0: not at all
 	Now      time.Time
 }
 
 // A Report tells what a Keeper did or found.
 type Report struct {
-	Dropped  []string // what was dropped, one line each
-	Problems []string // what does not agree, one line each; empty means sound
-	Events   int64    // events in the store
-	Bytes    int64    // on disk
+	Dropped   []string // what was dropped, one line each
+	Announced []Drop   // what this call has announced
+	Coming    []Drop   // all that is announced
+	Problems  []string // what does not agree, one line each; empty means sound
+	Events    int64    // events in the store
+	Bytes     int64    // that the store takes on disk, but for free space within its files
+}
+
+// A Drop is a day of events that will be dropped.
+type Drop struct {
+	Day    string    `json:"day"` // 2026-11-24
+	Events int64     `json:"events"`
+	Why    string    `json:"why"`         // "age" or "disk"
+	At     time.Time `json:"at,omitzero"` // when it is too old; zero if only the disk decides
 }
 
 // A Reader answers queries within a View. Reads see the last commit that had returned when they began, or a later

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/saypro/veritail/configs"
@@ -18,7 +19,6 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
-	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/embedded"
 )
 
@@ -37,6 +37,8 @@ type daemon struct {
 	console   http.Handler
 	begun     time.Time
 	followers followers
+	announcer *announcer
+	kept      atomic.Pointer[keptReport] // nil until keep has looked once
 	out       io.Writer
 }
 
@@ -80,9 +82,10 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d.engine = engine
+	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address()}
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address()},
+		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer,
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err
@@ -95,7 +98,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
 	st, err := embedded.Open(ctx, embedded.Config{
 		Path: storeFile(cfg), Schema: schema,
-		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads,
+		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
@@ -224,30 +227,6 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	<-done
 	return err
-}
-
-// expire drops what is kept no longer, at the start and then every hour.
-func (d *daemon) expire(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		p := storage.Policy{
-			Events: time.Duration(d.cfg.Retention.Events), Findings: time.Duration(d.cfg.Retention.Findings),
-			Rollups: time.Duration(d.cfg.Retention.Rollups), Now: time.Now(),
-		}
-		r, err := d.store.Expire(ctx, p)
-		if err != nil && ctx.Err() == nil {
-			slog.Error("retention failed", "error", err)
-		}
-		for _, dropped := range r.Dropped {
-			slog.Info("retention", "dropped", dropped)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }
 
 func (d *daemon) close() error {

@@ -26,6 +26,7 @@ type statusReport struct {
 	Started time.Time      `json:"started"`
 	Console string         `json:"console"`
 	Totals  totalsReport   `json:"totals"`
+	Store   *keptReport    `json:"store,omitempty"`
 	Sources []sourceReport `json:"sources"`
 }
 
@@ -75,6 +76,7 @@ func (d *daemon) status() statusReport {
 			Stored: t.Stored, Pending: t.Pending, LastCommit: t.LastCommit,
 		},
 	}
+	r.Store = d.kept.Load()
 	if t.StoreErr != nil {
 		r.Totals.StoreError = t.StoreErr.Error()
 	}

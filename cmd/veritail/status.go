@@ -19,8 +19,8 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the daemon follows and how far it has come",
-		Long: `Status shows per source how many lines were read and understood, and how far
-reading is behind.
+		Long: `Status shows per source how many lines were read and understood, how far reading
+is behind, how much the store takes on disk, and which days it will drop next.
 
 Exit status: 0 if all is well; 1 if no daemon answers, a file cannot be read, or
 no line of a source is understood.`,
@@ -59,7 +59,7 @@ no line of a source is understood.`,
 
 // well reports whether nothing needs a person.
 func (r *statusReport) well() bool {
-	ok := r.Totals.StoreError == ""
+	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "")
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
 	}
@@ -82,6 +82,9 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	w.f("\n       stored %s + pending %s\n", n(t.Stored), n(t.Pending))
 	if t.StoreError != "" {
 		w.f("       %s\n", p.red("◆ the store takes nothing now: "+t.StoreError))
+	}
+	if r.Store != nil {
+		r.Store.print(w, p)
 	}
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string
@@ -107,6 +110,25 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 		w.f("\n")
 	}
 	return w.err
+}
+
+// print writes how much the store holds, and what of it goes next.
+func (k *keptReport) print(w *sink, p colours) {
+	w.f("%s  %s events, %s", p.bold("Store"), n(k.Events), size(k.Bytes))
+	if k.Limit > 0 {
+		w.f(" of %s", size(k.Limit))
+	}
+	w.f("\n")
+	for _, drop := range k.Coming {
+		line := fmt.Sprintf("%s: %s events will be dropped, %s", drop.Day, n(drop.Events), dropReason(drop, *k))
+		if drop.Why == "disk" {
+			line = p.yellow("▲ " + line)
+		}
+		w.f("       %s\n", line)
+	}
+	if k.Error != "" {
+		w.f("       %s\n", p.red("◆ "+k.Error))
+	}
 }
 
 // pathWidth is how much of a path is shown, its end: with it the rows of most formats fit a terminal of 80 characters.

@@ -38,13 +38,15 @@ func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("check the store: %w", err)
 	}
-	if r.Bytes, err = s.bytes(ctx); err != nil {
-		return r, err
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.w != nil && s.w.checkpointErr != nil {
-		r.Problems = append(r.Problems, s.w.checkpointErr.Error())
+	err = s.writeLoaded(ctx, func(w *writer) error {
+		if w.checkpointErr != nil {
+			r.Problems = append(r.Problems, w.checkpointErr.Error())
+		}
+		_, r.Bytes, err = w.usage()
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("check the store: %w", err)
 	}
 	return r, nil
 }

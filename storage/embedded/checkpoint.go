@@ -26,6 +26,13 @@ func (w *writer) checkpointIfDue() error {
 	if wal < max(w.walDue, w.notBefore) {
 		return nil
 	}
+	return w.checkpointNow(wal)
+}
+
+// freeBlocks checkpoints so that the blocks of tables that were dropped can be used again.
+func (w *writer) freeBlocks() error { return w.checkpointNow(fileSize(w.path + ".wal")) }
+
+func (w *writer) checkpointNow(wal int64) error {
 	err := w.checkpoint(wal)
 	for range readersWait / readersPoll {
 		if !heldByReader(err) {
@@ -69,6 +76,7 @@ func (w *writer) checkpoint(wal int64) error {
 	if err := w.c.exec("CHECKPOINT"); err != nil {
 		return fmt.Errorf("move the WAL into the store: %w", err)
 	}
+	w.freed = 0
 	return nil
 }
 
@@ -78,6 +86,15 @@ func fileSize(path string) int64 {
 		return 0
 	}
 	return st.Size()
+}
+
+// DiskSize returns the size in bytes of the file system that a path lies on.
+func DiskSize(path string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(path, &st); err != nil {
+		return 0, fmt.Errorf("ask for the size of the file system of %s: %w", path, err)
+	}
+	return int64(st.Blocks) * int64(st.Bsize), nil
 }
 
 // freeSpace returns the bytes that this process may still write to the file system of dir.

@@ -3,15 +3,16 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/saypro/veritail/storage"
-	"github.com/saypro/veritail/storage/query"
 )
 
-// Expire drops days that have ended longer ago than the policy keeps events, and findings and rollups
-// by their time. What is dropped stays in the counts, so that the store still agrees with its marks.
+// Expire drops days that have ended longer ago than the policy keeps events, the oldest days while the store takes more
+// than it may, and findings and rollups by their time. What is dropped stays in the counts, so that the store still
+// agrees with its marks.
+//
+// What a policy with a notice wants dropped is announced first, and dropped by a later call.
 func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, error) {
 	var r storage.Report
 	if p.Now.IsZero() {
@@ -25,23 +26,27 @@ func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, e
 	if err != nil {
 		return r, fmt.Errorf("drop what is past its time: %w", err)
 	}
-	r.Bytes, err = s.bytes(ctx)
-	return r, err
+	if len(r.Dropped) > 0 {
+		_ = s.write(ctx, (*writer).freeBlocks) // Check tells of a checkpoint that failed
+	}
+	return r, nil
 }
 
 // expire returns the files that no part has any more.
 func (w *writer) expire(p storage.Policy, r *storage.Report) (files []string, err error) {
+	days, total, err := w.usage()
+	if err != nil {
+		return nil, err
+	}
+	now, soon := due(days, total, p)
+	drop := w.announce(now, soon, p, r)
 	err = w.transaction(func() error {
-		days, err := w.pastDays(p)
-		if err != nil {
-			return err
-		}
-		for _, day := range days {
-			of, err := w.dropDay(day, r)
+		for _, d := range drop {
+			of, err := w.dropDay(d, r)
 			if err != nil {
 				return err
 			}
-			files = append(files, of...)
+			files, total = append(files, of...), total-d.bytes()
 		}
 		if err := w.deleteBefore("findings", "time", p.Findings, p.Now, r); err != nil {
 			return err
@@ -55,27 +60,13 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) (files []string, er
 		r.Dropped = nil
 		return nil, err
 	}
+	r.Bytes = total
 	return files, nil
 }
 
-// pastDays returns the parts of each day that is kept no longer, the oldest day first.
-func (w *writer) pastDays(p storage.Policy) ([][]part, error) {
-	if p.Events <= 0 {
-		return nil, nil
-	}
-	parts, err := partsOf(w.c, query.Interval{})
-	if err != nil {
-		return nil, err
-	}
-	before := p.Now.Add(-p.Events).UnixMicro()
-	return slices.DeleteFunc(byDay(parts), func(day []part) bool { return (int64(day[0].day)+1)*microsPerDay > before }), nil
-}
-
 // dropDay drops a day and returns the files of its parts.
-func (w *writer) dropDay(day []part, r *storage.Report) (files []string, err error) {
-	events := int64(0)
-	for _, p := range day {
-		events += p.rows
+func (w *writer) dropDay(d dayUse, r *storage.Report) (files []string, err error) {
+	for _, p := range d.parts {
 		if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
 			SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
 			return nil, err
@@ -88,7 +79,8 @@ func (w *writer) dropDay(day []part, r *storage.Report) (files []string, err err
 			files = append(files, file)
 		}
 	}
-	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", events, dayTime(day[0].day).Format(time.DateOnly)))
+	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", d.drop.Events, d.drop.Day))
+	w.freed += d.inside
 	return files, nil
 }
 

@@ -38,12 +38,3 @@ func (s *Store) Generations(ctx context.Context) ([]event.Generation, error) {
 	}
 	return gens, nil
 }
-
-// bytes is what the store takes on disk.
-func (s *Store) bytes(ctx context.Context) (int64, error) {
-	n := fileSize(s.cfg.Path) + fileSize(s.cfg.Path+".wal")
-	err := s.read(ctx, func(c *conn) error {
-		return one(c, `SELECT coalesce(sum(bytes), 0)::BIGINT FROM sealed`, func(c []cells) { n += c[0].i64(0) })
-	})
-	return n, err
-}

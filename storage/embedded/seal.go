@@ -210,6 +210,15 @@ func (j *sealJob) swap(now time.Time) error {
 		if w.hot[j.day] != j.hot {
 			return errAddedTo
 		}
+		days, _, err := w.usage()
+		if err != nil {
+			return err
+		}
+		for _, d := range days {
+			if d.day() == j.day {
+				w.freed += d.inside
+			}
+		}
 		return w.transaction(func() error {
 			for _, p := range j.from {
 				file, err := w.dropPart(p)
@@ -233,6 +242,7 @@ func (j *sealJob) swap(now time.Time) error {
 	}
 	j.done = true
 	j.s.shelf.takeOff(old)
+	_ = j.s.write(j.ctx, (*writer).freeBlocks) // Check tells of a checkpoint that failed
 	return nil
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Schema      *event.Schema // the schema of the pages that are committed and scanned
 	MemoryLimit int64         // bytes DuckDB may use, besides the pages; 0: 1 GiB
 	Threads     int           // threads DuckDB may use; 0: one for each core
+	TempLimit   int64         // bytes that queries may write to "<Path>.tmp"; 0: 1 GiB
 
 	// Tests set these; 0: the constants of their names.
 	walDue  int64 // bytes of WAL that are checkpointed
@@ -88,6 +89,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.MemoryLimit == 0 {
 		cfg.MemoryLimit = 1 << 30
 	}
+	if cfg.TempLimit == 0 {
+		cfg.TempLimit = 1 << 30
+	}
 	if cfg.walDue == 0 {
 		cfg.walDue = walDue
 	}
@@ -117,6 +121,7 @@ func (s *Store) start(ctx context.Context) error {
 		{"storage_compatibility_version", "latest"}, // otherwise the columns' zstd is silently left out
 		{"checkpoint_threshold", "1TB"},             // the writer checkpoints, never a commit
 		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
+		{"max_temp_directory_size", strconv.FormatInt(max(s.cfg.TempLimit>>20, 1), 10) + "MiB"},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 	}

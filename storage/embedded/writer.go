@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -23,6 +24,9 @@ type writer struct {
 	walDue        int64 // bytes of WAL that are checkpointed
 	notBefore     int64 // bytes of WAL, after a checkpoint that failed
 	checkpointErr error // of the last checkpoint
+	freed         int64 // bytes of tables that were dropped since, about: they count as used until the next
+
+	announced map[int32]time.Time // days that will be dropped
 }
 
 func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+// keepEvery is how often the daemon looks what is to be sealed and what is kept no longer; of findings and figures it
+// does so every hour. What goes for want of disk is announced keepNotice before.
+const (
+	keepEvery  = time.Minute
+	keepNotice = 10 * time.Minute
+)
+
+// A keptReport is how the store stands.
+type keptReport struct {
+	Events int64          `json:"events"`
+	Bytes  int64          `json:"bytes"`
+	Limit  int64          `json:"limit,omitempty"` // bytes that it may take
+	Coming []storage.Drop `json:"dropped_next,omitempty"`
+	Error  string         `json:"error,omitempty"` // why it could not be looked after
+}
+
+// keep seals the days that have ended and drops what is kept no longer, until ctx ends.
+func (d *daemon) keep(ctx context.Context) error {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	var hourly time.Time
+	for {
+		now := time.Now()
+		p := storage.Policy{Events: time.Duration(d.cfg.Retention.Events), Notice: keepNotice, Now: now}
+		if now.Sub(hourly) >= time.Hour {
+			hourly = now
+			p.Findings, p.Rollups = time.Duration(d.cfg.Retention.Findings), time.Duration(d.cfg.Retention.Rollups)
+		}
+		k, err := d.keepOnce(ctx, p)
+		if err != nil && ctx.Err() == nil {
+			slog.Error("looking after the store failed", "error", err)
+			k.Error = err.Error()
+		}
+		d.kept.Store(&k)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, err error) {
+	if old := d.kept.Load(); old != nil {
+		k = *old
+		k.Error = ""
+	}
+	if k.Limit, err = diskLimit(d.cfg); err != nil {
+		return k, err
+	}
+	if after := time.Duration(d.cfg.Store.SealAfter); after > 0 {
+		days, err := d.store.Seal(ctx, embedded.SealPolicy{Quiet: after, Now: p.Now})
+		for _, day := range days {
+			slog.Info("sealed", "day", day.Day, "events", day.Events, "bytes", day.Bytes)
+		}
+		if err != nil {
+			return k, err
+		}
+	}
+	p.Disk = k.Limit
+	r, err := d.store.Expire(ctx, p)
+	if err != nil {
+		return k, err
+	}
+	k.Events, k.Bytes, k.Coming = r.Events, r.Bytes, r.Coming
+	for _, what := range r.Dropped {
+		slog.Info("retention", "dropped", what)
+	}
+	return k, d.announce(ctx, r.Announced, k)
+}
+
+// diskLimit is what the store may take on disk, 0 for no bound.
+func diskLimit(cfg *configs.Daemon) (int64, error) {
+	limit := int64(cfg.Retention.Disk)
+	if cfg.Retention.DiskShare > 0 {
+		size, err := embedded.DiskSize(cfg.Store.Path)
+		if err != nil {
+			return 0, err
+		}
+		if share := size / 100 * int64(cfg.Retention.DiskShare); limit == 0 || share < limit {
+			limit = share
+		}
+	}
+	return limit, nil
+}
+
+// announce says which days will be dropped. That one goes by its age is in the log: it is what the configuration
+// promises. That one goes before its time is a finding.
+func (d *daemon) announce(ctx context.Context, drops []storage.Drop, k keptReport) error {
+	var findings []event.Finding
+	for _, drop := range drops {
+		slog.Warn("retention", "will be dropped", drop.Day, "events", drop.Events, "why", dropReason(drop, k))
+		if drop.Why == "disk" {
+			findings = append(findings, dropFinding(drop, k, time.Now()))
+		}
+	}
+	if len(findings) == 0 {
+		return nil
+	}
+	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: findings}); err != nil {
+		return fmt.Errorf("announce what will be dropped: %w", err)
+	}
+	return nil
+}
+
+func dropReason(drop storage.Drop, k keptReport) string {
+	if drop.Why == "disk" {
+		return fmt.Sprintf("the store takes %s of %s", size(k.Bytes), size(k.Limit))
+	}
+	return "older than retention.events at " + drop.At.UTC().Format(time.RFC3339)
+}
+
+func dropFinding(drop storage.Drop, k keptReport, now time.Time) event.Finding {
+	at := now.UnixMicro()
+	return event.Finding{
+		ID: "retention-disk-" + drop.Day, Rule: "veritail.retention", Severity: "medium", Audience: []string{"operator", "security"},
+		Title: "The events of " + drop.Day + " will be dropped for want of disk",
+		Message: fmt.Sprintf("%s events of %s go before their time, since %s. Nothing has been dropped yet.", n(drop.Events), drop.Day,
+			dropReason(drop, k)),
+		Runbook: "Give the store more room (retention.disk and retention.disk_share in the configuration), or keep the day: " +
+			"veritail archive -from " + drop.Day + " -to " + drop.Day + " DIRECTORY.",
+		Count: drop.Events, Time: at, First: at, Last: at,
+	}
+}
+
+// size writes bytes in the unit that suits them.
+func size(bytes int64) string {
+	v, unit := float64(bytes), "B"
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if v < 1024 {
+			break
+		}
+		v, unit = v/1024, u
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}
