@@ -14,14 +14,17 @@ func (b *builder) stateKey(ctx uint8) {
 		key = binary.AppendUvarint(key, uint64(it.pc))
 		key = append(key, it.pending)
 	}
-	clear(b.ids)
+	b.keys++
+	id := uint16(0)
 	for _, r := range b.regs {
-		id, ok := b.ids[r]
-		if !ok && r != regNone {
-			id = uint64(len(b.ids) + 1)
-			b.ids[r] = id
+		if more := int(r) + 1 - len(b.ids); more > 0 {
+			b.ids = append(b.ids, make([]keyID, more)...)
 		}
-		key = binary.AppendUvarint(key, id)
+		if at := &b.ids[r]; at.key != b.keys && r != regNone {
+			id++
+			*at = keyID{b.keys, id}
+		}
+		key = binary.AppendUvarint(key, uint64(b.ids[r].id))
 	}
 	b.key = key
 }

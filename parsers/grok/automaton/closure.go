@@ -20,13 +20,19 @@ type builder struct {
 	regs   []uint16
 	found  *found
 	key    []byte
-	ids    map[uint16]uint64 // register → its number in the key, for one tag
+	keys   uint64
+	ids    []keyID // register → its number in the key that it stood in last
+}
+
+// A keyID is the number of a register in the key with a number.
+type keyID struct {
+	key uint64
+	id  uint16
 }
 
 func (b *builder) init(m *Machine) {
 	b.m = m
 	b.seen, b.taken = make([]uint32, len(m.nfa.insts)), make([]uint32, len(m.nfa.insts))
-	b.ids = map[uint16]uint64{}
 }
 
 // close computes what follows st on class: the items and where their captures stand, and a match before that byte.
