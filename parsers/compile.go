@@ -96,6 +96,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 			return fmt.Errorf("pattern %d: join: the format has no table [join]", i+1)
 		}
 	}
+	if err := f.compileRepeats(ff); err != nil {
+		return err
+	}
 	if f.unwrap, err = s.alternatives(f, lib, ff.Unwrap, grok.Whole); err != nil {
 		return fmt.Errorf("unwrap: %w", err)
 	}

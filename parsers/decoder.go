@@ -74,6 +74,9 @@ type Decoder struct {
 	fits    map[*format]fit // of formats with a prefix: what took a line last
 	laidOut []*format       // that the setting of a layout has made
 
+	before []byte // the line before, of a format that may say that it was said again; nil: none
+	kept   []byte // memory for it between two blocks
+
 	width width
 	utf8  []byte // the line at hand, where the file is not in UTF-8
 
@@ -205,6 +208,7 @@ func (d *Decoder) lines(block []byte, off int64, now time.Time) {
 		block, off, at.Off = block[n:], off+int64(n), at.Off+uint32(n)
 	}
 	d.ahead, d.inArena = nil, nil
+	d.keepBefore()
 }
 
 // put returns where the batch's arena has raw: where it was read to if it is the line at hand, else it is put there.
@@ -248,9 +252,11 @@ func (d *Decoder) decodeLine(line []byte, span event.Span, now time.Time) {
 	}
 	if d.auto && d.tryOthers(line, span) {
 		d.forget()
+		d.before = nil
 		return
 	}
 	d.forget()
+	d.before = nil
 	d.unparsed(line, []event.Span{span}, 1, false)
 	d.shapes.add(line, span.Off)
 }
@@ -281,18 +287,18 @@ func (d *Decoder) tryFormat(f *format, line []byte, span event.Span, now time.Ti
 	if !ok {
 		return false
 	}
-	if d.addToStream(f, p, line, span, now) {
-		return true
-	}
-	if f.join == nil || !d.goesOn(f.join, p) {
+	switch {
+	case d.addToStream(f, p, line, span, now):
+	case f.join == nil || p.repeats || !d.goesOn(f.join, p):
 		d.forget()
 		d.event(f, p, &d.line, line, []event.Span{span}, nil)
 		if d.joiner != nil && d.joiner.Len() > 0 && !d.resuming {
 			d.joiner.Expire(d.clock.Latest() - f.join.wait.Microseconds())
 		}
-		return true
+	default:
+		d.join(f, p, line, span, now)
 	}
-	d.join(f, p, line, span, now)
+	d.keepLine(f, p, line)
 	return true
 }
 
@@ -372,6 +378,7 @@ func (d *Decoder) Long(b *event.Batch, head []byte, off, length int64) {
 	d.mark.Lines.Read++
 	d.mark.Lines.Bytes += length
 	d.forget()
+	d.before = nil
 	if off == 0 {
 		d.width = widthOf(head)
 	}

@@ -45,6 +45,9 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		}
 	}
 	w.constants(p)
+	if p.repeats && rec == nil {
+		d.repeat(&w, f, p, raw, c.slots)
+	}
 	stream := rec != nil && rec.Parts[0].Info.said.of != nil
 	if rec != nil && f.join.assembly == nil && !stream {
 		d.parts(&w, f, raw, base, rec, c.temps)

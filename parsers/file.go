@@ -40,6 +40,8 @@ type patternFile struct {
 	// Lines is how many lines a record has that this pattern begins, those that continue one not counted; 0: any number,
 	// 1: it is complete, nothing continues it.
 	Lines int `toml:"lines"`
+	// Repeats says that a line of this kind tells how often the line before was said again.
+	Repeats bool `toml:"repeats"`
 }
 
 // timeFile, which may be left out, says which capture is the time stamp and how it is written: layouts of Go's time package, or one of

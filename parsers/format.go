@@ -70,6 +70,7 @@ type format struct {
 	slots          int
 	room           room    // of its lines and of the formats within
 	alone          *format // without those that read fields of its events, where decoding tells which lines are its own; else nil
+	repeats        bool    // a pattern of it says that the line before was said again
 }
 
 // patterns are expressions that stand for each other: the first that takes a text counts.
@@ -98,6 +99,7 @@ type pattern struct {
 	slots   int   // number of slots of its captures
 	whole   bool  // the whole text holds members
 	members []int // or one of these captures does
+	repeats bool  // it says that the line before was said again
 	fill    bool  // of several captures of one field the first counts
 	decode  bool  // what it captures is escaped as in JSON
 }

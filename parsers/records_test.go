@@ -52,7 +52,26 @@ var scripts = []script{
 	{name: "streams in text", format: textualFormat, others: []string{streamedFormat, reportFormat}, lines: []string{"1 a: 7 ERROR one", "2 a: 7 PART two", "1 b: 8 ERROR x", "1 a: #more", "1 a:  blank", "\tmore", "2 a: again 3 [7 PART two]",
 		"2 a: any", "2 b: REPORT", "9 b: any", "9 c: 7 ERROR of no stream", "9 a: 7 END", "9 a: 7 PART late"},
 		record: "1 a: 7 ERROR Login failed for user 'sa'. Reason: Password did not match that for the login provided. [CLIENT: 10.0.0.7]\n1 a: #at shop.Order.pay(Order.java:7)\n"},
+	{name: "repeats", format: repeatsFormat, lines: []string{"1 a one", "1 b two", "2 again 3", "2 a again 4", "2 b again 5", "\tmore", "junk", "", "ignored"}, record: "1 a Failed password for bob from 10.0.0.7 port 22 ssh2\n\tmore\n"},
 }
+
+// Lines that say how often the line before was said again.
+const repeatsFormat = `
+ignore = ["ignored"]
+[[pattern]]
+grok = '(?<_time>\d+)(?: (?<host.name>%{W}))? again (?<veritail.repeat:int>\d+)'
+repeats = true
+join = "alone"
+[[pattern]]
+grok = '(?<_time>\d+) (?<host.name>%{W}) (?<message>.*)'
+join = "alone"
+set = { "app.kind" = "said" }
+[time]
+from = "_time"
+layouts = ["unix"]
+[join]
+continue = '\t'
+`
 
 // Lines that programs write for logs of their own, each as an object.
 const journalFormat = `
