@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -91,16 +90,11 @@ func readFindings(c *conn, q storage.FindingQuery, before string, limit int) ([]
 	}
 	var found []event.Finding
 	err = r.each(func(c []cells, i int) error {
-		var f storedFinding
-		if err := json.Unmarshal(c[0].bytes(i), &f); err != nil {
+		f, err := storage.ReadFinding(c[0].bytes(i))
+		if err != nil {
 			return fmt.Errorf("a stored finding that cannot be read: %w", err)
 		}
-		for i := range f.Evidence {
-			if i < len(f.Hashes) {
-				f.Evidence[i].SHA256 = f.Hashes[i]
-			}
-		}
-		found = append(found, f.Finding)
+		found = append(found, f)
 		return nil
 	})
 	return found, err

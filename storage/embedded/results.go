@@ -8,6 +8,7 @@ import (
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
 )
 
 // putGenerations writes generations, replacing what is stored of them.
@@ -66,12 +67,6 @@ func (w *writer) putCounts(counts map[dayGen]held, now time.Time) error {
 	return w.small.end()
 }
 
-// storedFinding is a finding as its row's body: what JSON for users leaves out is kept beside it.
-type storedFinding struct {
-	event.Finding
-	Hashes [][32]byte `json:"sha256"`
-}
-
 // putFindings writes findings; one that is stored already stays as it is.
 func (w *writer) putFindings(findings []event.Finding) error {
 	if len(findings) == 0 {
@@ -81,11 +76,7 @@ func (w *writer) putFindings(findings []event.Finding) error {
 		duckdb.TypeVarchar, duckdb.TypeBigInt, duckdb.TypeVarchar, duckdb.TypeVarchar, duckdb.TypeVarchar,
 		duckdb.TypeVarchar, duckdb.TypeVarchar)
 	for _, f := range findings {
-		stored := storedFinding{Finding: f}
-		for _, e := range f.Evidence {
-			stored.Hashes = append(stored.Hashes, e.SHA256)
-		}
-		body, err := json.Marshal(stored)
+		body, err := storage.FindingBody(f)
 		if err != nil {
 			return fmt.Errorf("write finding %s: %w", f.ID, err)
 		}

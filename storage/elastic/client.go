@@ -1,0 +1,267 @@
+package elastic
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8"
+)
+
+// A client talks to a cluster: requests and answers are JSON, and answers that are no success are errors.
+type client struct {
+	es      *elasticsearch.BaseClient
+	timeout time.Duration // of one request
+}
+
+func newClient(cfg Config) (*client, error) {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second,
+	}
+	es, err := elasticsearch.NewBaseClient(elasticsearch.Config{
+		Addresses: cfg.Addresses, Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey,
+		CACert: cfg.CACert, CertificateFingerprint: cfg.Fingerprint, Transport: transport,
+		// A node that cannot be reached is another node's turn. Answers are ours to judge.
+		MaxRetries: max(2, len(cfg.Addresses)), RetryOnStatus: []int{http.StatusBadGateway}, RetryBackoff: backoff,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to Elasticsearch: %w", err)
+	}
+	return &client{es: es, timeout: cfg.Timeout}, nil
+}
+
+// The waits after failures double from firstWait to maxWait, each by chance up to half longer or shorter, so that many
+// daemons do not come back at once.
+const (
+	firstWait = 100 * time.Millisecond
+	maxWait   = 5 * time.Second
+)
+
+func backoff(attempt int) time.Duration {
+	d := min(firstWait<<min(attempt-1, 10), maxWait)
+	return d/2 + rand.N(d)
+}
+
+// sleep waits, or returns why it should not.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// An answerError is an answer of the cluster that is no success.
+type answerError struct {
+	status int
+	kind   string // as Elasticsearch names it: "index_not_found_exception"
+	reason string
+}
+
+func (e *answerError) Error() string {
+	if e.kind == "" {
+		return fmt.Sprintf("Elasticsearch answers %d %s", e.status, e.reason)
+	}
+	return fmt.Sprintf("Elasticsearch answers %d %s: %s", e.status, e.kind, e.reason)
+}
+
+// statusOf is the status of an answer that is an error, 0 for other errors.
+func statusOf(err error) int {
+	var a *answerError
+	if errors.As(err, &a) {
+		return a.status
+	}
+	return 0
+}
+
+// passing reports whether a request that failed so may succeed later without anybody changing it.
+func passing(err error) bool {
+	switch status := statusOf(err); {
+	case status == 0:
+		return !errors.Is(err, context.Canceled) // no answer at all
+	case status == http.StatusTooManyRequests, status >= 500:
+		return true
+	default:
+		return false
+	}
+}
+
+// call makes a request and decodes its answer into out, unless that is nil. A body is JSON already ([]byte) or made so.
+func (c *client) call(ctx context.Context, method, path string, body, out any) error {
+	var raw []byte
+	switch b := body.(type) {
+	case nil:
+	case []byte:
+		raw = b
+	default:
+		var err error
+		if raw, err = json.Marshal(b); err != nil {
+			return fmt.Errorf("write a request to Elasticsearch: %w", err)
+		}
+	}
+	return c.send(ctx, method, path, raw, http.Header{"Content-Type": {"application/json"}}, func(r io.Reader) error {
+		if out == nil {
+			return nil
+		}
+		d := json.NewDecoder(r)
+		d.UseNumber()
+		return d.Decode(out)
+	})
+}
+
+// send makes a request and hands the body of a successful answer to read.
+func (c *client) send(ctx context.Context, method, path string, body []byte, header http.Header, read func(io.Reader) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+	defer cancel()
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, path, content)
+	if err != nil {
+		return fmt.Errorf("write a request to Elasticsearch: %w", err)
+	}
+	if body != nil {
+		req.Header = header
+	}
+	res, err := c.es.Perform(req)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("%s %s: %w", method, pathOnly(path), err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %w", method, pathOnly(path), errorOf(res))
+	}
+	if err := read(res.Body); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("%s %s: read the answer: %w", method, pathOnly(path), err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body) // so that the connection can be used again
+	return nil
+}
+
+func pathOnly(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	if len(path) > 100 {
+		path = path[:100] + "…"
+	}
+	return path
+}
+
+// maxError bounds what is read of an error's answer.
+const maxError = 64 << 10
+
+func errorOf(res *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(res.Body, maxError)) // what came has to do
+	e := &answerError{status: res.StatusCode, reason: http.StatusText(res.StatusCode)}
+	var answer struct {
+		Error json.RawMessage
+	}
+	if json.Unmarshal(body, &answer) == nil {
+		e.kind, e.reason = reasonOf(answer.Error, e.reason)
+	}
+	return e
+}
+
+// reasonOf reads an error as Elasticsearch writes it: an object with its innermost cause inside, or a text.
+func reasonOf(raw json.RawMessage, none string) (kind, reason string) {
+	type cause struct {
+		Type, Reason string
+		RootCause    []json.RawMessage `json:"root_cause"`
+		CausedBy     json.RawMessage   `json:"caused_by"`
+	}
+	var c cause
+	if json.Unmarshal(raw, &c) != nil || c.Type == "" {
+		var text string
+		if json.Unmarshal(raw, &text) == nil && text != "" {
+			return "", text
+		}
+		return "", none
+	}
+	kind, reason = c.Type, c.Reason
+	for range 10 {
+		inner := c.CausedBy
+		if len(inner) == 0 && len(c.RootCause) > 0 {
+			inner = c.RootCause[0]
+		}
+		var next cause
+		if json.Unmarshal(inner, &next) != nil || next.Type == "" {
+			break
+		}
+		if next.Reason != "" && !strings.Contains(reason, next.Reason) {
+			reason += ": " + next.Reason
+		}
+		c = next
+	}
+	return kind, reason
+}
+
+// minVersion is the first major version that has what the store uses.
+const minVersion = 8
+
+// version asks the cluster for its version, and refuses one that is too old.
+func (c *client) version(ctx context.Context) (string, error) {
+	version, err := c.askVersion(ctx)
+	switch statusOf(err) {
+	case http.StatusUnauthorized:
+		return "", fmt.Errorf("neither user and password nor API key are taken: %w", err)
+	case http.StatusForbidden:
+		return "", fmt.Errorf("the user or API key may not ask the cluster for its version (privilege monitor): %w", err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask Elasticsearch for its version: %w", err)
+	}
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < minVersion {
+		return "", fmt.Errorf("this cluster is of version %s; Elasticsearch %d.0 or newer is needed", version, minVersion)
+	}
+	return version, nil
+}
+
+func (c *client) askVersion(ctx context.Context) (string, error) {
+	var root struct {
+		Version struct{ Number string }
+	}
+	err := c.call(ctx, http.MethodGet, "/", nil, &root)
+	if err == nil {
+		return root.Version.Number, nil
+	}
+	if statusOf(err) != http.StatusMethodNotAllowed {
+		return "", err
+	}
+	// Some nodes have no root page. Of a mixed cluster the oldest node counts.
+	var nodes struct {
+		Nodes map[string]struct{ Version string }
+	}
+	if err := c.call(ctx, http.MethodGet, "/_nodes/_all/version?filter_path=nodes.*.version", nil, &nodes); err != nil {
+		return "", err
+	}
+	oldest, lowest := "", 1<<31-1
+	for _, n := range nodes.Nodes {
+		major, _, _ := strings.Cut(n.Version, ".")
+		if v, err := strconv.Atoi(major); err == nil && v < lowest {
+			oldest, lowest = n.Version, v
+		}
+	}
+	if oldest == "" {
+		return "", errors.New("no node tells its version")
+	}
+	return oldest, nil
+}
