@@ -17,7 +17,7 @@ import (
 var units = map[string]float64{"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 func (s *Set) compile(e *entry, ff *formatFile) (*format, error) {
-	f := &format{entry: e, title: ff.Title, dataset: ff.Dataset, null: ff.Null, stated: map[string]bool{}, temps: map[string]int{}}
+	f := &format{entry: e, title: ff.Title, dataset: ff.Dataset, null: newNulls(ff.Null), stated: map[string]bool{}, temps: map[string]int{}}
 	for _, field := range ff.Stated {
 		f.stated[field] = true
 	}
@@ -180,7 +180,7 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 	a := assign{slot: i, temp: -1, ip: -1, unit: 1}
 	name := c.Field()
 	if strings.HasPrefix(name, "_") {
-		a.temp = f.temp(name)
+		a.temp, a.way = f.temp(name), asTemporary
 		return a, nil
 	}
 	kind := event.Keyword

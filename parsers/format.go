@@ -42,7 +42,7 @@ type Set struct {
 type format struct {
 	*entry
 	title, dataset string
-	null           nulls
+	null           *nulls
 	stated         map[string]bool // fields that keep the texts of null
 	ignore         *grok.Set       // nil without
 	unwrap         patterns
@@ -130,14 +130,15 @@ type assign struct {
 	kilo  float64 // sizes: bytes of a K; else 0
 }
 
-// A way is what nearly all captures of an assign need.
+// A way is what an assign needs of nearly all captures.
 type way uint8
 
 const (
-	asAny     way = iota
-	asText        // a text is kept as it is
-	asInt         // a decimal number
-	asAddress     // name.address, mostly an IPv4 address
+	asAny way = iota
+	asTemporary
+	asText    // a text is kept as it is
+	asInt     // a decimal number
+	asAddress // name.address, mostly an IPv4 address
 )
 
 // A constant is a field that always has the same value; id numbers it among all constants of the set.

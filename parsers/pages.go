@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -48,23 +47,36 @@ func (t *texts) once(at *event.Str, text string) event.Str {
 	return *at
 }
 
-// A plan holds the columns that the captures of a pattern go to, each once it was asked for.
+// A plan says what a page does with the captures of a pattern. It holds in few bytes what each line needs of assigns, of the
+// page's columns and of the schema.
 type plan struct {
-	of   *pattern
-	cols []*event.Column
+	of    *pattern
+	steps []step
 }
 
-// plan returns the columns of p's captures.
-func (op *openPage) plan(p *pattern) []*event.Column {
+// A step is what is done with one capture.
+type step struct {
+	column *event.Column // that it goes to, once it was asked for
+	slot   int32         // of where it begins; the next one is of where it ends
+	temp   int16
+	way    way
+	keeps  bool
+}
+
+// plan returns what the page does with the captures of p.
+func (op *openPage) plan(p *pattern) []step {
 	if p.n >= len(op.plans) {
 		op.plans = append(op.plans, make([]plan, p.n+1-len(op.plans))...)
 	}
 	pl := &op.plans[p.n]
 	if pl.of != p {
-		pl.of, pl.cols = p, slices.Grow(pl.cols[:0], len(p.assigns))[:len(p.assigns)]
-		clear(pl.cols)
+		pl.of, pl.steps = p, pl.steps[:0]
+		for i := range p.assigns {
+			a := &p.assigns[i]
+			pl.steps = append(pl.steps, step{slot: int32(2 * a.slot), temp: int16(a.temp), way: a.way, keeps: a.keeps})
+		}
 	}
-	return pl.cols
+	return pl.steps
 }
 
 func (p *pagePool) page(s *Set) *openPage {

@@ -13,7 +13,7 @@ import (
 type rowWriter struct {
 	page *event.Page
 	row  int
-	null nulls
+	null *nulls
 	fill bool // set only what the row has not got yet
 	// streamed says that the message has been read as lines of another log: those that read messages of this one have no say.
 	streamed bool
@@ -21,49 +21,49 @@ type rowWriter struct {
 	num      [24]byte
 }
 
-// first moves the captures of the match that makes the row into fields and temporaries, as assign does. cols are the columns
-// that the page has for them.
-func (w *rowWriter) first(p *pattern, cols []*event.Column, text []byte, base event.Str, slots []int32, temps [][]byte) {
-	for i := range p.assigns {
-		a := &p.assigns[i]
-		from, to := slots[2*a.slot], slots[2*a.slot+1]
+// first moves the captures of the match that makes the row into fields and temporaries, as assign does. steps are the plan that
+// the page has of p.
+func (w *rowWriter) first(p *pattern, steps []step, text []byte, base event.Str, slots []int32, temps [][]byte) {
+	for i := range steps {
+		s := &steps[i]
+		from, to := slots[s.slot], slots[s.slot+1]
 		if from < 0 || from == to {
 			continue
 		}
 		value := text[from:to]
-		if a.temp >= 0 {
-			temps[a.temp] = value
+		if s.way == asTemporary {
+			temps[s.temp] = value
 			continue
 		}
-		if !a.keeps && w.null.has(value) {
+		if !s.keeps && w.null.has(value) {
 			continue
 		}
 		at := event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}
-		switch a.way {
+		switch s.way {
 		case asText:
-			w.column(cols, i, a.field).SetStr(w.row, at)
+			w.column(s, p.assigns[i].field).SetStr(w.row, at)
 			continue
 		case asInt:
 			if n, ok := parseInt(value); ok {
-				w.column(cols, i, a.field).SetInt(w.row, n)
+				w.column(s, p.assigns[i].field).SetInt(w.row, n)
 			}
 			continue
 		case asAddress:
 			if ip, ok := parseIPv4(value); ok {
-				w.column(cols, i, a.ip).SetIP(w.row, event.IP{Lo: ipv4 | uint64(ip)})
+				w.column(s, p.assigns[i].ip).SetIP(w.row, event.IP{Lo: ipv4 | uint64(ip)})
 				continue
 			}
 		}
-		w.value(a, value, at)
+		w.value(&p.assigns[i], value, at)
 	}
 }
 
-// column returns the column of field f, which cols has at i once it was asked for.
-func (w *rowWriter) column(cols []*event.Column, i int, f event.Field) *event.Column {
-	if cols[i] == nil {
-		cols[i] = w.page.Writable(f)
+// column returns the column of field f, to which the capture of s goes.
+func (w *rowWriter) column(s *step, f event.Field) *event.Column {
+	if s.column == nil {
+		s.column = w.page.Writable(f)
 	}
-	return cols[i]
+	return s.column
 }
 
 // assign moves the captures of a match into fields and temporaries. text are the bytes that were matched, which
@@ -193,11 +193,24 @@ func (w *rowWriter) constant(c *constant) {
 	}
 }
 
-// nulls are the texts that mean "nothing" in a format, beside the empty one. They are few: a search is cheaper than a map.
-type nulls []string
+// nulls are the texts that mean "nothing" in a format, beside the empty one.
+type nulls struct {
+	texts   []string // few: a search is cheaper than a map
+	longest int      // nearly all values are longer
+}
 
-func (n nulls) has(text []byte) bool {
-	for _, s := range n {
+func newNulls(texts []string) *nulls {
+	n := &nulls{texts: texts}
+	for _, s := range texts {
+		n.longest = max(n.longest, len(s))
+	}
+	return n
+}
+
+func (n *nulls) has(text []byte) bool { return len(text) <= n.longest && n.find(text) }
+
+func (n *nulls) find(text []byte) bool {
+	for _, s := range n.texts {
 		if string(text) == s {
 			return true
 		}

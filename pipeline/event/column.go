@@ -3,8 +3,8 @@ package event
 import "math/bits"
 
 // A Column holds one field's values for the rows of a page. Only the slice of its kind is filled; all have the
-// page's length N once the page is complete, and rows that are not Valid hold the zero value. Before, it may be longer or
-// shorter, and rows that are not Valid hold anything.
+// page's length N once the page is complete, and rows that are not Valid hold the zero value. Before, it may be longer, and
+// rows that are not Valid hold anything.
 type Column struct {
 	Field Field
 	Kind  Kind
@@ -14,7 +14,6 @@ type Column struct {
 	Str   []Str     // Keyword, Text
 	IP    []IP      // Address
 
-	page    *Page
 	settled int // in so many rows those without a value are cleared
 }
 
@@ -32,6 +31,7 @@ func (p *Page) addColumn(f Field) *Column {
 		p.cols = append(p.cols, make([]*Column, n-len(p.cols))...)
 	}
 	c := p.takeColumn(f)
+	c.lengthen(p)
 	p.cols[f] = c
 	p.used = append(p.used, f)
 	return c
@@ -48,7 +48,7 @@ func (p *Page) takeColumn(f Field) *Column {
 			return c
 		}
 	}
-	return &Column{Field: f, Kind: kind, page: p}
+	return &Column{Field: f, Kind: kind}
 }
 
 // SetStr sets a Keyword or Text field of row i.
@@ -66,62 +66,46 @@ func (p *Page) SetIP(i int, f Field, v IP) { p.column(f).SetIP(i, v) }
 // Writable returns f's column, which the page gets if it has none. It belongs to the page until that is emptied.
 func (p *Page) Writable(f Field) *Column { return p.column(f) }
 
-// SetStr sets row i of a column of Keyword or Text.
+// SetStr sets row i of a column of Keyword or Text. The row is one of its page.
 func (c *Column) SetStr(i int, s Str) {
-	if i >= len(c.Str) {
-		c.lengthen()
-	}
 	c.Str[i] = s
 	c.Valid.Set(i)
 }
 
-// SetInt sets row i of a column of Int, Time, Duration or Bool.
+// SetInt sets row i of a column of Int, Time, Duration or Bool. The row is one of its page.
 func (c *Column) SetInt(i int, v int64) {
-	if i >= len(c.Int) {
-		c.lengthen()
-	}
 	c.Int[i] = v
 	c.Valid.Set(i)
 }
 
-// SetFloat sets row i of a column of Float.
+// SetFloat sets row i of a column of Float. The row is one of its page.
 func (c *Column) SetFloat(i int, v float64) {
-	if i >= len(c.Float) {
-		c.lengthen()
-	}
 	c.Float[i] = v
 	c.Valid.Set(i)
 }
 
-// SetIP sets row i of a column of Address.
+// SetIP sets row i of a column of Address. The row is one of its page.
 func (c *Column) SetIP(i int, v IP) {
-	if i >= len(c.IP) {
-		c.lengthen()
-	}
 	c.IP[i] = v
 	c.Valid.Set(i)
 }
 
-// lengthen gives the column room for all rows that its page has room for.
-func (c *Column) lengthen() {
+// lengthen gives the column room for all rows that its page p has room for.
+func (c *Column) lengthen(p *Page) {
 	switch c.Kind {
 	case Keyword, Text:
-		c.Str = extend(c.page, c.Str)
+		c.Str = extend(p, c.Str)
 	case Float:
-		c.Float = extend(c.page, c.Float)
+		c.Float = extend(p, c.Float)
 	case Address:
-		c.IP = extend(c.page, c.IP)
+		c.IP = extend(p, c.IP)
 	default:
-		c.Int = extend(c.page, c.Int)
+		c.Int = extend(p, c.Int)
 	}
 }
 
-// complete makes the column as long as its page, and clears what it has in rows without a value.
-func (c *Column) complete() {
-	n := c.page.N
-	if n > len(c.Str)+len(c.Int)+len(c.Float)+len(c.IP) {
-		c.lengthen()
-	}
+// complete makes the column as long as its page of n rows, and clears what it has in rows without a value.
+func (c *Column) complete(n int) {
 	switch c.Kind {
 	case Keyword, Text:
 		c.Str = fill(c.Str[:n], &c.Valid, c.settled, Str{})
@@ -135,12 +119,8 @@ func (c *Column) complete() {
 	c.settled = n
 }
 
-// setMissing gives the rows of the page that have no value the value s.
-func (c *Column) setMissing(s Str) {
-	n := c.page.N
-	if n > len(c.Str) {
-		c.lengthen()
-	}
+// setMissing gives those of the first n rows that have no value the value s.
+func (c *Column) setMissing(n int, s Str) {
 	fill(c.Str[:n], &c.Valid, c.settled, s)
 	c.Valid.setTo(n)
 }

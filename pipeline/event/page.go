@@ -119,7 +119,7 @@ func (p *Page) AddRow(raw Str, lines int32, spans []Span) int {
 	return i
 }
 
-// makeRoom lengthens what holds the rows: to all of its memory, and where that is full to four times as much. Most pages
+// makeRoom lengthens what holds the rows and their values: to all of its memory, and where that is full to four times as much. Most pages
 // have few rows or all.
 func (p *Page) makeRoom() {
 	if p.N == p.room {
@@ -127,6 +127,9 @@ func (p *Page) makeRoom() {
 	}
 	p.Raw, p.Lines, p.SpanEnd = extend(p, p.Raw), extend(p, p.Lines), extend(p, p.SpanEnd)
 	p.Extra = extend(p, p.Extra)
+	for _, f := range p.used {
+		p.cols[f].lengthen(p)
+	}
 }
 
 // Column returns f's column, or nil where no row has a value or f is one of the fields a page keeps itself
@@ -162,10 +165,10 @@ func (p *Page) Default(f Field) (Str, bool) {
 // a value. The decoder calls it when it hands the page on; rows may be added afterwards, and it is called again.
 func (p *Page) Complete() {
 	for _, d := range p.defaults {
-		p.column(d.field).setMissing(d.value)
+		p.column(d.field).setMissing(p.N, d.value)
 	}
 	for _, f := range p.used {
-		p.cols[f].complete()
+		p.cols[f].complete(p.N)
 	}
 	p.Raw, p.Lines, p.SpanEnd, p.Extra = p.Raw[:p.N], p.Lines[:p.N], p.SpanEnd[:p.N], p.Extra[:p.N]
 }
