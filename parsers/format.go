@@ -30,6 +30,7 @@ type Set struct {
 	doubt   event.Field // veritail.time.doubt
 	library *grok.Library
 	exprs   *grok.Library // the library for what the formats hold
+	listed  bool          // by an index: the formats are right, and what they capture is known
 	files   fs.FS         // of the formats that are not compiled yet
 
 	mu          sync.Mutex // of what compiles

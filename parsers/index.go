@@ -47,7 +47,7 @@ func Open(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.exprs = s.library.Unchecked()
+	s.exprs, s.listed = s.library.Unchecked(), true
 	for _, name := range event.Kinds() {
 		kind, _ := event.KindOf(name)
 		for _, f := range x.Fields[name] {

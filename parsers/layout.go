@@ -108,18 +108,27 @@ func (s *Set) layoutSpec(f *format, ff *formatFile) (*layoutSpec, error) {
 	}
 	slices.SortStableFunc(l.families, func(a, b string) int { return len(b) - len(a) })
 	lib := s.exprs.With(ff.Patterns)
-	// every value once: what any setting captures is known from here on
+	f.temp(timeOfLayout)
+	if !s.listed {
+		if err := s.compileValues(f, l, lib); err != nil {
+			return nil, err
+		}
+	}
+	l.build = func(set layout) (*format, error) { return s.laidOut(f, ff, lib, set) }
+	return l, nil
+}
+
+// compileValues compiles every value once: what any setting captures is known from then on.
+func (s *Set) compileValues(f *format, l *layoutSpec, lib *grok.Library) error {
 	for name, e := range l.escapes {
 		lib := lib.With(map[string]string{anyText: e.Text})
 		for _, value := range slices.Sorted(maps.Keys(l.values)) {
 			if _, err := s.alternatives(f, lib, []string{"(?:" + l.values[value] + ")"}, grok.Whole); err != nil {
-				return nil, fmt.Errorf("values: %s, escape %s: %w", value, name, err)
+				return fmt.Errorf("values: %s, escape %s: %w", value, name, err)
 			}
 		}
 	}
-	f.temp(timeOfLayout)
-	l.build = func(set layout) (*format, error) { return s.laidOut(f, ff, lib, set) }
-	return l, nil
+	return nil
 }
 
 // timeOfLayout is the temporary that takes a time of several parts. It is what [time] reads.

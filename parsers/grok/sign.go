@@ -19,8 +19,8 @@ type Sign struct {
 	Holds []string `json:"holds,omitempty"`
 }
 
-// signPlaces is how many places signs tell of: enough for a date, by which most lines differ.
-const signPlaces = 12
+// signPlaces is how many places signs tell of: enough for a date and time, by which most lines differ.
+const signPlaces = 20
 
 // classes are the classes of characters, in the order of their bits in a signWalk.
 const classes = "0Aac !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
