@@ -126,6 +126,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", d.answerSQL)
 	mux.HandleFunc("GET /report", d.answerReport)
+	mux.HandleFunc("POST /archive", d.answerArchive)
 	return serve(ctx, l, mux)
 }
 
@@ -196,9 +197,28 @@ func (c *client) stream(ctx context.Context, path string, q url.Values) (io.Read
 	return endless.get(ctx, path, q)
 }
 
+// post tells the daemon to do something, however long it takes, and decodes its answer into v.
+func (c *client) post(ctx context.Context, path string, q url.Values, v any) error {
+	patient := *c
+	patient.http = &http.Client{Transport: c.http.Transport}
+	body, err := patient.do(ctx, http.MethodPost, path, q)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(v); err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	return nil
+}
+
 // get asks for path and returns the body, which the caller closes.
 func (c *client) get(ctx context.Context, path string, q url.Values) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://daemon"+path+"?"+q.Encode(), nil)
+	return c.do(ctx, http.MethodGet, path, q)
+}
+
+func (c *client) do(ctx context.Context, method, path string, q url.Values) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://daemon"+path+"?"+q.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}

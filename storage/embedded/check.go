@@ -10,6 +10,7 @@ import (
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/archive"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -94,7 +95,7 @@ func compareFiles(c *conn, r *storage.Report) error {
 	}
 	dir := c.dir
 	return rows.each(func(c []cells, i int) error {
-		bytes, sum, err := sumFile(filepath.Join(dir, c[0].str(i)))
+		sum, bytes, err := archive.Sum(filepath.Join(dir, c[0].str(i)))
 		if err != nil {
 			return err
 		}
@@ -106,12 +107,13 @@ func compareFiles(c *conn, r *storage.Report) error {
 	})
 }
 
-// compareMarks compares the lines that the marks account for with those that were stored, dropped ones included.
+// compareMarks compares the lines that the marks account for with those that were stored, dropped ones included. What
+// came from an archive is not among them.
 func compareMarks(c *conn, r *storage.Report) error {
 	rows, err := c.query(`SELECT coalesce(m.gen, k.gen), coalesce(m.lines, 0), coalesce(k.lines, 0)
 		FROM (SELECT gen, parsed + unparsed AS lines FROM marks) m
 		FULL JOIN (SELECT gen, sum(lines)::BIGINT AS lines
-			FROM (SELECT gen, lines FROM counts UNION ALL SELECT gen, lines FROM expired) GROUP BY gen) k ON m.gen = k.gen
+			FROM (SELECT gen, lines FROM counts WHERE part NOT IN (SELECT part FROM sealed WHERE restored IS NOT NULL) UNION ALL SELECT gen, lines FROM expired) GROUP BY gen) k ON m.gen = k.gen
 		WHERE coalesce(m.lines, 0) <> coalesce(k.lines, 0) ORDER BY 1`)
 	if err != nil {
 		return fmt.Errorf("compare the marks: %w", err)

@@ -67,9 +67,11 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) (files []string, er
 // dropDay drops a day and returns the files of its parts.
 func (w *writer) dropDay(d dayUse, r *storage.Report) (files []string, err error) {
 	for _, p := range d.parts {
-		if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
-			SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
-			return nil, err
+		if p.restored == 0 {
+			if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
+				SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
+				return nil, err
+			}
 		}
 		file, err := w.dropPart(p)
 		if err != nil {

@@ -16,7 +16,7 @@ type part struct {
 	file string // path of a sealed part
 	rows int64
 
-	restored bool // it came back from an archive
+	restored int64 // when it came back from an archive, µs; else 0
 }
 
 // partsOf returns the parts that may hold events of an interval, oldest day first. With gens, only parts that hold
@@ -39,7 +39,7 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 	var parts []part
 	dir := c.dir
 	err = r.each(func(c []cells, i int) error {
-		p := part{day: c[0].i32(i), id: c[1].i32(i), rows: c[2].i64(i), restored: c[4].has(i)}
+		p := part{day: c[0].i32(i), id: c[1].i32(i), rows: c[2].i64(i), restored: c[4].i64(i)}
 		if p.id != 0 {
 			p.file = filepath.Join(dir, c[3].str(i))
 		}

@@ -72,6 +72,17 @@ func (p part) weight() int64 {
 // sealed reports whether nothing of the day is in a table.
 func (d *dayUse) sealed() bool { return d.parts[0].id != 0 }
 
+// since is the time from which the day's age counts: its end, or when the last of it came back from an archive.
+func (d *dayUse) since() time.Time {
+	at := dayTime(d.day() + 1)
+	for _, p := range d.parts {
+		if back := time.UnixMicro(p.restored).UTC(); p.restored != 0 && back.After(at) {
+			at = back
+		}
+	}
+	return at
+}
+
 func (d *dayUse) day() int32 { return d.parts[0].day }
 
 // due returns the days that are to be dropped by now, and those that are to be announced, with why.
@@ -79,7 +90,7 @@ func due(days []dayUse, total int64, p storage.Policy) (now, soon []dayUse) {
 	today := dayOf(p.Now.UnixMicro())
 	var rest []dayUse
 	for _, d := range days {
-		at := dayTime(d.day() + 1).Add(p.Events)
+		at := d.since().Add(p.Events)
 		if p.Events > 0 {
 			d.drop.At = at
 		}

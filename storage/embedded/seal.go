@@ -153,7 +153,7 @@ func (j *sealJob) plan() error {
 			if p.id == 0 {
 				j.hot = p.rows
 			}
-			if p.id == 0 || p.rows < smallPart && !p.restored {
+			if p.id == 0 || p.rows < smallPart && p.restored == 0 {
 				j.from = append(j.from, p)
 			}
 		}

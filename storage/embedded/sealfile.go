@@ -1,15 +1,14 @@
 package embedded
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/archive"
 )
 
 // sealedGroup is the number of rows in a row group of a sealed file: what is read at least when one row is wanted.
@@ -74,13 +73,13 @@ func (j *sealJob) copyTo(file string, pieces []piece) error {
 			strings.Join(selects, " UNION ALL "), quote(tmp), sealedGroup))
 	})
 	if err == nil {
-		err = syncFile(tmp)
+		err = archive.Sync(tmp)
 	}
 	if err == nil {
 		err = os.Rename(tmp, file)
 	}
 	if err == nil {
-		err = syncFile(filepath.Dir(file))
+		err = archive.Sync(filepath.Dir(file))
 	}
 	if err != nil {
 		err = fmt.Errorf("write %s: %w", filepath.Base(file), err)
@@ -136,7 +135,7 @@ func (j *sealJob) differs(c *conn) error {
 // describe reads what is known of a file from it: its size and digest, the events of each generation, times and runs.
 func (f *sealedFile) describe(c *conn, runRows int) error {
 	var err error
-	if f.bytes, f.sha256, err = sumFile(f.file); err != nil {
+	if f.sha256, f.bytes, err = archive.Sum(f.file); err != nil {
 		return err
 	}
 	f.gens = nil
@@ -162,20 +161,6 @@ func (f *sealedFile) describe(c *conn, runRows int) error {
 	m.end()
 	f.runsMade = append(f.runsMade, m.take()...)
 	return nil
-}
-
-// sumFile returns the size and the SHA-256 of a file.
-func sumFile(path string) (bytes int64, sum string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if bytes, err = io.Copy(h, f); err != nil {
-		return 0, "", fmt.Errorf("read %s: %w", path, err)
-	}
-	return bytes, fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
 // storeRuns stores the runs of a file, ahead of the file itself.

@@ -102,15 +102,6 @@ func (h *shelf) tidy(keep map[string]bool) (highest int32, err error) {
 	return highest, nil
 }
 
-// syncFile makes a file durable that has been written and closed.
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
 // tidy brings folder, tables and memory into line with the parts that there are, after whatever ended the last process.
 func (s *Store) tidy(w *writer) error {
 	keep, runs := make(map[string]bool), make(map[string]bool)
