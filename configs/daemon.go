@@ -22,6 +22,8 @@ type Daemon struct {
 	Store     Store     `toml:"store"`
 	Retention Retention `toml:"retention"`
 	Sources   []Source  `toml:"source"`
+
+	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
 
 // A Console says where the web console listens.
@@ -29,9 +31,15 @@ type Console struct {
 	Listen string `toml:"listen"` // host:port
 }
 
+// The kinds of stores.
+const (
+	Embedded        = "embedded"
+	OnElasticsearch = "elasticsearch"
+)
+
 // A Store says where events are kept.
 type Store struct {
-	Kind    string `toml:"kind"`    // "embedded"
+	Kind    string `toml:"kind"`    // Embedded or OnElasticsearch
 	Path    string `toml:"path"`    // directory; after LoadDaemon never empty
 	Memory  Size   `toml:"memory"`  // that the store may use
 	Threads int    `toml:"threads"` // for queries; 0: one a core
@@ -150,8 +158,12 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	if _, port, err := net.SplitHostPort(d.Console.Listen); err != nil || port == "" {
 		fault("console.listen", "key \"listen\" wants host:port, such as \"127.0.0.1:8650\", not %q", d.Console.Listen)
 	}
-	if d.Store.Kind != "embedded" {
-		fault("store.kind", "unknown kind of store %q; there is \"embedded\"", d.Store.Kind)
+	switch d.Store.Kind {
+	case Embedded:
+	case OnElasticsearch:
+		faults = append(faults, d.Elasticsearch.check(fsys, name)...)
+	default:
+		fault("store.kind", "unknown kind of store %q; there are %q and %q", d.Store.Kind, Embedded, OnElasticsearch)
 	}
 	if d.Store.Memory < minMemory {
 		fault("store.memory", "key \"memory\" wants at least %s, not %s", Size(minMemory), d.Store.Memory)

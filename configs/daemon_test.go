@@ -51,12 +51,16 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
-		Store:     Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
-		Retention: Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10}}
+		Store:         Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
+		Retention:     Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10},
+		Elasticsearch: defaultElasticsearch}
 	if !reflect.DeepEqual(shipped, want) {
 		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
 	}
 }
+
+var defaultElasticsearch = Elasticsearch{Addresses: []string{}, Prefix: "veritail", IndexEvery: "day", Shards: 1, Replicas: 1,
+	Workers: 4, Timeout: Duration(time.Minute)}
 
 // The sample names every key of the structs, each below a comment, and its commented source is a valid one.
 func TestTheSampleDocumentsEveryKey(t *testing.T) {
@@ -134,7 +138,8 @@ format = "nginx.access"
 		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3, 64 << 20, 0},
 		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day), 0, 50},
 		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
-			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}}}
+			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
+		Elasticsearch: defaultElasticsearch}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", d, want)
 	}
@@ -148,7 +153,17 @@ func TestLoadDaemonRefuses(t *testing.T) {
 		{"a socket path that the system would cut", "socket = '" + strings.Repeat("s", 108) + "'\n",
 			"veritail.toml:1: the path of the socket, " + strings.Repeat("s", 108) + ", is longer than 107 bytes; give a shorter one"},
 		{"an address without port", "[console]\nlisten = 'localhost'\n", `veritail.toml:2: key "listen" wants host:port, such as "127.0.0.1:8650", not "localhost"`},
-		{"a store that there is not", "[store]\nkind = 'oracle'\n", `veritail.toml:2: unknown kind of store "oracle"; there is "embedded"`},
+		{"a store that there is not", "[store]\nkind = 'oracle'\n", `veritail.toml:2: unknown kind of store "oracle"; there are "embedded" and "elasticsearch"`},
+		{"Elasticsearch without addresses", "[store]\nkind = 'elasticsearch'\n",
+			`veritail.toml: the store needs "addresses" of Elasticsearch, such as ["https://es1:9200"]`},
+		{"addresses with a password, or of another kind", "[store]\nkind = 'elasticsearch'\n[elasticsearch]\naddresses = ['http://u:secret@es1:9200',\n 'es2:9200']\n",
+			"veritail.toml:4: an address holds no user and password: give \"username\" and \"password_file\"\n" +
+				"veritail.toml:5: an address wants the form \"https://host:9200\""},
+		{"names and numbers that Elasticsearch does not take", "[store]\nkind = 'elasticsearch'\n[elasticsearch]\naddresses = ['http://es1:9200']\nprefix = 'Logs'\nshards = 0\nfingerprint = 'ab'\nindex_every = 'week'\n",
+			"veritail.toml:7: key \"fingerprint\" wants a SHA-256 in hexadecimal digits\n" +
+				"veritail.toml:5: key \"prefix\" wants small letters, digits, _ and -, not \"Logs\"\n" +
+				"veritail.toml:8: key \"index_every\" wants \"day\" or \"month\", not \"week\"\n" +
+				"veritail.toml:6: key \"shards\" wants 1 to 1024, not 0"},
 		{"too little memory", "[store]\nmemory = '1MiB'\n", `veritail.toml:2: key "memory" wants at least 64MiB, not 1MiB`},
 		{"a bound that no day fits into", "[retention]\ndisk = '1KiB'\n", `veritail.toml:2: key "disk" wants at least 64MiB, or "0B" for no bound, not 1KiB`},
 		{"more of the disk than there is", "[retention]\ndisk_share = 101\n", `veritail.toml:2: key "disk_share" wants 0 to 100, in percent, not 101`},

@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
-	"github.com/saypro/veritail/storage/embedded"
+	"github.com/saypro/veritail/storage"
 )
 
 // An announcer is the store. Once a commit is durable it prints its findings and tells followers of its events.
 type announcer struct {
-	*embedded.Store
+	storage.Store
 	followers *followers // may be nil
 	out       io.Writer
 	console   string

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -116,7 +115,7 @@ func (a *archiveAsk) run(ctx context.Context, configFile string) (*archived, err
 	if !errors.Is(err, errNoDaemon) {
 		return done, err
 	}
-	if _, stat := os.Stat(storeFile(c.cfg)); stat != nil && !a.restore {
+	if !storeThere(c.cfg) && !a.restore {
 		return nil, err
 	}
 	if err := makeState(c.cfg); err != nil {
@@ -131,7 +130,7 @@ func (a *archiveAsk) run(ctx context.Context, configFile string) (*archived, err
 
 // mendable marks errors that are of the archive, not of Veritail.
 func mendable(err error) error {
-	if errors.As(err, new(archive.Problems)) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, errElsewhere) || errors.As(err, new(archive.Problems)) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return userError{err}
 	}
 	return err
@@ -172,14 +171,17 @@ func (d *daemon) answerArchive(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *daemon) archive(ctx context.Context, a archiveAsk) (*archived, error) {
+	st, err := d.embedded("archive")
+	if err != nil {
+		return nil, err
+	}
 	done := &archived{Directory: a.dir}
 	if a.restore {
-		r, err := d.store.Restore(ctx, a.dir, a.from, a.to, time.Now())
+		r, err := st.Restore(ctx, a.dir, a.from, a.to, time.Now())
 		done.Files, done.Had = r.Files, r.Had
 		return done, err
 	}
-	var err error
-	done.Files, err = d.store.Archive(ctx, a.dir, a.from, a.to, time.Now())
+	done.Files, err = st.Archive(ctx, a.dir, a.from, a.to, time.Now())
 	return done, err
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
-	"github.com/saypro/veritail/storage/embedded"
+	"github.com/saypro/veritail/storage"
 )
 
 // ruleIdle is how long a silent file holds up the judgement of the others' events.
@@ -29,7 +29,7 @@ const ruleIdle = 2 * time.Second
 type daemon struct {
 	cfg       *configs.Daemon
 	setup     *setup
-	store     *embedded.Store
+	store     storage.Store
 	patterns  []source.Pattern
 	runner    *pipeline.Runner
 	engine    *rules.Engine
@@ -59,7 +59,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
-	if d.store, err = openStore(ctx, cfg, s.schema); err != nil {
+	if d.store, err = openStore(ctx, cfg, s.schema, false); err != nil {
 		return nil, err
 	}
 	opened := d
@@ -93,21 +93,6 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.console, err = d.newConsole()
 	return d, err
 }
-
-// openStore opens the embedded store of the configuration.
-func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
-	st, err := embedded.Open(ctx, embedded.Config{
-		Path: storeFile(cfg), Schema: schema,
-		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
-	}
-	return st, nil
-}
-
-// storeFile is the database file of the embedded store.
-func storeFile(cfg *configs.Daemon) string { return filepath.Join(cfg.Store.Path, "events.duckdb") }
 
 // mustPass refuses rules whose own tests fail.
 func (s *setup) mustPass() error {

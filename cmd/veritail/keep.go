@@ -62,8 +62,9 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	if k.Limit, err = diskLimit(d.cfg); err != nil {
 		return k, err
 	}
-	if after := time.Duration(d.cfg.Store.SealAfter); after > 0 {
-		days, err := d.store.Seal(ctx, embedded.SealPolicy{Quiet: after, Now: p.Now})
+	here, ok := d.store.(*embedded.Store)
+	if after := time.Duration(d.cfg.Store.SealAfter); ok && after > 0 {
+		days, err := here.Seal(ctx, embedded.SealPolicy{Quiet: after, Now: p.Now})
 		for _, day := range days {
 			slog.Info("sealed", "day", day.Day, "events", day.Events, "bytes", day.Bytes)
 		}
@@ -83,8 +84,11 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	return k, d.announce(ctx, r.Announced, k)
 }
 
-// diskLimit is what the store may take on disk, 0 for no bound.
+// diskLimit is what the embedded store may take on disk, 0 for no bound.
 func diskLimit(cfg *configs.Daemon) (int64, error) {
+	if cfg.Store.Kind == configs.OnElasticsearch {
+		return 0, nil
+	}
 	limit := int64(cfg.Retention.Disk)
 	if cfg.Retention.DiskShare > 0 {
 		size, err := embedded.DiskSize(cfg.Store.Path)

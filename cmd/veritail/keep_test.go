@@ -17,7 +17,7 @@ func TestKeepSealsAndAnnounces(t *testing.T) {
 	cfg := &configs.Daemon{Store: configs.Store{Path: t.TempDir(), Memory: 256 << 20, SealAfter: configs.Duration(time.Hour)},
 		Retention: configs.Retention{Events: configs.Duration(90 * 24 * time.Hour), Disk: 1000}}
 	schema := event.NewSchema()
-	store, err := openStore(t.Context(), cfg, schema)
+	store, err := openStore(t.Context(), cfg, schema, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ on A4.`,
 func (c *client) daily(ctx context.Context, date, site string) ([]byte, error) {
 	body, err := c.get(ctx, "/report", url.Values{"date": {date}, "site": {site}})
 	if errors.Is(err, errNoDaemon) {
-		if _, stat := os.Stat(storeFile(c.cfg)); stat == nil {
+		if storeThere(c.cfg) {
 			return storedDaily(ctx, c.cfg, date, site)
 		}
 	}

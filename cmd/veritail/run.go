@@ -88,7 +88,11 @@ func together(ctx context.Context, fs ...func(context.Context) error) error {
 
 // makeState makes the directories the daemon keeps its things in.
 func makeState(cfg *configs.Daemon) error {
-	for _, dir := range []string{cfg.State, cfg.Store.Path, filepath.Dir(cfg.Socket)} {
+	dirs := []string{cfg.State, filepath.Dir(cfg.Socket)}
+	if cfg.Store.Kind != configs.OnElasticsearch {
+		dirs = append(dirs, cfg.Store.Path)
+	}
+	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the state directory: %w", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -168,7 +167,7 @@ func (c *client) search(ctx context.Context, ask url.Values) (*found, error) {
 	if !errors.Is(err, errNoDaemon) {
 		return a, err
 	}
-	if _, stat := os.Stat(storeFile(c.cfg)); stat != nil {
+	if !storeThere(c.cfg) {
 		return nil, err
 	}
 	err = withStore(ctx, c.cfg, func(d *daemon) error {

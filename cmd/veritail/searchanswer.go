@@ -159,7 +159,7 @@ func withStore(ctx context.Context, cfg *configs.Daemon, f func(*daemon) error) 
 	if err != nil {
 		return err
 	}
-	st, err := openStore(ctx, cfg, s.schema)
+	st, err := openStore(ctx, cfg, s.schema, true)
 	if err != nil {
 		return err
 	}

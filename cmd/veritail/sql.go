@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -104,7 +103,7 @@ func (c *client) sql(ctx context.Context, ask url.Values) (*selected, error) {
 	if !errors.Is(err, errNoDaemon) {
 		return a, err
 	}
-	if _, stat := os.Stat(storeFile(c.cfg)); stat != nil {
+	if !storeThere(c.cfg) {
 		return nil, err
 	}
 	err = withStore(ctx, c.cfg, func(d *daemon) (err error) {
@@ -142,8 +141,12 @@ func (d *daemon) sql(ctx context.Context, ask url.Values) (*selected, error) {
 	if len(statement) > maxStatement {
 		return nil, &answerError{Message: fmt.Sprintf("a statement has at most %d bytes", maxStatement)}
 	}
+	st, err := d.embedded("sql")
+	if err != nil {
+		return nil, &answerError{Message: err.Error()}
+	}
 	a := &selected{Rows: [][]*string{}}
-	a.More, err = d.store.SQL(ctx, access.All(), statement, limit,
+	a.More, err = st.SQL(ctx, access.All(), statement, limit,
 		func(columns []embedded.SQLColumn) error { a.Columns = columns; return nil },
 		func(row []*string) error { a.Rows = append(a.Rows, row); return nil })
 	var wrong *embedded.SQLError

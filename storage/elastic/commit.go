@@ -22,7 +22,7 @@ import (
 func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := errors.Join(s.alive(), ctx.Err()); err != nil {
+	if err := errors.Join(s.writable(), ctx.Err()); err != nil {
 		return nil, err
 	}
 	if s.marks == nil {

@@ -62,6 +62,9 @@ func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, e
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
+	if err := s.writable(); err != nil {
+		return r, err
+	}
 	if _, err := s.begin(ctx); err != nil {
 		return r, err
 	}

@@ -125,7 +125,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !found || h.Epoch != s.head.Epoch {
+	if !s.cfg.ReadOnly && (!found || h.Epoch != s.head.Epoch) {
 		return fmt.Errorf("%w: %s", errOther, s.cfg.Writer)
 	}
 	marks := make(map[event.GenID]event.Mark)

@@ -73,7 +73,10 @@ var (
 	_ storage.Keeper = (*Store)(nil)
 )
 
-var errClosed = errors.New("the store is closed")
+var (
+	errClosed   = errors.New("the store is closed")
+	errReadOnly = errors.New("the store was opened for reading only")
+)
 
 // Open connects to a cluster, makes what the store needs there if it is not there yet, and takes over from whoever wrote
 // under this name before. It refuses a cluster before version 8.
@@ -89,6 +92,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		enc: encoder{schema: cfg.Schema, writer: cfg.Writer, keys: make(map[string]bool)}, indices: make(map[string]*index)}
 	if _, err := c.version(ctx); err != nil {
 		return nil, err
+	}
+	if cfg.ReadOnly {
+		h, _, _, err := s.readHead(ctx)
+		s.stand(h)
+		return s, err
 	}
 	if err := s.layOut(ctx); err != nil {
 		return nil, fmt.Errorf("lay out the store %s in Elasticsearch: %w", cfg.Prefix, err)
@@ -123,6 +131,14 @@ func (s *Store) Close() error {
 	defer s.seen.Unlock()
 	s.closed = true
 	return nil
+}
+
+// writable returns why nothing can be written.
+func (s *Store) writable() error {
+	if s.cfg.ReadOnly {
+		return errReadOnly
+	}
+	return s.alive()
 }
 
 func (s *Store) alive() error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/storetest"
 	"github.com/saypro/veritail/tools/elasticsearch"
 )
@@ -35,7 +36,7 @@ func testConfig(t testing.TB, dir string, schema *event.Schema) Config {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storetest.Store {
+	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storage.Store {
 		s, err := Open(t.Context(), testConfig(t, dir, schema))
 		if err != nil {
 			t.Fatal(err)

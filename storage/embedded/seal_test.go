@@ -46,7 +46,7 @@ func (s *sealing) Commit(ctx context.Context, c *event.Commit) (storage.Refused,
 }
 
 func TestConformanceOfSealedDays(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storetest.Store {
+	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storage.Store {
 		return &sealing{Store: smallRuns(t, schema, filepath.Join(dir, "events.db")), t: t}
 	})
 }

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 	"github.com/saypro/veritail/storage/storetest"
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storetest.Store {
+	storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storage.Store {
 		s, err := Open(t.Context(), Config{Path: filepath.Join(dir, "events.db"), Schema: schema})
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,7 @@
 // in words. A new store is one folder with this test in it:
 //
 //	func TestConformance(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storetest.Store {
+//		storetest.Run(t, func(t *testing.T, dir string, schema *event.Schema) storage.Store {
 //			s, err := mystore.Open(…)
 //			…
 //			return s
@@ -24,16 +24,9 @@ import (
 	"github.com/saypro/veritail/storage/query"
 )
 
-// Store is what the suite tests.
-type Store interface {
-	storage.Writer
-	storage.Reader
-	storage.Keeper
-}
-
 // Open opens the store that lies in dir, or creates it there; a store that lies elsewhere derives a name from dir.
 // The suite closes it before it opens the same dir again. Pages are of the given schema.
-type Open func(t *testing.T, dir string, schema *event.Schema) Store
+type Open func(t *testing.T, dir string, schema *event.Schema) storage.Store
 
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
@@ -75,7 +68,7 @@ type fixture struct {
 	open   Open
 	dir    string
 	schema *event.Schema
-	store  Store
+	store  storage.Store
 }
 
 func newFixture(t *testing.T, open Open) *fixture {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/elastic"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+// openStore opens the store of the configuration. A store in a cluster may be opened for reading while another process
+// writes to it.
+func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema, readOnly bool) (storage.Store, error) {
+	if cfg.Store.Kind == configs.OnElasticsearch {
+		c, err := elasticConfig(cfg)
+		if err != nil {
+			return nil, err
+		}
+		c.Schema, c.ReadOnly = schema, readOnly
+		return elastic.Open(ctx, c)
+	}
+	st, err := embedded.Open(ctx, embedded.Config{
+		Path: storeFile(cfg), Schema: schema,
+		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
+	}
+	return st, nil
+}
+
+// storeFile is the database file of the embedded store.
+func storeFile(cfg *configs.Daemon) string { return filepath.Join(cfg.Store.Path, "events.duckdb") }
+
+// storeThere reports whether there is a store that can be read without a daemon.
+func storeThere(cfg *configs.Daemon) bool {
+	if cfg.Store.Kind == configs.OnElasticsearch {
+		return true
+	}
+	_, err := os.Stat(storeFile(cfg))
+	return err == nil
+}
+
+// errElsewhere is the error of what only the embedded store can do.
+var errElsewhere = errors.New("this daemon keeps its events in Elasticsearch")
+
+// embedded returns the embedded store, for a command that needs it.
+func (d *daemon) embedded(command string) (*embedded.Store, error) {
+	st, ok := d.store.(*embedded.Store)
+	if !ok {
+		return nil, fmt.Errorf("veritail %s works on the embedded store; %w", command, errElsewhere)
+	}
+	return st, nil
+}
+
+// elasticConfig reads what the configuration names, secrets too.
+func elasticConfig(cfg *configs.Daemon) (elastic.Config, error) {
+	e := &cfg.Elasticsearch
+	c := elastic.Config{
+		Addresses: e.Addresses, Username: e.Username, Fingerprint: strings.ReplaceAll(e.Fingerprint, ":", ""),
+		Prefix: e.Prefix, Writer: cfg.Host, Shards: e.Shards, Replicas: e.Replicas, Monthly: e.IndexEvery == "month",
+		Workers: e.Workers, Timeout: time.Duration(e.Timeout), Quarantine: filepath.Join(cfg.State, "quarantine"),
+	}
+	var err error
+	if c.Password, err = secret(e.PasswordFile, configs.PasswordVariable); err != nil {
+		return c, err
+	}
+	if c.APIKey, err = secret(e.APIKeyFile, configs.APIKeyVariable); err != nil {
+		return c, err
+	}
+	if e.CAFile != "" {
+		if c.CACert, err = os.ReadFile(e.CAFile); err != nil {
+			return c, userErrorf("read elasticsearch.ca_file: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// secret reads a file's first line, or the environment where no file is named. Its value stands in no error.
+func secret(file, variable string) (string, error) {
+	if file == "" {
+		return os.Getenv(variable), nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", userErrorf("read a secret: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(line), nil
+}
