@@ -113,7 +113,7 @@ func (e *Explanation) steps(d *Decoder, pg *event.Page, i int) {
 	if p, ok := d.match(d.own, raw, &d.line); ok {
 		e.Steps = append(e.Steps, d.step(d.own, p, raw, d.line.slots, ""))
 		if d.own.streams != nil && d.findStream(d.own, p, raw) {
-			if v := d.beginning(); v.pattern != nil {
+			if v := d.beginning(nil, nil); v.pattern != nil {
 				e.Steps = append(e.Steps, d.step(v.of.of, v.pattern, d.stream.text, d.stream.slots, "message"))
 				e.within(d, &w, v.of.of)
 				return

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/saypro/veritail/parsers/join"
 	"github.com/saypro/veritail/pipeline/event"
@@ -22,31 +21,37 @@ type nestedSpec struct {
 
 // escapes are what is written instead of characters that do not get through.
 type escapes struct {
-	replace *strings.Replacer // nil: there are none
-	signs   string            // what escaped texts begin with
+	pairs [][2][]byte // what is written, and the character
+	signs string      // what escaped texts begin with
 }
 
 func escapesOf(escaped map[string]string) (e escapes, err error) {
-	var pairs []string
 	for _, written := range slices.Sorted(maps.Keys(escaped)) {
 		if written == "" {
 			return e, errors.New("escaped: nothing is written instead of a character")
 		}
-		pairs = append(pairs, written, escaped[written])
+		e.pairs = append(e.pairs, [2][]byte{[]byte(written), []byte(escaped[written])})
 		e.signs += written[:1]
-	}
-	if len(pairs) > 0 {
-		e.replace = strings.NewReplacer(pairs...)
 	}
 	return e, nil
 }
 
-// undo returns text with the characters that were escaped.
-func (e *escapes) undo(text []byte) []byte {
-	if e.replace == nil || !bytes.ContainsAny(text, e.signs) {
-		return text
+// in reports whether text may have escaped characters.
+func (e *escapes) in(text []byte) bool { return e.signs != "" && bytes.ContainsAny(text, e.signs) }
+
+// undo appends text with the characters that were escaped to dst.
+func (e *escapes) undo(dst, text []byte) []byte {
+next:
+	for len(text) > 0 {
+		for _, p := range e.pairs {
+			if rest, ok := bytes.CutPrefix(text, p[0]); ok {
+				dst, text = append(dst, p[1]...), rest
+				continue next
+			}
+		}
+		dst, text = append(dst, text[0]), text[1:]
 	}
-	return []byte(e.replace.Replace(string(text)))
+	return dst
 }
 
 // compileNested compiles the table [record], once all formats are there.
@@ -120,7 +125,10 @@ func (d *Decoder) findNested(f *format, p *pattern, text []byte) bool {
 			lines = text[d.inner.slots[2*a.slot]:d.inner.slots[2*a.slot+1]]
 		}
 	}
-	lines = bytes.TrimRight(n.escaped.undo(lines), "\n")
+	if n.escaped.in(lines) {
+		lines = n.escaped.undo(nil, lines)
+	}
+	lines = bytes.TrimRight(lines, "\n")
 	rec.Raw, rec.Parts = rec.Raw[:0], rec.Parts[:0]
 	line, rest, more := bytes.Cut(lines, []byte("\n"))
 	p, ok := d.match(n.of, line, &rec.captures)

@@ -31,6 +31,7 @@ type said struct {
 type streamLine struct {
 	key, text, own []byte       // of the stream, the line itself, and its key in its own format
 	lines          *streamLines // what it may be
+	spare          []byte       // memory for a text
 	values, last   []byte       // of the fields of all conditions; of the line before
 	knows          bool         // there is a line before
 	known          map[string]*streamLines
@@ -75,9 +76,6 @@ func (d *Decoder) addToStream(f *format, p *pattern, line []byte, span event.Spa
 	key := d.stream.key
 	rec := d.joiner.Record(key)
 	v := d.continuing(rec)
-	if v.of == nil {
-		v = d.beginning()
-	}
 	var kept *join.Line[lineInfo]
 	ok := true
 	switch {
@@ -145,7 +143,9 @@ func (d *Decoder) findStream(f *format, p *pattern, line []byte) bool {
 	if f.unwrap.match != nil && f.unwrap.match.Match(l.text, l.slots) >= 0 {
 		return false // it repeats another line
 	}
-	l.text = lines.escaped.undo(l.text)
+	if lines.escaped.in(l.text) {
+		l.text, l.spare = lines.escaped.undo(l.spare[:0], l.text), l.text
+	}
 	return bytes.IndexByte(l.text, '\n') < 0 // else it is a whole message
 }
 
@@ -204,7 +204,7 @@ next:
 // rather than to go on with a line that may be followed by any.
 func (d *Decoder) continuing(rec *join.Record[lineInfo]) (v verdict) {
 	if rec == nil {
-		return v
+		return d.beginning(nil, nil)
 	}
 	l, first := &d.stream, &rec.Parts[0].Info.said
 	sf, j := first.of, first.of.of.join
@@ -213,12 +213,15 @@ func (d *Decoder) continuing(rec *join.Record[lineInfo]) (v verdict) {
 			return verdict{of: sf, section: -1}
 		}
 	}
+	var p *pattern
 	if j.assembly == nil {
-		if p, ok := d.match(sf.of, l.text, &l.captures); ok {
-			return d.joining(rec, p)
+		if p, _ = d.match(sf.of, l.text, &l.captures); p != nil {
+			if v = d.joining(rec, p); v.of != nil {
+				return v
+			}
 		}
 	}
-	if v = d.beginning(); v.of == nil && len(rec.Parts) <= sf.rest {
+	if v = d.beginning(sf, p); v.of == nil && len(rec.Parts) <= sf.rest {
 		return verdict{of: sf, section: -1}
 	}
 	return v
@@ -263,8 +266,9 @@ func (d *Decoder) ownOf(sf *streamFormat, p *pattern) (field event.Field, at int
 	return field, at, ok
 }
 
-// beginning says which record the line at hand begins, whatever came before it: so a restart finds the same one.
-func (d *Decoder) beginning() verdict {
+// beginning says which record the line at hand begins, whatever came before it: so a restart finds the same one. The format tried
+// has been tried, if it is not nil: p took the line, nil if none did.
+func (d *Decoder) beginning(tried *streamFormat, p *pattern) verdict {
 	l := &d.stream
 	for i := range l.lines.of {
 		sf := &l.lines.of[i]
@@ -274,9 +278,16 @@ func (d *Decoder) beginning() verdict {
 			}
 			continue
 		}
-		if p, ok := d.match(sf.of, l.text, &l.captures); ok {
-			d.ownOf(sf, p)
-			return verdict{of: sf, pattern: p, begins: true, section: -1, seals: p.role == rolePart || p.role == roleEnd || p.role == roleAlone}
+		took := p
+		if sf != tried || i > 0 { // what p captured is at hand if no other format was tried since
+			if sf == tried && p == nil {
+				continue
+			}
+			took, _ = d.match(sf.of, l.text, &l.captures)
+		}
+		if took != nil {
+			d.ownOf(sf, took)
+			return verdict{of: sf, pattern: took, begins: true, section: -1, seals: took.role == rolePart || took.role == roleEnd || took.role == roleAlone}
 		}
 	}
 	return verdict{}
