@@ -61,8 +61,9 @@ func (s *Sign) Fits(text []byte) bool {
 // Signs returns the signs of the expressions: what has none of them, the set does not take.
 func (s *Set) Signs() []Sign {
 	var signs []Sign
+	known := knownClasses{}
 	for _, x := range s.exprs {
-		sign := x.sign()
+		sign := x.sign(known)
 		i := slices.IndexFunc(signs, func(o Sign) bool { return slices.Equal(o.Begins, sign.Begins) })
 		if i < 0 {
 			signs = append(signs, sign)
@@ -94,8 +95,8 @@ func parts(texts []string) []string {
 }
 
 // sign returns the sign of what the expression takes.
-func (x *expansion) sign() Sign {
-	var w signWalk
+func (x *expansion) sign(known knownClasses) Sign {
+	w := signWalk{known: known}
 	ends := w.walk(x.tree.root, 1)
 	if x.mode != Whole {
 		w.anything(ends)
@@ -106,8 +107,9 @@ func (x *expansion) sign() Sign {
 // Fitting returns the set of those expressions that may take one of the texts, nil if there are none.
 func (s *Set) Fitting(texts [][]byte) *Set {
 	var fitting []*expansion
+	known := knownClasses{}
 	for _, x := range s.exprs {
-		if sign := x.sign(); slices.ContainsFunc(texts, sign.Fits) {
+		if sign := x.sign(known); slices.ContainsFunc(texts, sign.Fits) {
 			fitting = append(fitting, x)
 		}
 	}
@@ -123,7 +125,8 @@ func (s *Set) Fitting(texts [][]byte) *Set {
 // A signWalk notes for each of the first places the classes that may stand there, a bit each. The places where a part of
 // an expression may begin or end are bits, too; the last of them stands for all that lie further back.
 type signWalk struct {
-	may [signPlaces]uint64
+	known knownClasses
+	may   [signPlaces]uint64
 }
 
 const behind = 1 << signPlaces
@@ -135,8 +138,7 @@ func (w *signWalk) walk(n *node, at uint) uint {
 	}
 	switch n.op {
 	case opText, opClass, opAny:
-		ranges, _ := n.runes()
-		own := classesOf(ranges)
+		own := w.known.of(n)
 		for i := range w.may {
 			if at>>i&1 != 0 {
 				w.may[i] |= own
@@ -212,13 +214,37 @@ func (w *signWalk) begins() []string {
 	return out
 }
 
-// classesOf returns the classes of the ASCII characters in ranges.
-func classesOf(ranges []rune) uint64 {
-	own := uint64(0)
-	for i := 0; i < len(ranges); i += 2 {
-		for r := ranges[i]; r <= min(ranges[i+1], utf8.RuneSelf-1); r++ {
-			own |= 1 << strings.IndexByte(classes, classOf(byte(r)))
+// knownClasses are the classes of the characters that parts of expressions take, by how they are written.
+type knownClasses map[string]uint64
+
+// of returns the classes of the ASCII characters that n, which takes one, may take.
+func (k knownClasses) of(n *node) uint64 {
+	switch {
+	case n.op == opAny:
+		return anyClass
+	case n.op == opText && !n.fold:
+		return classesOf(n.char, n.char)
+	case n.op == opClass && !n.fold:
+		if own, ok := k[n.written]; ok {
+			return own
 		}
+	}
+	own := uint64(0)
+	ranges, _ := n.runes()
+	for i := 0; i < len(ranges); i += 2 {
+		own |= classesOf(ranges[i], ranges[i+1])
+	}
+	if n.op == opClass && !n.fold {
+		k[n.written] = own
+	}
+	return own
+}
+
+// classesOf returns the classes of the ASCII characters from first to last.
+func classesOf(first, last rune) uint64 {
+	own := uint64(0)
+	for r := first; r <= min(last, utf8.RuneSelf-1); r++ {
+		own |= 1 << strings.IndexByte(classes, classOf(byte(r)))
 	}
 	return own
 }
