@@ -40,7 +40,7 @@ func (p *parser) escaped() (*node, error) {
 	if negative {
 		open = "[^"
 	}
-	return &node{op: opClass, class: open + items + "]", fold: p.fold}, nil
+	return &node{op: opClass, written: open + items + "]", fold: p.fold}, nil
 }
 
 // counting reads a back-reference by number: of more than one digit only if there are so many groups, else it is an octal

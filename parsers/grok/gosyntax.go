@@ -73,7 +73,7 @@ func (w *goWriter) write(n *node, place, repeats int) error {
 	case opText:
 		w.fold(n, func() { w.b.WriteString(quoteRune(n.char)) })
 	case opClass:
-		w.fold(n, func() { w.b.WriteString(n.class) })
+		w.fold(n, func() { w.b.WriteString(n.written) })
 	case opAny:
 		w.b.WriteByte('.')
 	case opAssert:
@@ -122,8 +122,8 @@ func (w *goWriter) write(n *node, place, repeats int) error {
 // group writes a group, in parentheses that capture if it is a capture or told of in an explanation.
 func (w *goWriter) group(n *node, place, repeats int) error {
 	switch {
-	case w.explain && n.ref != "":
-		w.refs = append(w.refs, n.ref)
+	case w.explain && n.written != "":
+		w.refs = append(w.refs, n.written)
 		w.b.WriteByte('(')
 	case n.op == opCapture && !w.explain:
 		fmt.Fprintf(&w.b, "(?P<g%d>", n.capture)
@@ -162,7 +162,7 @@ func (w *goWriter) assert(n *node, place int) error {
 	case 'Z': // the end, or a line ending at the end
 		newline := &node{op: opText, char: '\n'}
 		return w.grouped(place > inConcat, func() error {
-			for _, not := range []*node{{op: opClass, class: `[^\n]`}, concat(newline, &node{op: opAny})} {
+			for _, not := range []*node{{op: opClass, written: `[^\n]`}, concat(newline, &node{op: opAny})} {
 				if err := w.look(&node{op: opLook, negative: true, subs: []*node{not}}, inConcat); err != nil {
 					return err
 				}

@@ -90,30 +90,28 @@ func (p *parser) rune() rune {
 
 // alternatives reads up to the end of the group.
 func (p *parser) alternatives() (*node, error) {
-	alt := &node{op: opAlt}
+	n, err := p.sequence()
+	if err != nil || !p.take("|") {
+		return n, err
+	}
+	alt := &node{op: opAlt, subs: []*node{n}}
 	for {
-		n, err := p.sequence()
-		if err != nil {
+		if n, err = p.sequence(); err != nil {
 			return nil, err
 		}
-		alt.subs = append(alt.subs, n)
-		if !p.take("|") {
-			break
+		if alt.subs = append(alt.subs, n); !p.take("|") {
+			return alt, nil
 		}
 	}
-	if len(alt.subs) == 1 {
-		return alt.subs[0], nil
-	}
-	return alt, nil
 }
 
 // sequence reads up to the next | or the end of the group.
 func (p *parser) sequence() (*node, error) {
-	seq := &node{op: opConcat}
+	var subs []*node
 	for {
 		p.skipComments()
 		if p.i >= len(p.s) || p.s[p.i] == '|' || p.s[p.i] == ')' {
-			return concat(seq.subs...), nil
+			return concat(subs...), nil
 		}
 		n, err := p.atom()
 		if err != nil {
@@ -122,7 +120,7 @@ func (p *parser) sequence() (*node, error) {
 		if n, err = p.quantifiers(n); err != nil {
 			return nil, err
 		}
-		seq.subs = append(seq.subs, n)
+		subs = append(subs, n)
 	}
 }
 
@@ -157,11 +155,11 @@ func (p *parser) atom() (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &node{op: opClass, class: class, fold: p.fold}, nil
+		return &node{op: opClass, written: class, fold: p.fold}, nil
 	case '.':
 		p.i++
 		if p.notNL {
-			return &node{op: opClass, class: `[^\n]`}, nil
+			return &node{op: opClass, written: `[^\n]`}, nil
 		}
 		return &node{op: opAny}, nil
 	case '^', '$':
@@ -184,20 +182,26 @@ func (p *parser) text(r rune) (*node, error) {
 	if r >= automaton.Marker && r < automaton.Marker+automaton.MaxLooks {
 		return nil, fmt.Errorf("the private rune %U cannot be matched", r)
 	}
-	if r < utf8.RuneSelf && !p.fold {
-		return &plainTexts[r], nil
+	fold := p.fold && unicode.SimpleFold(r) != r
+	switch {
+	case r >= utf8.RuneSelf:
+		return &node{op: opText, char: r, fold: fold}, nil
+	case fold:
+		return &foldedTexts[r], nil
 	}
-	return &node{op: opText, char: r, fold: p.fold && len(folded(r)) > 2}, nil
+	return &plainTexts[r], nil
 }
 
-// plainTexts are the nodes of ASCII characters. They are the most of every tree and have nothing of their own, so that all
-// trees share them.
-var plainTexts = func() (nodes [utf8.RuneSelf]node) {
+// plainTexts and foldedTexts are the nodes of ASCII characters. They are the most of every tree and have nothing of their own,
+// so that all trees share them.
+var plainTexts, foldedTexts = asciiTexts(false), asciiTexts(true)
+
+func asciiTexts(fold bool) (nodes [utf8.RuneSelf]node) {
 	for r := range nodes {
-		nodes[r] = node{op: opText, char: rune(r)}
+		nodes[r] = node{op: opText, char: rune(r), fold: fold}
 	}
 	return nodes
-}()
+}
 
 // quantifiers reads the quantifiers behind n.
 func (p *parser) quantifiers(n *node) (*node, error) {
@@ -268,7 +272,7 @@ func (p *parser) group() (*node, error) {
 	p.i++
 	if !p.take("?") {
 		p.groups++
-		return p.rest(&node{op: opGroup, capture: p.groups}, at)
+		return p.rest(&node{op: opGroup, capture: int32(p.groups)}, at)
 	}
 	switch {
 	case p.take(":"):
@@ -284,7 +288,7 @@ func (p *parser) group() (*node, error) {
 	case p.take(">"):
 		n, err := p.rest(&node{op: opAtomic}, at)
 		if err == nil && p.flags == (flags{}) {
-			n.source = p.s[at:p.i]
+			n.written = p.s[at:p.i]
 		}
 		return n, err
 	case p.take("<"), p.take("P<"), p.take("'"):
@@ -309,7 +313,7 @@ func (p *parser) group() (*node, error) {
 // open returns the node of a new capture.
 func (t *tree) open(c Capture, ref string) *node {
 	t.caps = append(t.caps, c)
-	return &node{op: opCapture, capture: len(t.caps) - 1, ref: ref}
+	return &node{op: opCapture, capture: int32(len(t.caps) - 1), written: ref}
 }
 
 // rest reads the inside of n, the group that begins at byte at, and its end. Flags set within it end there.
@@ -397,12 +401,12 @@ func (p *parser) reference() (*node, error) {
 	if slices.Contains(p.inside, name) {
 		return nil, fmt.Errorf("pattern %s refers to itself through %s", name, strings.Join(p.inside, ", "))
 	}
-	n := &node{op: opGroup, ref: p.s[p.i : p.i+end+1]}
+	n := &node{op: opGroup, written: p.s[p.i : p.i+end+1]}
 	if field != "" {
 		var c Capture
 		c.Name, c.Type, _ = strings.Cut(field, ":")
 		c.Name = strings.TrimSuffix(c.Name, "?") // Logstash's own pattern HTTPD24_ERRORLOG has one, and Logstash ignores it
-		n = p.open(c, n.ref)
+		n = p.open(c, n.written)
 	}
 	sub, err := p.pattern(text, append(p.inside[:len(p.inside):len(p.inside)], name), p.flags)
 	if err != nil {

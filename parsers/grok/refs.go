@@ -22,7 +22,7 @@ func (t *tree) refs() []string {
 	var walk func(*node)
 	walk = func(n *node) {
 		if n.op == opCapture {
-			refs[n.capture] = n.ref
+			refs[n.capture] = n.written
 		}
 		for _, sub := range n.subs {
 			walk(sub)

@@ -101,7 +101,7 @@ func (w *backWriter) write(n *node, place int) {
 			w.b.WriteString(quoteRune2(n.char))
 		}
 	case opClass:
-		w.b.WriteString(backClass(classRanges(n.class, n.fold)))
+		w.b.WriteString(backClass(classRanges(n.written, n.fold)))
 	case opAny:
 		w.b.WriteByte('.')
 	case opAssert:

@@ -22,7 +22,7 @@ var rewrites = map[string]string{
 func simplify(n *node, before, after []*node) *node {
 	switch n.op {
 	case opAtomic:
-		if plain, ok := rewrites[n.source]; ok {
+		if plain, ok := rewrites[n.written]; ok {
 			if t, err := (&Library{}).parse(plain); err == nil {
 				return simplify(t.root, before, after)
 			}

@@ -25,7 +25,7 @@ func (s *sampler) write(n *node) {
 	case opAny:
 		s.b.WriteByte(" .0aZ\"\n/:"[s.IntN(9)])
 	case opClass:
-		s.class(classRanges(n.class, n.fold))
+		s.class(classRanges(n.written, n.fold))
 	case opAssert:
 		if n.assert == '^' && s.b.Len() > 0 && s.IntN(2) == 0 {
 			s.b.WriteByte('\n')

@@ -7,7 +7,7 @@ import (
 )
 
 // An op says what a node of an expression is.
-type op int
+type op uint8
 
 const (
 	opText    op = iota // the rune char
@@ -28,21 +28,21 @@ const (
 // that match any case.
 type node struct {
 	op       op
-	subs     []*node
+	assert   byte // opAssert: one of ^ $ b B A z Z G
+	fold     bool // opText, opClass, opBackref
+	lazy     bool // opRepeat
+	keeps    bool // opRepeat: possessive, it gives nothing back
+	behind   bool // opLook
+	negative bool // opLook
+	counted  bool // opBackref: refs is of counted groups
 	char     rune
-	class    string // opClass: [...] in Go's syntax
-	assert   byte   // opAssert: one of ^ $ b B A z Z G
-	fold     bool   // opText, opClass, opBackref
-	min, max int    // opRepeat; max -1: any number
-	lazy     bool   // opRepeat
-	keeps    bool   // opRepeat: possessive, it gives nothing back
-	behind   bool   // opLook
-	negative bool   // opLook
-	capture  int    // opCapture: its number. opGroup: its number among the groups without a name, from 1
-	refs     []int  // opBackref: numbers of the captures of that name, or one of a counted group
-	counted  bool   // opBackref: refs is of counted groups
-	source   string // opAtomic: as it is written, if no flag is set
-	ref      string // opCapture, opGroup: the reference or the head of the named group, as written
+	capture  int32 // opCapture: its number. opGroup: its number among the groups without a name, from 1
+	subs     []*node
+	min, max int // opRepeat; max -1: any number
+	// written is of an opClass [...] in Go's syntax, of an opAtomic the whole if no flag is set, of an opCapture or opGroup the
+	// reference or the head of the named group, both as they were written.
+	written string
+	refs    []int // opBackref: numbers of the captures of that name, or one of a counted group
 }
 
 func concat(subs ...*node) *node {
@@ -62,7 +62,7 @@ func (n *node) runes() (ranges []rune, ok bool) {
 		}
 		return []rune{n.char, n.char}, true
 	case opClass:
-		return classRanges(n.class, n.fold), true
+		return classRanges(n.written, n.fold), true
 	case opAny:
 		return []rune{0, unicode.MaxRune}, true
 	case opGroup:
