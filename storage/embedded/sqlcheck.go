@@ -30,10 +30,10 @@ func checkSQL(c *conn, statement string) error {
 		return fmt.Errorf("read the parsed statement: %w", err)
 	}
 	switch {
-	case ast.Error && ast.Type == "not implemented":
-		return &SQLError{"only SELECT is run: " + ast.Message}
-	case ast.Error:
+	case ast.Error && ast.Type == "parser":
 		return &SQLError{ast.Message}
+	case ast.Error: // what it parses and does not write is no SELECT
+		return &SQLError{"only SELECT is run: " + ast.Message}
 	case len(ast.Statements) != 1:
 		return &SQLError{fmt.Sprintf("one SELECT is run at a time, not %d", len(ast.Statements))}
 	}
