@@ -11,7 +11,8 @@ type builder struct {
 	seen    []uint32 // instruction → the closure that came by last
 	taken   []uint32 // the same of items without pending looks
 	closure uint32
-	pended  []item // places with pending looks that the closure came by
+	pended  []item   // places with pending looks that the closure came by
+	tagged  []uint16 // memory for the registers of the way at hand
 
 	before int // class of the byte before, -1 at the beginning
 	class  uint32
@@ -39,7 +40,7 @@ func (b *builder) init(m *Machine) {
 func (b *builder) close(st *state, class uint32) {
 	n := b.m.nfa
 	b.closure++
-	b.pended, b.items, b.regs, b.found = b.pended[:0], b.items[:0], b.regs[:0], nil
+	b.pended, b.tagged, b.items, b.regs, b.found = b.pended[:0], b.tagged[:0], b.items[:0], b.regs[:0], nil
 	b.before, b.class, b.byte = -1, class, -1
 	if pre := b.m.pre[st.ctx]; pre >= 0 {
 		b.before = int(b.m.rep[pre])
@@ -82,7 +83,9 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 			}
 			pc = i.alt
 		case opTag:
-			regs = slices.Clone(regs)
+			at := len(b.tagged)
+			b.tagged = append(b.tagged, regs...)
+			regs = b.tagged[at:len(b.tagged):len(b.tagged)]
 			regs[i.arg] = regPlace
 			pc = i.out
 		case opAssert:
