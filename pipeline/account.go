@@ -30,18 +30,20 @@ type SourceStatus struct {
 	Lag                 time.Duration // since all that was there had been decoded last: the greatest age of an unread byte
 	Account             event.Account
 	Stored              int64 // lines that are durable
+	Quarantined         int64 // lines that the store was refused and keeps apart
 	Pending             int64 // lines that are decoded and not yet durable
 	LostBytes           int64 // destroyed by rotation before they could be read, as far as was seen, in this run
 }
 
 // Totals are the counts of all sources.
 type Totals struct {
-	Account    event.Account
-	Stored     int64
-	Pending    int64
-	Events     int64     // committed in this run
-	LastCommit time.Time // zero before the first
-	StoreErr   error     // why the store takes nothing now; nil if it does
+	Account     event.Account
+	Stored      int64
+	Quarantined int64
+	Pending     int64
+	Events      int64     // committed in this run
+	LastCommit  time.Time // zero before the first
+	StoreErr    error     // why the store takes nothing now; nil if it does
 }
 
 // accounts keeps what status tells. Readers and the committer write it once a batch.
@@ -124,16 +126,24 @@ func (a *accounts) storeFailed(err error) {
 
 // Totals returns the counts of all sources. It is safe for concurrent use.
 func (r *Runner) Totals() Totals {
-	a := &r.account
+	a, apart := &r.account, r.quarantined()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := Totals{Events: a.events, LastCommit: a.last, StoreErr: a.storeErr}
-	for _, p := range a.lives {
+	for id, p := range a.lives {
 		t.Account.Add(p.read.Lines)
-		t.Stored += kept(p.stored.Lines)
+		t.Stored += kept(p.stored.Lines) - apart[id]
+		t.Quarantined += apart[id]
 		t.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
 	}
 	return t
+}
+
+func (r *Runner) quarantined() map[event.GenID]int64 {
+	if r.cfg.Quarantined == nil {
+		return nil
+	}
+	return r.cfg.Quarantined()
 }
 
 // kept is how many lines become events.
@@ -149,7 +159,7 @@ func (r *Runner) Status() []SourceStatus {
 		return nil
 	}
 	places := f.Places()
-	a := &r.account
+	a, apart := &r.account, r.quarantined()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	all := make([]SourceStatus, 0, len(places))
@@ -163,7 +173,7 @@ func (r *Runner) Status() []SourceStatus {
 		}
 		for _, id := range pl.Gens {
 			if p := a.lives[id]; p != nil {
-				s.add(p)
+				s.add(p, apart[id])
 			}
 		}
 		if p := a.lives[pl.Here]; p != nil {
@@ -174,9 +184,10 @@ func (r *Runner) Status() []SourceStatus {
 	return all
 }
 
-func (s *SourceStatus) add(p *progress) {
+func (s *SourceStatus) add(p *progress, apart int64) {
 	s.Account.Add(p.read.Lines)
-	s.Stored += kept(p.stored.Lines)
+	s.Stored += kept(p.stored.Lines) - apart
+	s.Quarantined += apart
 	s.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
 	s.LostBytes += p.lost
 	if t := p.told; t.Format != "" || len(t.Shapes) > 0 {

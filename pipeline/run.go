@@ -34,6 +34,8 @@ type Config struct {
 	Decoder func(event.Generation) Decoder
 	Stages  []Stage // called one after the other on each commit
 	Store   Store
+	// Quarantined returns how many lines of each generation the store keeps apart, among those that it has taken. nil: none.
+	Quarantined func() map[event.GenID]int64
 
 	MaxLine  int           // bound on a line in bytes; 1 MiB
 	Rows     int           // events that end a commit; 122,880, a row group of the embedded store

@@ -26,7 +26,7 @@ func (d *daemon) consoleStatus() console.Status {
 		r := d.sourceOf(s)
 		c := console.Source{
 			Path: s.Path, Site: s.Site, Dataset: s.Dataset, Format: s.Told.Format, State: console.Following,
-			Lag: s.Lag, Behind: s.LagBytes, Lost: s.LostBytes, Lines: s.Account, Stored: s.Stored, Pending: s.Pending,
+			Lag: s.Lag, Behind: s.LagBytes, Lost: s.LostBytes, Lines: s.Account, Stored: s.Stored, Refused: s.Quarantined, Pending: s.Pending,
 			Sure: sure(s.Told), Dropped: s.Told.Dropped,
 		}
 		for _, sh := range r.Shapes {

@@ -39,6 +39,7 @@ type daemon struct {
 	followers followers
 	announcer *announcer
 	kept      atomic.Pointer[keptReport] // nil until keep has looked once
+	refused   int64                      // lines in quarantine when keep looked last
 	out       io.Writer
 }
 
@@ -85,7 +86,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address()}
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer,
+		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer, Quarantined: d.quarantined(),
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -81,7 +82,30 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	for _, what := range r.Dropped {
 		slog.Info("retention", "dropped", what)
 	}
-	return k, d.announce(ctx, r.Announced, k)
+	return k, errors.Join(d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now))
+}
+
+// announceRefused makes it a finding, once a day, that the store has been refused more lines.
+func (d *daemon) announceRefused(ctx context.Context, now time.Time) error {
+	lines := d.runner.Totals().Quarantined
+	before := d.refused
+	d.refused = lines
+	if lines <= before {
+		return nil
+	}
+	at := now.UnixMicro()
+	f := event.Finding{
+		ID: "store-refused-" + now.UTC().Format(time.DateOnly), Rule: "veritail.refused", Severity: "high", Audience: []string{"operator", "security"},
+		Title:   "Elasticsearch refused events",
+		Message: fmt.Sprintf("%s lines are kept apart: no search finds them. Nothing is lost.", n(lines)),
+		Runbook: "The index of the quarantine and the file in the state directory have each document with the reason. Mend the cause, " +
+			"a mapping mostly, then run: veritail redrive.",
+		Count: lines, Time: at, First: at, Last: at,
+	}
+	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{f}}); err != nil {
+		return fmt.Errorf("announce what was refused: %w", err)
+	}
+	return nil
 }
 
 // diskLimit is what the embedded store may take on disk, 0 for no bound.

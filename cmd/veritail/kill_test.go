@@ -87,18 +87,18 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("a stop that was asked for: %v", err)
 	}
-	if counted := countedLogins(t, filepath.Join(dir, "state/store/events.duckdb")); counted != int64(n) {
+	store, err := embedded.Open(t.Context(), embedded.Config{Path: filepath.Join(dir, "state/store/events.duckdb"), Schema: event.NewSchema()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counted := countedLogins(t, store); counted != int64(n) {
 		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, counted)
 	}
 }
 
-// countedLogins returns how many failed logins the rules have counted in the store at path.
-func countedLogins(t *testing.T, path string) int64 {
+// countedLogins returns how many failed logins the rules have counted in a store, and closes it.
+func countedLogins(t *testing.T, store storage.Store) int64 {
 	t.Helper()
-	store, err := embedded.Open(t.Context(), embedded.Config{Path: path, Schema: event.NewSchema()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	cells, err := store.Rollups(t.Context(), access.All(), storage.RollupQuery{Series: []string{rules.RuleSeries("auth.ssh-failed")}})
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ type totalsReport struct {
 	Unparsed   int64     `json:"unparsed"`
 	Ignored    int64     `json:"ignored"`
 	Stored     int64     `json:"stored"`
+	Apart      int64     `json:"quarantined"`
 	Pending    int64     `json:"pending"`
 	LastCommit time.Time `json:"last_commit"`
 	StoreError string    `json:"store_error,omitempty"`
@@ -73,7 +74,7 @@ func (d *daemon) status() statusReport {
 		Version: version, PID: os.Getpid(), Started: d.begun, Console: d.address(),
 		Totals: totalsReport{
 			Read: t.Account.Read, Parsed: t.Account.Parsed, Unparsed: t.Account.Unparsed, Ignored: t.Account.Ignored,
-			Stored: t.Stored, Pending: t.Pending, LastCommit: t.LastCommit,
+			Stored: t.Stored, Apart: t.Quarantined, Pending: t.Pending, LastCommit: t.LastCommit,
 		},
 	}
 	r.Store = d.kept.Load()
@@ -125,6 +126,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /search", d.answerSearch)
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", d.answerSQL)
+	mux.HandleFunc("POST /redrive", d.answerRedrive)
 	mux.HandleFunc("GET /report", d.answerReport)
 	mux.HandleFunc("POST /archive", d.answerArchive)
 	return serve(ctx, l, mux)

@@ -79,7 +79,14 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	if open := t.Read - t.Parsed - t.Unparsed - t.Ignored; open > 0 {
 		w.f(" + open %s", n(open))
 	}
-	w.f("\n       stored %s + pending %s\n", n(t.Stored), n(t.Pending))
+	w.f("\n       stored %s", n(t.Stored))
+	if t.Apart > 0 {
+		w.f(" + %s", p.yellow("quarantined "+n(t.Apart)))
+	}
+	w.f(" + pending %s\n", n(t.Pending))
+	if t.Apart > 0 {
+		w.f("       %s\n", p.yellow("▲ the store was refused lines; veritail redrive writes them once the cause is gone"))
+	}
 	if t.StoreError != "" {
 		w.f("       %s\n", p.red("◆ the store takes nothing now: "+t.StoreError))
 	}

@@ -61,6 +61,14 @@ func (d *daemon) embedded(command string) (*embedded.Store, error) {
 	return st, nil
 }
 
+// quarantined returns what counts the lines that the store keeps apart, nil where it takes everything.
+func (d *daemon) quarantined() func() map[event.GenID]int64 {
+	if q, ok := d.store.(storage.Quarantine); ok {
+		return q.Quarantined
+	}
+	return nil
+}
+
 // elasticConfig reads what the configuration names, secrets too.
 func elasticConfig(cfg *configs.Daemon) (elastic.Config, error) {
 	e := &cfg.Elasticsearch

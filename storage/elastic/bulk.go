@@ -255,7 +255,10 @@ func (d *delivery) judge(p *parcel, items []bulkItem) (again, err error) {
 	}
 	var left chunk
 	for i, item := range items {
-		if item.Status < 300 || item.Status == http.StatusConflict { // it is stored already
+		switch {
+		case item.Status < 300, item.Status == http.StatusConflict: // it is stored already
+			continue
+		case item.Status == http.StatusNotFound && item.Error == nil: // what was to be deleted is not there
 			continue
 		}
 		e := &answerError{status: item.Status}
@@ -270,6 +273,8 @@ func (d *delivery) judge(p *parcel, items []bulkItem) (again, err error) {
 			o.from = len(left.buf)
 			left.buf = append(left.buf, p.lines(i)...)
 			left.ops = append(left.ops, o)
+		case p.ops[i].must:
+			return nil, fmt.Errorf("write to %s: %w", p.ops[i].index, e)
 		default:
 			d.refuse(p, i, e.Error())
 		}
@@ -295,6 +300,9 @@ func (d *delivery) refuse(p *parcel, i int, reason string) {
 
 // halve sends a parcel that is too large for the cluster in two. A single document that is too large is refused.
 func (d *delivery) halve(p *parcel, err error) (again, _ error) {
+	if len(p.ops) == 1 && p.ops[0].must {
+		return nil, err
+	}
 	if len(p.ops) == 1 {
 		d.refuse(p, 0, err.Error())
 		p.reset()

@@ -81,7 +81,7 @@ func (s *Store) commit(ctx context.Context, c *event.Commit, p storage.Plan) err
 		}
 		refused, err := d.finish()
 		if err == nil {
-			err = s.setAside(ctx, refused, batch)
+			err = s.setAside(ctx, refused)
 		}
 		if err == nil {
 			break
@@ -274,6 +274,25 @@ func create(d *delivery, index, id string, doc dsl) error {
 	}
 	c.begin(op{index: index}, id)
 	c.buf = append(append(c.buf, raw...), '\n')
+	return nil
+}
+
+// put writes a document in the place of what has its id. The cluster must take it.
+func put(d *delivery, index, id string, doc any) error {
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	c := d.chunk()
+	if c == nil {
+		return context.Cause(d.ctx)
+	}
+	c.ops = append(c.ops, op{from: len(c.buf), index: index, must: true})
+	c.buf = append(c.buf, `{"index":{"_index":`...)
+	c.buf = event.AppendJSONString(c.buf, index)
+	c.buf = append(c.buf, `,"_id":`...)
+	c.buf = event.AppendJSONString(c.buf, id)
+	c.buf = append(append(append(c.buf, "}}\n"...), raw...), '\n')
 	return nil
 }
 

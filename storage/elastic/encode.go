@@ -22,6 +22,7 @@ type op struct {
 	from  int // where its two lines begin
 	index string
 	event bool // an event, else a finding, a delta or other
+	must  bool // it may not be refused
 	gen   event.GenID
 	off   int64
 	lines int32

@@ -262,7 +262,7 @@ func (s *Store) remove(ctx context.Context, name string, which dsl) (int, error)
 
 // delete adds the deletion of a document.
 func (c *chunk) delete(index, id string) {
-	c.ops = append(c.ops, op{from: len(c.buf), index: index})
+	c.ops = append(c.ops, op{from: len(c.buf), index: index, must: true})
 	c.buf = append(c.buf, `{"delete":{"_index":`...)
 	c.buf = event.AppendJSONString(c.buf, index)
 	c.buf = append(c.buf, `,"_id":`...)

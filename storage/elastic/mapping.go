@@ -113,7 +113,8 @@ var (
 // ownIndices are the indices that there is one of each, with their mappings.
 func (s *Store) ownIndices() map[string]dsl {
 	return map[string]dsl{
-		s.names.state(): {"kind": keyword, fWriter: keyword, fGen: keyword, "body": anything},
+		s.names.state():      {"kind": keyword, fWriter: keyword, fGen: keyword, "body": anything},
+		s.names.quarantine(): s.quarantineProperties(),
 		s.names.findings(): {
 			fWriter: keyword, fBatch: long, "@timestamp": date, fTime: long, "id": keyword, "rule": keyword,
 			"severity": keyword, "audience": keyword, fieldSite: keyword, "title": text, "message": text, "count": long, "body": anything,

@@ -17,10 +17,11 @@ type names struct {
 	monthly bool
 }
 
-func (n names) events() string   { return n.prefix + "-events" }  // alias of all indices of events
-func (n names) rollups() string  { return n.prefix + "-rollups" } // alias of all indices of rollups
-func (n names) findings() string { return n.prefix + "-findings" }
-func (n names) state() string    { return n.prefix + "-state" }
+func (n names) events() string     { return n.prefix + "-events" }  // alias of all indices of events
+func (n names) rollups() string    { return n.prefix + "-rollups" } // alias of all indices of rollups
+func (n names) findings() string   { return n.prefix + "-findings" }
+func (n names) state() string      { return n.prefix + "-state" }
+func (n names) quarantine() string { return n.prefix + "-quarantine" }
 
 // dataset is the alias of a data set's events.
 func (n names) dataset(set string) string { return n.events() + "-" + safe(set) }

@@ -186,35 +186,21 @@ func (s *Store) eachState(ctx context.Context, kind string, f func(json.RawMessa
 
 // stateDocs are the documents that a commit writes beside the head: generations, and the marks of the commit before.
 func (s *Store) stateDocs(d *delivery, gens []event.Generation) error {
-	put := func(id string, doc stateDoc, body any) error {
+	state := func(id string, doc stateDoc, body any) error {
 		var err error
 		if doc.Body, err = json.Marshal(body); err != nil {
 			return err
 		}
 		doc.Writer = s.cfg.Writer
-		raw, err := json.Marshal(doc)
-		if err != nil {
-			return err
-		}
-		c := d.chunk()
-		if c == nil {
-			return context.Cause(d.ctx)
-		}
-		c.ops = append(c.ops, op{from: len(c.buf), index: s.names.state()})
-		c.buf = append(c.buf, `{"index":{"_index":`...)
-		c.buf = event.AppendJSONString(c.buf, s.names.state())
-		c.buf = append(c.buf, `,"_id":`...)
-		c.buf = event.AppendJSONString(c.buf, id)
-		c.buf = append(append(append(c.buf, "}}\n"...), raw...), '\n')
-		return nil
+		return put(d, s.names.state(), id, doc)
 	}
 	for _, g := range lastOf(gens) {
-		if err := put("generation-"+g.ID.String(), stateDoc{Kind: "generation", Gen: g.ID.String()}, g); err != nil {
+		if err := state("generation-"+g.ID.String(), stateDoc{Kind: "generation", Gen: g.ID.String()}, g); err != nil {
 			return err
 		}
 	}
 	for _, m := range s.head.Marks {
-		if err := put("mark-"+m.Gen.String(), stateDoc{Kind: "mark", Gen: m.Gen.String()}, m); err != nil {
+		if err := state("mark-"+m.Gen.String(), stateDoc{Kind: "mark", Gen: m.Gen.String()}, m); err != nil {
 			return err
 		}
 	}

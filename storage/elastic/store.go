@@ -52,6 +52,7 @@ type Store struct {
 	seen       sync.Mutex
 	snapshot   snapshot // guarded by seen, like the following
 	dirty      map[string]bool
+	apart      map[string]apart // what the cluster refused, by record of the quarantine
 	closed     bool
 }
 
@@ -71,6 +72,8 @@ var (
 	_ storage.Writer = (*Store)(nil)
 	_ storage.Reader = (*Store)(nil)
 	_ storage.Keeper = (*Store)(nil)
+
+	_ storage.Quarantine = (*Store)(nil)
 )
 
 var (
@@ -91,6 +94,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s := &Store{cfg: cfg, names: names{cfg.Prefix, cfg.Monthly}, client: c, bulk: newBulker(c, cfg.Workers, cfg.Patience),
 		enc: encoder{schema: cfg.Schema, writer: cfg.Writer, keys: make(map[string]bool)}, indices: make(map[string]*index)}
 	if _, err := c.version(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.loadQuarantine(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.ReadOnly {

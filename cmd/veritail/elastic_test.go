@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/elastic"
+	"github.com/saypro/veritail/tools/elasticsearch"
+)
+
+const elasticConf = `state = "state"
+wellknown = false
+host = "h"
+[console]
+listen = "127.0.0.1:0"
+[store]
+kind = "elasticsearch"
+[elasticsearch]
+addresses = [%q]
+replicas = 0
+timeout = "5s"
+[[source]]
+paths = ["a.log"]
+dataset = "a"
+[[source]]
+paths = ["b.log"]
+dataset = "b"
+`
+
+// While a log grows and is rotated, the Elasticsearch node is killed and started again, and so is the daemon, at random:
+// each line is stored once, and each failed login counted once. What the node refuses is kept apart and redriven.
+func TestDaemonAndNodeAreKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nodes take a while")
+	}
+	elasticsearch.Needed(t)
+	t.Parallel()
+	rounds := 2
+	if os.Getenv("TORTURE") != "" {
+		rounds = 20
+	}
+	home := t.TempDir()
+	node, err := elasticsearch.Start(t.Context(), elasticsearch.Options{Dir: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { node.Kill() }()
+	u, err := url.Parse(node.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, dir := program(t), t.TempDir()
+	for name, text := range map[string]string{"v.toml": fmt.Sprintf(elasticConf, node.URL), "a.log": numbered(0)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	daemon := start(t, bin, dir)
+	awaitStored(t, bin, dir, 1)
+	written := make(chan int, 1)
+	go func() { written <- writeLines(ctx, t, dir, rand.New(rand.NewPCG(seed, 2))) }()
+	for range rounds {
+		time.Sleep(time.Duration(300+r.IntN(2000)) * time.Millisecond)
+		node.Kill()
+		if r.IntN(2) == 0 {
+			if err := daemon.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := daemon.Wait(); err == nil {
+				t.Fatal("the daemon ended by itself")
+			}
+		}
+		if node, err = elasticsearch.Start(t.Context(), elasticsearch.Options{Dir: home, Port: port}); err != nil {
+			t.Fatal(err)
+		}
+		if daemon.ProcessState != nil {
+			daemon = start(t, bin, dir)
+		}
+	}
+	stop()
+	n := <-written
+	awaitStored(t, bin, dir, n)
+	out, err := command(bin, dir, "search", "-json", "-limit", "10000", "-config", "v.toml", "*").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, string(out), n)
+	time.Sleep(2 * ruleIdle) // what the rules hold back is judged in this time
+	store, err := elastic.Open(t.Context(), elastic.Config{Addresses: []string{node.URL}, Writer: "h", ReadOnly: true, Schema: event.NewSchema()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if counted := countedLogins(t, store); counted != int64(n) {
+		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, counted)
+	}
+	refusedAndRedriven(t, node.URL, bin, dir)
+	if err := daemon.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Wait(); err != nil {
+		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+// refusedAndRedriven lets the daemon write to an index that takes none of its documents, and then to a better one.
+func refusedAndRedriven(t *testing.T, node, bin, dir string) {
+	index := node + "/veritail-events-b-" + time.Now().UTC().Format("2006.01.02")
+	request(t, http.MethodPut, index, `{"mappings":{"properties":{"veritail.store.len":{"type":"ip"}}}}`)
+	if err := os.WriteFile(filepath.Join(dir, "b.log"), []byte(numbered(0)+numbered(1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		out, err := command(bin, dir, append(args, "-config", "v.toml")...).CombinedOutput()
+		if err != nil && len(out) == 0 {
+			t.Fatalf("veritail %q: %v", args, err)
+		}
+		return string(out)
+	}
+	awaitText(t, "quarantined 2", func() string { return run("status") })
+	if out := run("redrive"); !strings.HasPrefix(out, "0 stored, 2 refused again.") || !strings.Contains(out, "veritail.store.len") {
+		t.Errorf("with the cause still there, redrive says\n%s", out)
+	}
+	request(t, http.MethodDelete, index, "")
+	if out := run("redrive"); out != "2 stored, 0 refused again.\n" {
+		t.Errorf("without the cause, redrive says\n%s", out)
+	}
+	if out := run("search", "event.dataset:b | count"); !strings.Contains(out, "2") {
+		t.Errorf("a search finds\n%s", out)
+	}
+	if out := run("status"); strings.Contains(out, "quarantined") {
+		t.Errorf("the status is\n%s", out)
+	}
+}
+
+func request(t *testing.T, method, url, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s", method, url, res.Status)
+	}
+}
+
+// awaitText waits until what is asked for says a text.
+func awaitText(t *testing.T, want string, ask func() string) {
+	t.Helper()
+	last := ""
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if last = ask(); strings.Contains(last, want) {
+			return
+		}
+	}
+	t.Fatalf("it does not say %q, but\n%s", want, last)
+}
