@@ -68,7 +68,8 @@ func (b *builder) dies(pending uint8) bool {
 	return false
 }
 
-// follow goes from pc to all instructions that take the byte, and reports whether one that matches was reached first.
+// follow goes from pc to all instructions that take the byte, and reports whether one that matches, or surely will, was
+// reached first: what has a lower priority does not matter.
 func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 	n := b.m.nfa
 	for {
@@ -107,6 +108,7 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 			for _, a := range i.arcs {
 				if n.sets[a.set].has(byte(b.byte)) {
 					b.take(item{a.out, pending}, regs)
+					return pending == 0 && n.surely != nil && n.surely[a.out]
 				}
 			}
 			return false
@@ -115,16 +117,31 @@ func (b *builder) follow(pc uint32, pending uint8, regs []uint16) bool {
 				b.take(item{pc, pending}, regs)
 				return false
 			}
-			b.found = &found{expr: int(i.arg), local: true}
-			for _, s := range n.exprs[i.arg].slots {
-				b.found.slots = append(b.found.slots, slotSource{uint32(regs[s.tag]), s.dist})
-				b.found.local = b.found.local && regs[s.tag] < localRegs
-			}
+			b.found = n.exprs[i.arg].found(int(i.arg), regs)
 			return true
 		default:
 			return false
 		}
 	}
+}
+
+// found returns the match of an expression whose tags are in regs.
+func (e *expression) found(expr int, regs []uint16) *found {
+	f := &found{expr: expr, slots: make([]slotSource, len(e.slots))}
+	var set []uint16
+	local := true
+	for i, s := range e.slots {
+		r := regs[s.tag]
+		f.slots[i] = slotSource{uint32(r), s.dist}
+		local = local && r < localRegs
+		if r != regNone {
+			set = append(set, uint16(i))
+		}
+	}
+	if !local || 3*len(set) <= len(e.slots) {
+		f.few, f.none = set, e.none
+	}
+	return f
 }
 
 // visit reports whether the closure comes by for the first time.

@@ -2,6 +2,7 @@ package automaton
 
 import (
 	"regexp/syntax"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -9,7 +10,8 @@ import (
 // distances gives the captures of re their tags. A slot that always follows another at the same distance is no tag of
 // its own: it is computed from the other one when the match is known.
 func distances(re *syntax.Regexp) expression {
-	w := distanceWalk{e: expression{slots: make([]slotSource, 2*re.MaxCap())}}
+	n := 2 * re.MaxCap()
+	w := distanceWalk{e: expression{slots: make([]slotSource, n), none: slices.Repeat([]int32{-1}, n)}}
 	w.walk(re, &reference{tag: -1})
 	return w.e
 }

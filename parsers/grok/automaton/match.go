@@ -115,10 +115,10 @@ func (m *Machine) run(b []byte, from int, slots []int32, locked bool) (expr, ste
 		regs[regPlace] = int32(p)
 		if f := e.found; f != nil {
 			expr = f.expr
-			if f.local {
+			if f.none == nil {
 				f.capture(slots, (*[localRegs]int32)(regs))
 			} else {
-				f.captureAll(slots, regs)
+				f.captureFew(slots, regs)
 			}
 			if e.next == 0 {
 				break
@@ -171,12 +171,13 @@ func (f *found) capture(slots []int32, regs *[localRegs]int32) {
 	}
 }
 
-// captureAll is capture where there are more registers.
-func (f *found) captureAll(slots []int32, regs []int32) {
-	out := slots[:len(f.slots)]
-	for i, s := range f.slots {
+// captureFew is capture where most captures took no part, or the registers are many.
+func (f *found) captureFew(slots []int32, regs []int32) {
+	copy(slots[:len(f.slots)], f.none)
+	for _, i := range f.few {
+		s := f.slots[i]
 		v := regs[s.tag]
-		out[i] = v + s.dist&^(v>>31)
+		slots[i] = v + s.dist&^(v>>31)
 	}
 }
 

@@ -49,12 +49,15 @@ type nfa struct {
 	keepGroups  bool
 	tags        int    // the largest number of tags of an expression
 	behindReach []bool // instructions from which an assertion about the byte before can be met before a byte is taken
+	anyRune     []anyRune
+	surely      []bool // instructions from which every text matches to its end; nil if there are none
 }
 
 // An expression knows how its slots follow from its tags.
 type expression struct {
 	slots []slotSource
 	tags  int
+	none  []int32 // -1 for each slot
 }
 
 // A slotSource is a tag, and the distance at which the slot always follows it.
@@ -105,6 +108,9 @@ func compileNFA(exprs []Expression, mode Mode, keepGroups bool) (*nfa, error) {
 	}
 	n.start = n.choice(starts)
 	n.reach()
+	if mode == Whole {
+		n.sure()
+	}
 	return n, nil
 }
 
@@ -345,8 +351,12 @@ func (p *progCompiler) fill(pc, at uint32, work []uint32) []uint32 {
 			p.n.insts[at] = inst{op: opLook, arg: id, out: out}
 			break
 		}
-		out := next(i.Out)
-		p.n.insts[at] = inst{op: opBytes, arcs: p.n.runes(runesOf(i), out)}
+		out, first := next(i.Out), uint32(len(p.n.insts))
+		ranges := runesOf(i)
+		p.n.insts[at] = inst{op: opBytes, arcs: p.n.runes(ranges, out)}
+		if len(ranges) == 2 && ranges[0] == 0 && ranges[1] == unicode.MaxRune {
+			p.n.anyRune = append(p.n.anyRune, anyRune{at, out, first, uint32(len(p.n.insts))})
+		}
 	}
 	return work
 }

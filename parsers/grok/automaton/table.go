@@ -77,7 +77,8 @@ type move struct{ to, from uint16 }
 type found struct {
 	expr  int
 	slots []slotSource // of registers instead of tags
-	local bool         // none of which is beyond the local ones
+	none  []int32      // -1 for each slot, if few may be set or their registers are not local; else nil
+	few   []uint16     // then: which
 }
 
 func (m *Machine) newTable(gen int) *table {
