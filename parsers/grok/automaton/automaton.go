@@ -69,6 +69,8 @@ type Machine struct {
 	hasty   int       // how often in a row it forgot soon after
 	restive atomic.Bool
 
+	filter atomic.Pointer[needles] // texts without them need not be gone through; nil: there are none, or it does not pay
+
 	watching atomic.Bool // whether texts are watched
 	watched  *watch
 	built    int // transitions
@@ -112,7 +114,9 @@ func Compile(exprs []Expression, mode Mode) (*Machine, error) {
 		return nil, err
 	}
 	m := newMachine(n)
-	m.search = mode == Search
+	if m.search = mode == Search; m.search {
+		m.filter.Store(newNeedles(n.needles))
+	}
 	return m, nil
 }
 
@@ -150,6 +154,9 @@ func (m *Machine) Stats() Stats {
 // Match returns the number of the first expression that matches b, from 0, or -1. Capture i of that expression then is
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. Without a match slots is left as it is.
 func (m *Machine) Match(b []byte, slots []int32) int {
+	if f := m.filter.Load(); f != nil && !f.in(b) {
+		return -1
+	}
 	if m.search {
 		if !utf8.Valid(b) {
 			return m.matchInvalid(b, slots)

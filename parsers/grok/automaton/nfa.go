@@ -47,8 +47,9 @@ type nfa struct {
 	ops         syntax.EmptyOp // all that are asserted
 	around      [][]int        // instruction → the groups of the expression around it, where keepGroups asked for that
 	keepGroups  bool
-	tags        int    // the largest number of tags of an expression
-	behindReach []bool // instructions from which an assertion about the byte before can be met before a byte is taken
+	tags        int      // the largest number of tags of an expression
+	behindReach []bool   // instructions from which an assertion about the byte before can be met before a byte is taken
+	needles     []string // one of which stands in every text that matches; nil if there are none
 	anyRune     []anyRune
 	surely      []bool // instructions from which every text matches to its end; nil if there are none
 }
@@ -182,7 +183,14 @@ func (n *nfa) expression(id int, expr *Expression, mode Mode) (uint32, error) {
 	}
 	e := distances(re)
 	n.tags = max(n.tags, e.tags)
-	prog, err := syntax.Compile(re.Simplify())
+	re = re.Simplify()
+	switch needles := needOf(re).needles(); {
+	case needles == nil:
+		n.needles = nil
+	case id == 0 || n.needles != nil:
+		n.needles = append(n.needles, needles...)
+	}
+	prog, err := syntax.Compile(re)
 	if err != nil {
 		return 0, fmt.Errorf("compile the expression: %w", err)
 	}

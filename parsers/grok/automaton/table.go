@@ -117,6 +117,9 @@ func (m *Machine) extend(gen int, row, class uint32) (t *table, newRow uint32, o
 		m.b.transition(&t, row, class)
 		if m.built++; m.built >= m.calm {
 			m.watching.Store(true)
+			if !m.search {
+				m.filter.Store(nil)
+			}
 		}
 	}
 	m.table.Store(t)

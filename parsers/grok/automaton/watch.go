@@ -14,6 +14,8 @@ const (
 	growth     = 64  // it watches again when it has built so many transitions, and a quarter of those it had
 	shortest   = 4   // bytes of a stretch that pay: fewer are gone over one by one as fast
 	sharePct   = 80  // so many of the texts that come by have to go the whole stretch
+
+	needlesGain = 3 // looking for needles is so many times as fast as going over the bytes one by one
 )
 
 // A watch counts which states texts come by.
@@ -21,6 +23,10 @@ type watch struct {
 	gen    int // of the table with the states
 	texts  int
 	visits []*visits // by the number of the state
+
+	needles *needles
+	bytes   int // of all texts
+	spared  int // of those without needles: that were gone over one by one
 }
 
 // visits say how often texts came to a state, and what follows.
@@ -36,18 +42,26 @@ func (m *Machine) watchText(b []byte) {
 	defer m.mu.Unlock()
 	t := m.table.Load()
 	if m.watched == nil || m.watched.gen != t.gen {
-		m.watched = &watch{gen: t.gen}
+		m.watched = &watch{gen: t.gen, needles: newNeedles(m.nfa.needles)}
 	}
-	m.watched.follow(m, t, b[:min(len(b), watchBytes)])
-	if m.watched.texts >= watchTexts {
+	w := m.watched
+	b = b[:min(len(b), watchBytes)]
+	bytes := w.follow(m, t, b)
+	if w.bytes += len(b); w.needles != nil && !w.needles.in(b) {
+		w.spared += bytes
+	}
+	if w.texts >= watchTexts {
+		if w.spared*needlesGain > w.bytes {
+			m.filter.Store(w.needles)
+		}
 		m.lay(t)
 		m.watched, m.calm = nil, m.built+m.built/4+growth
 		m.watching.Store(false)
 	}
 }
 
-// follow goes through b as far as the table knows the way.
-func (w *watch) follow(m *Machine, t *table, b []byte) {
+// follow goes through b as far as the table knows the way, and returns how many bytes it did not pass over as a run.
+func (w *watch) follow(m *Machine, t *table, b []byte) (bytes int) {
 	w.texts++
 	for len(w.visits) < len(t.states) {
 		w.visits = append(w.visits, nil)
@@ -60,8 +74,9 @@ func (w *watch) follow(m *Machine, t *table, b []byte) {
 			p = a.skip.from(b, p)
 		}
 		if p >= len(b) {
-			return
+			break
 		}
+		bytes++
 		if row != before { // a state that follows itself is come to once
 			if w.visits[n] == nil {
 				w.visits[n] = &visits{next: map[uint32]bool{}}
@@ -71,11 +86,12 @@ func (w *watch) follow(m *Machine, t *table, b []byte) {
 		}
 		e, ok := t.edge(row + uint32(m.class[b[p]]))
 		if !ok {
-			return
+			break
 		}
 		at.next[e.next] = true
 		before, row = row, e.next
 	}
+	return bytes
 }
 
 // come counts a text that comes to the state.
