@@ -28,14 +28,15 @@ func (s *Store) check(ctx context.Context, r *storage.Report) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.begin(ctx); err != nil {
+	snap, err := s.begin(ctx)
+	if err != nil {
 		return err
 	}
 	if err := s.measureStore(ctx, r); err != nil {
 		return err
 	}
 	lines := make(map[string]int64)
-	if err := s.linesByGen(ctx, s.names.events(), lines); err != nil {
+	if err := s.linesByGen(ctx, s.names.events(), snap, lines); err != nil {
 		return err
 	}
 	err = s.eachState(ctx, "dropped", func(body json.RawMessage) error {

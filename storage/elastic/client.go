@@ -3,6 +3,8 @@ package elastic
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,10 +30,17 @@ func newClient(cfg Config) (*client, error) {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second, ExpectContinueTimeout: time.Second,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+	if len(cfg.CACert) > 0 {
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(cfg.CACert) {
+			return nil, errors.New("connect to Elasticsearch: the authority's file holds no certificate")
+		}
 	}
 	es, err := elasticsearch.NewBaseClient(elasticsearch.Config{
 		Addresses: cfg.Addresses, Username: cfg.Username, Password: cfg.Password, APIKey: cfg.APIKey,
-		CACert: cfg.CACert, CertificateFingerprint: cfg.Fingerprint, Transport: transport,
+		CertificateFingerprint: cfg.Fingerprint, Transport: transport,
 		// A node that cannot be reached is another node's turn. Answers are ours to judge.
 		MaxRetries: max(2, len(cfg.Addresses)), RetryOnStatus: []int{http.StatusBadGateway}, RetryBackoff: backoff,
 	})

@@ -52,60 +52,73 @@ func (s *Store) Generations(ctx context.Context) ([]event.Generation, error) {
 	return gens, nil
 }
 
+// An expiry is one run of Expire.
+type expiry struct {
+	s    *Store
+	snap snapshot
+	r    storage.Report
+}
+
 // Expire drops indices of events whose last event is older than the policy keeps them, indices of rollups likewise, and
 // single findings and rollups by their time. What is dropped of events stays counted, so that the store still agrees with
-// its marks.
+// its marks. A bound on the disk is the cluster's own matter.
 func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	var r storage.Report
+	e := expiry{s: s}
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
-	if err := s.writable(); err != nil {
-		return r, err
+	err := s.writable()
+	if err == nil {
+		e.snap, err = s.begin(ctx)
 	}
-	if _, err := s.begin(ctx); err != nil {
-		return r, err
+	if err == nil {
+		err = e.events(ctx, p)
 	}
-	for _, part := range []struct {
-		keep   time.Duration
-		what   string
-		index  string
-		field  string
-		single bool // documents go one by one where their index does not go
-	}{
-		{p.Events, "events", s.names.events(), fTime, false},
-		{p.Rollups, "rollups", s.names.rollups(), "minute", true},
-		{p.Findings, "findings", s.names.findings(), fTime, true},
-	} {
-		if part.keep <= 0 {
-			continue
-		}
-		before := p.Now.Add(-part.keep)
-		if part.index != s.names.findings() {
-			if err := s.dropIndices(ctx, part.index, part.field, before, part.what, &r); err != nil {
-				return r, fmt.Errorf("drop %s past their time: %w", part.what, err)
-			}
-		}
-		if part.single {
-			old := dsl{"range": dsl{part.field: dsl{"lt": before.UnixMicro()}}}
-			n, err := s.remove(ctx, part.index, old)
-			if err != nil {
-				return r, fmt.Errorf("drop %s past their time: %w", part.what, err)
-			}
-			if n > 0 {
-				r.Dropped = append(r.Dropped, fmt.Sprintf("%d %s before %s", n, part.what, before.UTC().Format(time.RFC3339)))
-			}
-		}
+	if err == nil {
+		err = e.rollups(ctx, p)
 	}
-	return r, s.measureStore(ctx, &r)
+	if err == nil && p.Findings > 0 {
+		err = e.single(ctx, s.names.findings(), fTime, "findings", p.Now.Add(-p.Findings))
+	}
+	if err != nil {
+		return e.r, fmt.Errorf("drop what is past its time: %w", err)
+	}
+	return e.r, s.measureStore(ctx, &e.r)
 }
 
-// dropIndices drops the indices behind an alias that hold nothing after a time.
-func (s *Store) dropIndices(ctx context.Context, alias, field string, before time.Time, what string, r *storage.Report) error {
+func (e *expiry) events(ctx context.Context, p storage.Policy) error {
+	if p.Events <= 0 {
+		return nil
+	}
+	return e.indices(ctx, e.s.names.events(), fTime, "events", p.Now.Add(-p.Events))
+}
+
+func (e *expiry) rollups(ctx context.Context, p storage.Policy) error {
+	if p.Rollups <= 0 {
+		return nil
+	}
+	before := p.Now.Add(-p.Rollups)
+	if err := e.indices(ctx, e.s.names.rollups(), "minute", "rollups", before); err != nil {
+		return err
+	}
+	return e.single(ctx, e.s.names.rollups(), "minute", "rollups", before)
+}
+
+// single drops documents one by one.
+func (e *expiry) single(ctx context.Context, name, field, what string, before time.Time) error {
+	n, err := e.s.remove(ctx, name, dsl{"range": dsl{field: dsl{"lt": before.UnixMicro()}}})
+	if n > 0 {
+		e.r.Dropped = append(e.r.Dropped, fmt.Sprintf("%d %s before %s", n, what, before.UTC().Format(time.RFC3339)))
+	}
+	return err
+}
+
+// indices drops the indices behind an alias that hold nothing after a time.
+func (e *expiry) indices(ctx context.Context, alias, field, what string, before time.Time) error {
 	var answer searchAnswer
-	err := s.search(ctx, alias, dsl{"size": 0, "aggs": dsl{"indices": dsl{
+	err := e.s.search(ctx, alias, dsl{"size": 0, "aggs": dsl{"indices": dsl{
 		"terms": dsl{"field": "_index", "size": 10_000}, "aggs": dsl{"last": dsl{"max": dsl{"field": field}}}}}}, &answer)
 	if err != nil {
 		return err
@@ -119,17 +132,17 @@ func (s *Store) dropIndices(ctx context.Context, alias, field string, before tim
 			continue
 		}
 		name := b.text()
-		if what == "events" {
-			if err := s.countDropped(ctx, name); err != nil {
+		if alias == e.s.names.events() {
+			if err := e.s.countDropped(ctx, name, e.snap); err != nil {
 				return err
 			}
 		}
-		err := s.client.call(ctx, http.MethodDelete, "/"+name, nil, nil)
+		err := e.s.client.call(ctx, http.MethodDelete, "/"+name, nil, nil)
 		if err != nil && statusOf(err) != http.StatusNotFound { // another daemon was faster
 			return err
 		}
-		s.forget(name)
-		r.Dropped = append(r.Dropped, fmt.Sprintf("%d %s of %s", b.count(), what, name))
+		e.s.forget(name)
+		e.r.Dropped = append(e.r.Dropped, fmt.Sprintf("%d %s of %s", b.count(), what, name))
 	}
 	return nil
 }
@@ -141,9 +154,9 @@ type dropped struct {
 }
 
 // countDropped notes what an index holds, before it is dropped.
-func (s *Store) countDropped(ctx context.Context, name string) error {
+func (s *Store) countDropped(ctx context.Context, name string, snap snapshot) error {
 	d := dropped{Index: name, Lines: make(map[string]int64)}
-	if err := s.linesByGen(ctx, name, d.Lines); err != nil {
+	if err := s.linesByGen(ctx, name, snap, d.Lines); err != nil {
 		return err
 	}
 	body, err := json.Marshal(d)
@@ -158,11 +171,11 @@ func (s *Store) countDropped(ctx context.Context, name string) error {
 }
 
 // linesByGen adds up the lines of this writer's events in an index, or behind an alias, by generation.
-func (s *Store) linesByGen(ctx context.Context, name string, lines map[string]int64) error {
+func (s *Store) linesByGen(ctx context.Context, name string, snap snapshot, lines map[string]int64) error {
 	composite := dsl{"size": 5000, "sources": []any{dsl{"gen": dsl{"terms": dsl{"field": fGen}}}}}
 	for {
 		var answer searchAnswer
-		err := s.search(ctx, name, dsl{"size": 0, "query": filter(term(fWriter, s.cfg.Writer)), "aggs": dsl{"gens": dsl{
+		err := s.search(ctx, name, dsl{"size": 0, "query": filter(term(fWriter, s.cfg.Writer), s.standing(snap)), "aggs": dsl{"gens": dsl{
 			"composite": composite, "aggs": dsl{"lines": dsl{"sum": dsl{"field": fLines}}}}}}, &answer)
 		if err != nil {
 			return err
