@@ -57,8 +57,8 @@ type plan struct {
 // A step is what is done with one capture.
 type step struct {
 	column *event.Column // that it goes to, once it was asked for
-	slot   int32         // of where it begins; the next one is of where it ends
-	temp   int16
+	to     int32         // the temporary or the field
+	slot   uint16        // of where it begins; the next one is of where it ends
 	way    way
 	keeps  bool
 }
@@ -73,7 +73,14 @@ func (op *openPage) plan(p *pattern) []step {
 		pl.of, pl.steps = p, pl.steps[:0]
 		for i := range p.assigns {
 			a := &p.assigns[i]
-			pl.steps = append(pl.steps, step{slot: int32(2 * a.slot), temp: int16(a.temp), way: a.way, keeps: a.keeps})
+			st := step{to: int32(a.field), slot: uint16(2 * a.slot), way: a.way, keeps: a.keeps}
+			switch a.way {
+			case asTemporary:
+				st.to = int32(a.temp)
+			case asAddress:
+				st.to = int32(a.ip)
+			}
+			pl.steps = append(pl.steps, st)
 		}
 	}
 	return pl.steps

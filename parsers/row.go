@@ -32,7 +32,7 @@ func (w *rowWriter) first(p *pattern, steps []step, text []byte, base event.Str,
 		}
 		value := text[from:to]
 		if s.way == asTemporary {
-			temps[s.temp] = value
+			temps[s.to] = value
 			continue
 		}
 		if !s.keeps && w.null.has(value) {
@@ -41,16 +41,16 @@ func (w *rowWriter) first(p *pattern, steps []step, text []byte, base event.Str,
 		at := event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}
 		switch s.way {
 		case asText:
-			w.column(s, p.assigns[i].field).SetStr(w.row, at)
+			w.column(s).SetStr(w.row, at)
 			continue
 		case asInt:
 			if n, ok := parseInt(value); ok {
-				w.column(s, p.assigns[i].field).SetInt(w.row, n)
+				w.column(s).SetInt(w.row, n)
 			}
 			continue
 		case asAddress:
 			if ip, ok := parseIPv4(value); ok {
-				w.column(s, p.assigns[i].ip).SetIP(w.row, event.IP{Lo: ipv4 | uint64(ip)})
+				w.column(s).SetIP(w.row, event.IP{Lo: ipv4 | uint64(ip)})
 				continue
 			}
 		}
@@ -58,10 +58,10 @@ func (w *rowWriter) first(p *pattern, steps []step, text []byte, base event.Str,
 	}
 }
 
-// column returns the column of field f, to which the capture of s goes.
-func (w *rowWriter) column(s *step, f event.Field) *event.Column {
+// column returns the column to which the capture of s goes.
+func (w *rowWriter) column(s *step) *event.Column {
 	if s.column == nil {
-		s.column = w.page.Writable(f)
+		s.column = w.page.Writable(event.Field(s.to))
 	}
 	return s.column
 }
