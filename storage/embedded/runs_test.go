@@ -204,3 +204,31 @@ func TestSearchSaysWhenItLooksAtEveryEvent(t *testing.T) {
 		}
 	}
 }
+
+// Loose tests find too much beside characters beyond ASCII; what they find wrongly is neither returned nor counted
+// against the limit.
+func TestWordsBesideOtherLetters(t *testing.T) {
+	s := smallRuns(t, event.NewSchema(), filepath.Join(t.TempDir(), "events.db"))
+	mark := event.Mark{Gen: killGen}
+	texts := []string{"deadlock", "“deadlock”", "deadlock—detected", "ein Deadlock, überall"}
+	for range 300 {
+		texts = append(texts, "ödeadlock", "deadlockü detected")
+	}
+	commit(t, s, lines(s.schema, &mark, texts...))
+	for _, limit := range []int{1, 3, 100} {
+		for text, want := range map[string]int{"deadlock": 4, `"deadlock detected"`: 1, "dead*": 304, "*lock": 304, "not deadlock": 600, "deadlock not /—/": 3} {
+			e, err := query.Parse(text, s.schema, querytest.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := s.Search(t.Context(), access.All(), query.Search{Where: e, Limit: limit})
+			if n := min(want, limit); err != nil || len(rows.Events) != n || (rows.More != nil) != (want > limit) {
+				t.Errorf("%s with limit %d: %d events, more %v, error %v, want %d of %d", text, limit, len(rows.Events), rows.More, err, n, want)
+			}
+			table, err := s.Aggregate(t.Context(), access.All(), query.Agg{Where: e})
+			if err != nil || table.Rows[0].Count != int64(want) {
+				t.Errorf("%s: counted %v, error %v, want %d", text, table.Rows, err, want)
+			}
+		}
+	}
+}

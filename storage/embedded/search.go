@@ -29,7 +29,7 @@ func (s *Store) Search(ctx context.Context, v access.View, q query.Search) (stor
 	}
 	err := s.read(ctx, func(c *conn) error {
 		// One more than wanted tells whether there is another page.
-		f := finder{c: c, v: v, q: q, limit: limit + 1, need: needOf(v, q.Where)}
+		f := finder{c: c, schema: s.schema, v: v, q: q, limit: limit + 1, need: needOf(v, q.Where)}
 		hits, err := f.search()
 		if err != nil {
 			return err
@@ -55,6 +55,7 @@ type hit struct {
 	id   query.ID
 	part part
 	row  int64
+	sure bool // else the event may have been found by a loose test
 }
 
 // newestFirst orders hits as a search returns them.
@@ -64,13 +65,15 @@ func newestFirst(a, b hit) int {
 
 // finder is one search.
 type finder struct {
-	c     *conn
-	v     access.View
-	q     query.Search
-	limit int
-	need  *need
+	c      *conn
+	schema *event.Schema
+	v      access.View
+	q      query.Search
+	limit  int
+	need   *need
 
-	read int64 // rows that were looked at
+	read    int64          // rows that were looked at
+	matcher *query.Matcher // of events that a loose test has found; nil until there is one
 }
 
 func (f *finder) search() ([]hit, error) {
@@ -166,25 +169,56 @@ func (f *finder) stretches(hits []hit, parts []part, list []stretch, limit int) 
 	return hits, nil
 }
 
+// union returns up to limit events of some stretches, the newest. Those that a loose test has found are looked at again;
+// when some of them do not match, what is older is asked for.
 func (f *finder) union(parts []part, list []stretch, limit int) ([]hit, error) {
-	var a args
+	var hits []hit
+	for _, s := range list {
+		f.read += s.n
+	}
+	for after := f.q.After; ; {
+		found, err := f.ask(parts, list, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		more := len(found) == limit
+		if more {
+			last := found[limit-1]
+			after = &query.Cursor{Time: last.time, ID: last.id}
+		}
+		found, err = f.verified(found)
+		if err != nil {
+			return nil, err
+		}
+		if hits = append(hits, found...); !more || len(hits) >= limit {
+			return hits, nil
+		}
+	}
+}
+
+// ask runs the statement of union: the newest events of some stretches that come after a place in the order.
+func (f *finder) ask(parts []part, list []stretch, after *query.Cursor, limit int) ([]hit, error) {
+	a := args{loose: true}
 	cond, err := where(&a, f.v, f.q.Where, f.q.During)
 	if err != nil {
 		return nil, err
 	}
-	if after := f.q.After; after != nil {
+	if after != nil {
 		t, g, o := a.add(after.Time), a.add(uint64(after.Gen)), a.add(after.Off)
 		cond += fmt.Sprintf(" AND time <= %s AND (time < %[1]s OR gen < %s OR gen = %[2]s AND off < %s)", t, g, o)
 	}
 	if f.q.IDs != nil {
 		cond += " AND " + anyOf(&a, f.q.IDs)
 	}
+	sure := "TRUE"
+	if a.loosed { // texts that are ASCII are tested as they should be
+		sure = "strlen(original) = length(original) AND (message IS NULL OR strlen(message) = length(message))"
+	}
 	selects := make([]string, len(list))
 	for i, s := range list {
 		p := parts[s.part]
-		selects[i] = fmt.Sprintf("SELECT time, gen, off, %s AS row, %d AS part FROM %s WHERE %s AND %s",
-			p.row(), s.part, p.numbered(), s.where(p), cond)
-		f.read += s.n
+		selects[i] = fmt.Sprintf("SELECT time, gen, off, %s AS row, %d AS part, %s AS sure FROM %s WHERE %s AND %s",
+			p.row(), s.part, sure, p.numbered(), s.where(p), cond)
 	}
 	r, err := f.c.query(strings.Join(selects, " UNION ALL ")+" ORDER BY time DESC, gen DESC, off DESC LIMIT "+a.add(limit), a.values...)
 	if err != nil {
@@ -192,10 +226,36 @@ func (f *finder) union(parts []part, list []stretch, limit int) ([]hit, error) {
 	}
 	var hits []hit
 	err = r.each(func(c []cells, i int) error {
-		hits = append(hits, hit{c[0].i64(i), query.ID{Gen: event.GenID(c[1].u64(i)), Off: c[2].i64(i)}, parts[c[4].i32(i)], c[3].i64(i)})
+		hits = append(hits, hit{c[0].i64(i), query.ID{Gen: event.GenID(c[1].u64(i)), Off: c[2].i64(i)}, parts[c[4].i32(i)], c[3].i64(i), c[5].bool(i)})
 		return nil
 	})
 	return hits, err
+}
+
+// verified returns the hits that really match.
+func (f *finder) verified(hits []hit) ([]hit, error) {
+	unsure := slices.DeleteFunc(slices.Clone(hits), func(h hit) bool { return h.sure })
+	if len(unsure) == 0 {
+		return hits, nil
+	}
+	if f.matcher == nil {
+		var err error
+		if f.matcher, err = query.Compile(query.And{orAll(f.v.Filter()), orAll(f.q.Where)}); err != nil {
+			return nil, err
+		}
+	}
+	matching := make(map[query.ID]bool)
+	err := readHits(f.c, f.schema, unsure, func(p *event.Page) error {
+		var bits event.Bits
+		f.matcher.Match(p, &bits)
+		for i := range p.N {
+			if bits.Has(i) {
+				matching[query.ID{Gen: p.Gen, Off: p.Offset(i)}] = true
+			}
+		}
+		return nil
+	})
+	return slices.DeleteFunc(hits, func(h hit) bool { return !h.sure && !matching[h.id] }), err
 }
 
 // manyRows is from how many rows on a search says that it has looked at each.
@@ -226,6 +286,21 @@ func (s *Store) fetch(c *conn, hits []hit) ([]storage.Event, error) {
 	if len(hits) == 0 {
 		return nil, nil
 	}
+	events := make([]storage.Event, 0, len(hits))
+	err := readHits(c, s.schema, hits, func(p *event.Page) error {
+		for i := range p.N {
+			events = append(events, storage.EventOf(p, i))
+		}
+		return nil
+	})
+	slices.SortFunc(events, func(a, b storage.Event) int {
+		return newestFirst(hit{time: a.Time, id: a.ID}, hit{time: b.Time, id: b.ID})
+	})
+	return events, err
+}
+
+// readHits calls f with pages of the events of hits, in any order.
+func readHits(c *conn, schema *event.Schema, hits []hit, f func(*event.Page) error) error {
 	var parts []part
 	var rows []stretch
 	for _, h := range hits {
@@ -235,13 +310,7 @@ func (s *Store) fetch(c *conn, hits []hit) ([]storage.Event, error) {
 		}
 		rows = append(rows, stretch{i, h.row, 1})
 	}
-	events := make([]storage.Event, 0, len(hits))
-	collect := newPages(s.schema, func(p *event.Page) error {
-		for i := range p.N {
-			events = append(events, storage.EventOf(p, i))
-		}
-		return nil
-	})
+	collect := newPages(schema, f)
 	for chunk := range slices.Chunk(joined(rows, runRows, maxStretches), maxUnion) {
 		selects := make([]string, len(chunk))
 		for i, st := range chunk {
@@ -250,19 +319,13 @@ func (s *Store) fetch(c *conn, hits []hit) ([]storage.Event, error) {
 		}
 		r, err := c.query(strings.Join(selects, " UNION ALL "))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := r.each(collect.add); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := collect.flush(); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(events, func(a, b storage.Event) int {
-		return newestFirst(hit{time: a.Time, id: a.ID}, hit{time: b.Time, id: b.ID})
-	})
-	return events, nil
+	return collect.flush()
 }
 
 // rowsIn is the condition that a row of a stretch is one of rows.

@@ -13,7 +13,11 @@ import (
 )
 
 // args collects the parameters of a statement. What a user wrote reaches the database only through it.
-type args struct{ values []any }
+type args struct {
+	values []any
+	loose  bool // tests of messages and original lines may hold for some texts beyond ASCII that they should not hold for
+	loosed bool // some do
+}
 
 // add binds v and returns its place in the statement.
 func (a *args) add(v any) string {
@@ -78,7 +82,7 @@ func condition(a *args, e query.Expr, negated bool) (string, error) {
 		c, err := condition(a, e.X, true)
 		return "(NOT " + c + ")", err
 	case *query.Test:
-		c, err := test(a, e)
+		c, err := test(a, e, a.loose && !negated)
 		if negated {
 			return "coalesce(" + c + ", FALSE)", err
 		}
@@ -99,7 +103,8 @@ func conditions(a *args, list []query.Expr, neutral, op string, negated bool) (s
 	return "(" + strings.Join(parts, op) + ")", nil
 }
 
-func test(a *args, t *query.Test) (string, error) {
+// test compiles one test, loosely if it may be.
+func test(a *args, t *query.Test, loose bool) (string, error) {
 	if !t.Known {
 		return unknownTest(a, t)
 	}
@@ -118,7 +123,7 @@ func test(a *args, t *query.Test) (string, error) {
 		if t.F == event.FieldMessage {
 			text = "coalesce(message, original)"
 		}
-		return textTest(a, t, text)
+		return textTest(a, t, text, loose && isText(t))
 	case event.Address:
 		return addressTest(a, t)
 	case event.Float, event.Int, event.Time, event.Duration, event.Bool:
@@ -151,14 +156,34 @@ func stringTest(a *args, t *query.Test, value string) (string, error) {
 	return "", badOp(t)
 }
 
-func textTest(a *args, t *query.Test, text string) (string, error) {
-	switch t.Op {
-	case query.Equal, query.Wildcard:
-		return "regexp_matches(lower(" + text + "), " + a.add(query.TextPattern(t)) + ")", nil
-	case query.Regexp:
+func textTest(a *args, t *query.Test, text string, loose bool) (string, error) {
+	if t.Op == query.Regexp {
 		return "regexp_matches(" + text + ", " + a.add(pattern(t)) + ")", nil
 	}
-	return "", badOp(t)
+	if t.Op != query.Equal && t.Op != query.Wildcard {
+		return "", badOp(t)
+	}
+	re := query.TextPattern(t)
+	if loose {
+		re, a.loosed = query.LoosePattern(t), true
+	}
+	c := "regexp_matches(lower(" + text + "), " + a.add(re) + ")"
+	// Looking for a word itself takes a fraction of the time of the expression, and most texts do not have it.
+	if w := longest(t.Tokens); t.Op == query.Equal && w != "" {
+		c = "contains(lower(" + text + "), " + a.add(w) + ") AND " + c
+	}
+	return c, nil
+}
+
+// longest returns the longest of some words.
+func longest(words []string) string {
+	best := ""
+	for _, w := range words {
+		if len(w) > len(best) {
+			best = w
+		}
+	}
+	return best
 }
 
 // pattern returns the regular expression of t in the words of RE2, which knows one way to name a group.

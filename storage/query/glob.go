@@ -129,16 +129,26 @@ const tokenClass = `\p{L}\p{Nd}_`
 // TextPattern returns an RE2 pattern that says the same as t, a test of a Text field with Equal or Wildcard:
 // unanchored, applied to the text folded to lower case (see Fold), it matches where t holds. It is for stores
 // that have no tokens.
-func TextPattern(t *Test) string {
-	const before, after = `(?:\A|[^` + tokenClass + `])`, `(?:\z|[^` + tokenClass + `])`
+func TextPattern(t *Test) string { return textPattern(t, "["+tokenClass+"]", "[^"+tokenClass+"]") }
+
+// LoosePattern is a TextPattern that is compiled in a twentieth of the time: of characters beyond ASCII it knows neither
+// that they belong to tokens nor that they do not. It matches wherever t holds, and says the same for texts that are
+// ASCII.
+func LoosePattern(t *Test) string {
+	return textPattern(t, `[a-z0-9_\x{80}-\x{10FFFF}]`, `[^a-z0-9_]`)
+}
+
+// textPattern makes the pattern of classes of the characters that may belong to tokens and of those that may not.
+func textPattern(t *Test, token, other string) string {
+	before, after := `(?:\A|`+other+`)`, `(?:\z|`+other+`)`
 	if t.Op == Wildcard {
-		return before + wildcardSource(t.Str, "["+tokenClass+"]") + after
+		return before + wildcardSource(t.Str, token) + after
 	}
 	words := make([]string, len(t.Tokens))
 	for i, w := range t.Tokens {
 		words[i] = regexp.QuoteMeta(w)
 	}
-	p := before + strings.Join(words, `[^`+tokenClass+`]+`)
+	p := before + strings.Join(words, other+"+")
 	if !t.Prefix {
 		p += after
 	}

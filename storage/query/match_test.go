@@ -213,18 +213,28 @@ func TestTextPatternSaysTheSameAsTheTest(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", query.String(e), err)
 		}
+		loose, err := regexp.Compile(query.LoosePattern(test))
+		if err != nil {
+			t.Fatalf("%s: %v", query.String(e), err)
+		}
 		p := querytest.RandomPage(r, schema, 60)
 		for i := range p.N {
 			text, ok := p.Row(i).Text(test.F)
 			if !ok {
 				continue
 			}
-			if got, want := re.Match(query.Fold(nil, []byte(text))), querytest.Match(e, p.Row(i)); got != want {
+			folded, want := query.Fold(nil, []byte(text)), querytest.Match(e, p.Row(i))
+			if got := re.Match(folded); got != want {
 				t.Fatalf("%s as %s on %q: %v, want %v", query.String(e), re, text, got, want)
+			}
+			if got := loose.Match(folded); got != want && (want || isASCII(text)) {
+				t.Fatalf("%s loosely as %s on %q: %v, want %v", query.String(e), loose, text, got, want)
 			}
 		}
 	}
 }
+
+func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 }
 
 func TestFoldingKeepsTokens(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
