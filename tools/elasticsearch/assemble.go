@@ -115,7 +115,7 @@ func assemble(ctx context.Context, dir string) error {
 	for _, glob := range []string{"transport-netty4*.jar", "netty-*.jar", "elasticsearch-ssl-config*.jar"} {
 		jars, err := filepath.Glob(filepath.Join(lib, glob))
 		if err != nil || len(jars) == 0 {
-			return fmt.Errorf("Maven fetched no %s", glob)
+			return fmt.Errorf("fetch Elasticsearch with Maven: there is no %s", glob)
 		}
 		for _, jar := range jars {
 			if err := os.Rename(jar, filepath.Join(module, filepath.Base(jar))); err != nil {
