@@ -87,6 +87,9 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 
 // announceRefused makes it a finding, once a day, that the store has been refused more lines.
 func (d *daemon) announceRefused(ctx context.Context, now time.Time) error {
+	if d.runner == nil { // nothing is read, so nothing is refused
+		return nil
+	}
 	lines := d.runner.Totals().Quarantined
 	before := d.refused
 	d.refused = lines
