@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -74,23 +75,31 @@ func (k *keyword) count(c *event.Column) bool {
 	k.values, k.rows = k.values[:0], k.rows[:0]
 	last := 0
 	for w, rows := range &c.Valid {
-		for ; rows != 0; rows &= rows - 1 {
-			i := bits.TrailingZeros64(rows)
-			s := c.Str[w<<6+i]
+		values := word(c.Str, w)
+		for rows != 0 {
+			s := values[bits.TrailingZeros64(rows)]
 			if last >= len(k.values) || k.values[last] != s {
-				for last = 0; last < len(k.values) && k.values[last] != s; last++ {
-				}
-				if last == maxValues {
-					return false
-				}
-				if last == len(k.values) {
+				if last = slices.Index(k.values, s); last < 0 {
+					if last = len(k.values); last == maxValues {
+						return false
+					}
 					k.values, k.rows = append(k.values, s), append(k.rows, event.Bits{})
 				}
 			}
-			k.rows[last][w] |= 1 << i
+			same := rows & sameAs(s, values)
+			k.rows[last][w] = same
+			rows &^= same
 		}
 	}
 	return true
+}
+
+// sameAs returns which values lie where s does.
+func sameAs(s event.Str, values []event.Str) (same uint64) {
+	for i, v := range values {
+		same |= bit((v.Off^s.Off)|(v.Len^s.Len) == 0) << (i & 63)
+	}
+	return same
 }
 
 // add makes the keyword look for the needles of p; it returns a number for suspectsOf, or -1.
@@ -108,11 +117,16 @@ func (k *keyword) suspectsOf(p *event.Page, c *event.Column, n int) *event.Bits 
 	if k.searched != *k.page {
 		k.searched = *k.page
 		clear(k.suspects)
+		var last []byte // often the next event has the same value
+		var found uint64
 		for w, rows := range &c.Valid {
 			for ; rows != 0; rows &= rows - 1 {
 				i := bits.TrailingZeros64(rows)
-				for found := k.filter.find(p.Bytes(c.Str[w<<6+i])); found != 0; found &= found - 1 {
-					k.suspects[bits.TrailingZeros64(found)][w] |= 1 << i
+				if v := p.Bytes(c.Str[w<<6+i]); !bytes.Equal(v, last) {
+					last, found = v, k.filter.find(v)
+				}
+				for f := found; f != 0; f &= f - 1 {
+					k.suspects[bits.TrailingZeros64(f)][w] |= 1 << i
 				}
 			}
 		}
@@ -125,11 +139,14 @@ func (k *keyword) suspectsOf(p *event.Page, c *event.Column, n int) *event.Bits 
 type filter struct {
 	plain []plainNeedle    // where that is all there is
 	pairs *[1 << 12]uint64 // two bytes, folded → the lists that have a needle with them
+	any   *[1 << 16]uint8  // two bytes → 1 if a list has; nil until a value is looked at
 	lists uint64
 }
 
+// A plainNeedle is looked for by its rarest byte first.
 type plainNeedle struct {
 	text []byte
+	rare byte
 	list uint64
 }
 
@@ -143,7 +160,7 @@ func (f *filter) add(needles []string, n int) {
 	letters := strings.ContainsFunc(strings.Join(needles, ""), func(r rune) bool { return r >= 'a' && r <= 'z' })
 	if f.pairs == nil && !letters && len(f.plain)+len(needles) <= maxPlain {
 		for _, s := range needles {
-			f.plain = append(f.plain, plainNeedle{[]byte(s), list})
+			f.plain = append(f.plain, plainNeedle{[]byte(s), rarest(s), list})
 		}
 		return
 	}
@@ -154,6 +171,7 @@ func (f *filter) add(needles []string, n int) {
 		}
 		f.plain = nil
 	}
+	f.any = nil
 	for _, s := range needles {
 		f.pair(s, list)
 	}
@@ -171,27 +189,48 @@ func (f *filter) pair(needle string, list uint64) {
 	f.pairs[uint32(folded[needle[best]])<<6|uint32(folded[needle[best+1]])] |= list
 }
 
+// unfold makes any of pairs.
+func (f *filter) unfold() {
+	f.any = &[1 << 16]uint8{}
+	for i := range f.any {
+		if f.pairs[uint32(folded[i&0xFF])<<6|uint32(folded[i>>8])] != 0 {
+			f.any[i] = 1
+		}
+	}
+}
+
 // find returns the lists of which a needle may stand in v.
 func (f *filter) find(v []byte) uint64 {
-	var found uint64
-	if f.pairs == nil {
-		for _, p := range f.plain {
-			if bytes.Contains(v, p.text) {
-				found |= p.list
-			}
-		}
-		return found
+	switch {
+	case f.pairs == nil:
+		return f.findPlain(v)
+	case len(v) == 0:
+		return 0
+	case f.any == nil:
+		f.unfold()
 	}
-	if len(v) == 0 {
+	last := v[len(v)-1]
+	found := f.any[last]
+	for i := 1; i < len(v); i++ {
+		found |= f.any[uint16(v[i-1])|uint16(v[i])<<8]
+	}
+	if found == 0 { // as in most
 		return 0
 	}
-	last := uint32(folded[v[0]])
-	for _, c := range v[1:] {
-		next := uint32(folded[c])
-		found |= f.pairs[last<<6|next]
-		last = next
+	lists := f.pairs[uint32(folded[last])<<6]
+	for i := 1; i < len(v); i++ {
+		lists |= f.pairs[uint32(folded[v[i-1]])<<6|uint32(folded[v[i]])]
 	}
-	return found | f.pairs[last<<6]
+	return lists
+}
+
+func (f *filter) findPlain(v []byte) (lists uint64) {
+	for i := range f.plain {
+		if p := &f.plain[i]; bytes.IndexByte(v, p.rare) >= 0 && bytes.Contains(v, p.text) {
+			lists |= p.list
+		}
+	}
+	return lists
 }
 
 // folded gives each byte one of 64 classes: letters without case, digits, most punctuation by itself, and all others.
@@ -225,15 +264,20 @@ func rarestPair(needle string) (at, rare int) {
 	return at, rare
 }
 
+// rarest returns the rarest byte of a needle.
+func rarest(needle string) byte {
+	return slices.MaxFunc([]byte(needle), func(a, b byte) int { return rarity(a) - rarity(b) })
+}
+
 // rarity ranks bytes by how seldom they stand in ordinary values: letters as in English text.
 func rarity(c byte) int {
 	switch i := strings.IndexByte("etaoinsrhldcumfpgwybvkxjqz", c); {
 	case i >= 0:
 		return i / 3
-	case strings.IndexByte("/-._=&?% ", c) >= 0:
+	case strings.IndexByte("/-._=&? 0123456789", c) >= 0:
 		return 1
-	case c >= '0' && c <= '9':
-		return 2
+	case c == '%':
+		return 4
 	}
 	return 12
 }
