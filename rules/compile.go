@@ -24,12 +24,12 @@ type compiled struct {
 	text   template // of the message
 	values source   // threshold.distinct
 	silent bool     // severity info: it counts, and makes no findings
-	series string   // of its occurrences
 
-	lastMinute rollup // of the occurrence before
-	counts     counts
+	series series // of its occurrences by minute
+	hours  hours
+	tally  tally
 
-	windows recent[*window]
+	windows recent[window]
 	quiet   recent[int64] // the time of a group's last occurrence, for rearm of rules without threshold
 }
 
@@ -67,7 +67,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		return i
 	}
-	c := &compiled{Rule: r, index: index, when: query("when", r.When), silent: r.Severity == "info", series: RuleSeries(r.ID)}
+	c := &compiled{Rule: r, index: index, when: query("when", r.When), silent: r.Severity == "info", series: series{name: RuleSeries(r.ID)}}
 	if strings.Contains(r.Group, "{{") {
 		c.groups = newTemplate(r.Group, nil, m.schema)
 	} else {
@@ -77,7 +77,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
 		faults = append(faults, r.fault("weight", "field %q is of kind %s; a weight wants one of kind int", r.Weight, m.schema.Def(f).Kind))
 	}
-	c.windows.keep, c.quiet.keep = 0, micros(r.Rearm)
+	c.windows.empty, c.quiet.keep = (*window).reset, micros(r.Rearm)
 	if r.Threshold != nil {
 		c.values = newSource(r.Threshold.Distinct, m.schema)
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)

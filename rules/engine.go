@@ -29,20 +29,24 @@ type Engine struct {
 	cfg   Config
 	rules []*compiled
 	cond  conditions
-	hits  queue
+	queue queue
 	gens  map[event.GenID]*progress
-	// reached is up to where the hits have been judged. One that comes later is judged as if it were of this time.
+	// reached is up to where the matches have been judged. One that comes later is judged as if it were of this time.
 	reached int64
+	onces   []*once
+	due     int64 // no occurrence that waits is to be counted before this time has passed
 	noted   int64 // the time that the last commit's mark of Progress says
 
 	out     *event.Commit
 	commits int               // so many were begun
-	rollups map[rollupKey]int // places in out.Rollups
+	rollups map[rollupKey]int // numbers in out.Rollups
+	pages   []page            // of out, so far
 
-	spare   []*hit    // allocated, not in use
-	text    []byte    // scratch
+	passing hit    // the one that is judged
+	held    [1]hit // a copy of it
+	spare   spare
+	places  map[place]*place
 	matched []matched // scratch: the rules that match rows of the page
-	fresh   []*hit    // of the commit at hand
 }
 
 // matched are the rows of a page that a rule's condition holds for.
@@ -60,13 +64,13 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 	e := &Engine{
 		cfg: cfg, gens: map[event.GenID]*progress{}, reached: math.MinInt64,
 		cond:    conditions{Set: query.NewSet(), schema: cfg.Schema, byText: map[string]int{}, exprs: map[int]query.Expr{}},
-		rollups: map[rollupKey]int{},
+		rollups: map[rollupKey]int{}, places: map[place]*place{},
 	}
 	var faults configs.Errors
 	for i := range rules {
 		c, wrong := e.cond.rule(&rules[i], i)
 		faults = append(faults, wrong...)
-		e.rules = append(e.rules, c)
+		e.rules, e.onces = append(e.rules, c), append(e.onces, c.once...)
 	}
 	if len(faults) > 0 {
 		return nil, faults
@@ -85,7 +89,7 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 		e.move(m, now)
 	}
 	e.advance(e.watermark(now))
-	e.endHits()
+	e.endMatches()
 	e.note(c)
 	return nil
 }
@@ -102,9 +106,10 @@ func (e *Engine) begin(c *event.Commit) {
 	clear(e.rollups)
 }
 
-// page evaluates the conditions over the page's columns and collects the hits.
+// page evaluates the conditions over the page's columns and collects what matches.
 func (e *Engine) page(p *event.Page, now time.Time) {
 	e.cond.Begin(p)
+	e.pages = append(e.pages, page{p, e.origin(p)})
 	latest := int64(math.MaxInt64)
 	if e.cfg.Idle > 0 {
 		latest = now.UnixMicro()
@@ -126,30 +131,34 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 			row := w*64 + bits.TrailingZeros64(word)
 			for _, m := range e.matched {
 				if m.rows.Has(row) {
-					h := e.hit(m.rule, event.Row{Page: p, I: row})
-					h.order = min(h.time, latest) // a stamp ahead of the clock is no reason to wait for that time
-					e.hits.add(h)
+					e.queue.add(e.match(m.rule, row, latest))
 				}
 			}
 		}
 	}
 }
 
-// advance judges the hits of times before t, in the order of their time.
+// advance judges the matches of times before t, in the order of their time.
 func (e *Engine) advance(t int64) {
-	due := e.hits.before(t)
-	for i, h := range due {
-		due[i] = nil // it may live on in a window, but not here
-		h.order, h.judged = max(h.order, e.reached), true
-		e.settle(h.order)
-		if h.repeat != nil && h.repeat.again(h) {
-			continue
+	e.queue.merge()
+	for {
+		m, ok := e.queue.next(t)
+		if !ok {
+			break
 		}
-		if h.once == nil {
+		order := max(m.order, e.reached)
+		e.settle(order)
+		h := e.hit(&m)
+		switch {
+		case m.repeat >= 0 && m.rule.repeat[m.repeat].again(h, order):
+		case h.claim != nil:
+			h.claim.order = order
+			h.claim.once.add(h, e.occurrence)
+			e.due = min(e.due, order+h.claim.once.within)
+		default:
 			e.occurrence(h)
-		} else {
-			h.once.add(h, e.occurrence)
 		}
+		e.spare.give(m.hit)
 	}
 	e.settle(t)
 }
@@ -159,9 +168,12 @@ func (e *Engine) settle(t int64) {
 	if t <= e.reached {
 		return
 	}
-	for _, r := range e.rules {
-		for _, o := range r.once {
-			o.settle(t, e.occurrence)
+	if t > e.due {
+		e.due = math.MaxInt64
+		for _, o := range e.onces {
+			if o.settle(t, e.occurrence); len(o.list) > 0 {
+				e.due = min(e.due, o.list[0].hit.claim.order+o.within)
+			}
 		}
 	}
 	if t < math.MaxInt64 { // the end of all files is no time
@@ -171,15 +183,9 @@ func (e *Engine) settle(t int64) {
 
 // occurrence counts one occurrence and raises the finding that it makes, if it makes one.
 func (e *Engine) occurrence(h *hit) {
-	r, group := h.rule, groupKey{h.site, h.group}
+	r := h.rule
 	if r.Threshold != nil {
-		w, ok := r.windows.fresh(group, h.time)
-		if !ok {
-			if w, _ = r.windows.get(group); w == nil {
-				w = &window{}
-			}
-			r.windows.put(group, w, h.time)
-		}
+		w, _ := r.windows.at(h.key(), h.time)
 		if members := w.add(r, h); members != nil {
 			e.count(h, 1)
 			e.raise(h, members)
@@ -187,15 +193,19 @@ func (e *Engine) occurrence(h *hit) {
 		return
 	}
 	e.count(h, h.weight)
-	if r.silent {
-		return
+	if !r.silent && r.armed(h) {
+		e.held[0].hold(h)
+		e.raise(h, e.held[:])
 	}
-	if r.Rearm > 0 {
-		last, known := r.quiet.get(group)
-		r.quiet.put(group, max(last, h.time), h.time)
-		if known && h.time-last < micros(r.Rearm) {
-			return
-		}
+}
+
+// armed reports whether the group of h was quiet before it for as long as the rule wants it to be between findings.
+func (c *compiled) armed(h *hit) bool {
+	if c.Rearm == 0 {
+		return true
 	}
-	e.raise(h, []*hit{h})
+	last, known := c.quiet.at(h.key(), h.time)
+	past := h.time - *last
+	*last = max(*last, h.time)
+	return !known || past >= micros(c.Rearm)
 }

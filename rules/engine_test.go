@@ -112,7 +112,7 @@ func TestForeignValuesAreHarmlessInTitles(t *testing.T) {
 		p.SetStr(0, event.FieldUser, p.Arena.PutString(tc.value))
 		p.Complete()
 		title := newTemplate("user {{user.name}}", nil, schema)
-		if got := title.expand(new([]byte), "", p.Row(0)); got != tc.want {
+		if got, _ := title.render(nil, title.appendWords(nil, p.Row(0))); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
@@ -124,6 +124,11 @@ func TestARuleOfSeverityInfoCountsAndRaisesNothing(t *testing.T) {
 	w, got := scan(t, r, log{said: []said{{0, "event.action=fail message=a"}, {1, "event.action=fail message=b"}, {9, "event.action=fail message=b"}}})
 	if got != "2, groups -=2" || len(w.findings) != 0 {
 		t.Errorf("counted %s, raised %d", got, len(w.findings))
+	}
+	r = Rule{When: "event.action:fail", Severity: "info", Threshold: &Threshold{Count: 2, Within: seconds(5)}}
+	w, got = scan(t, r, log{said: at("10.0.0.1", 0, 1, 20, 21, 22)})
+	if got != "2, groups 10.0.0.1=2" || len(w.findings) != 0 {
+		t.Errorf("with a threshold: counted %s, raised %d", got, len(w.findings))
 	}
 }
 

@@ -15,23 +15,29 @@ const (
 	maxValue    = 200 // bytes of a field's value in a title
 )
 
-// raise adds the finding that members make; the last of them is the crossing event.
-func (e *Engine) raise(h *hit, members []*hit) {
-	r := h.rule
-	cross := members[len(members)-1]
-	told := e.tell(cross)
+// raise adds the finding that members make, of which h is one; the last of them is the crossing event.
+func (e *Engine) raise(h *hit, members []hit) {
+	r, group := h.rule, h.group()
+	if r.silent {
+		return
+	}
+	cross := &members[len(members)-1]
+	title, words := r.title.render(group, cross.words())
+	message, _ := r.text.render(group, words)
 	f := event.Finding{
-		ID: findingID(r.ID, h.site, h.group, cross), Rule: r.ID, Title: told.title, Message: told.text,
-		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.site,
-		Group: []event.GroupValue{{Field: cross.groupField, Value: h.group}},
+		ID: findingID(r.ID, h.from.site, string(group), cross), Rule: r.ID, Title: title, Message: message,
+		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.from.site,
+		Group: []event.GroupValue{{Field: r.groupField(cross.field), Value: string(group)}},
 		Time:  cross.time, First: members[0].time, Last: cross.time,
 	}
-	for _, m := range members {
-		t := e.tell(m)
-		t.seal()
+	for i := range members {
+		m := &members[i]
 		f.Count += m.weight
 		f.First, f.Last = min(f.First, m.time), max(f.Last, m.time)
-		f.Evidence = append(append(f.Evidence, t.evidence), t.also...)
+		f.Evidence = append(f.Evidence, m.evidence())
+		if m.claim != nil {
+			f.Evidence = append(f.Evidence, m.claim.also...)
+		}
 	}
 	if len(r.values) > 0 {
 		f.Count = int64(len(members))
@@ -44,6 +50,6 @@ func (e *Engine) raise(h *hit, members []*hit) {
 
 // findingID makes the same id of the same lines, however often they are read.
 func findingID(rule, site, group string, cross *hit) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d", rule, site, group, cross.gen, cross.off))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d", rule, site, group, cross.from.gen, cross.span.Off))
 	return hex.EncodeToString(sum[:8])
 }

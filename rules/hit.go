@@ -1,165 +1,172 @@
 package rules
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// A hit is an event that a rule's condition matched, with what the rule needs of it.
+// A hit is what a rule needs of an event that matched. It is made of a row when it is judged; whoever keeps it longer
+// holds a copy, which has all that a finding would say of it and needs the row no more.
 type hit struct {
-	rule          *compiled
-	once          *once // nil: it counts by itself
-	teller        int
-	repeat        *repeat // nil: it says nothing again
-	said          string  // the fields of repeat.by
-	time          int64
-	order         int64 // the time as which it is judged
-	gen           event.GenID
-	off           int64
-	site, dataset string
-	group         string
-	groupField    string // the field that group is the value of
-	weight        int64
-	value         string   // of threshold.distinct
-	keys          []string // of once.by, "" where the event has none
-
-	row    event.Row // until the commit's end
-	judged bool
-	kept   bool  // a window or a once holds it
-	tale   *tale // nil until it is asked for, or row goes
+	rule   *compiled
+	claim  *claim    // nil: it counts by itself
+	row    event.Row // none: it is held
+	from   *origin
+	span   event.Span // the first
+	time   int64
+	weight int64
+	text   []byte   // the parts below, one after the other; a hit that is not held has no words and no raw
+	ends   [5]int32 // of site, group, value, said and words in text
+	field  int32    // which field of the rule's group it is that group is the value of; -1: none
+	long   *long    // nil: it has nothing of it
 }
 
-// A tale is what a finding would say of a hit. It owns its memory.
-type tale struct {
-	title, text string
-	evidence    event.Evidence
-	sealed      bool // evidence has its SHA256
-	span        [1]event.Span
-	also        []event.Evidence // of events that tell of the same occurrence
+// An origin is where hits come from.
+type origin struct {
+	gen  event.GenID
+	path string
+	*place
 }
 
-// hit returns what rule r needs of the row.
-func (e *Engine) hit(r *compiled, row event.Row) *hit {
-	p := row.Page
-	h := e.newHit()
-	h.rule, h.time, h.gen, h.off, h.site, h.dataset, h.group, h.weight = r, p.Time(row.I), p.Gen, p.Offset(row.I), p.Site, p.Data, "-", 1
-	h.once, h.teller = e.teller(r, row.I)
-	if h.once != nil {
-		for _, names := range h.once.by {
-			v, _, _ := names.of(&e.text, row)
-			h.keys = append(h.keys, v)
+// A place is where events come from, as rollups tell it.
+type place struct{ site, dataset string }
+
+// long is what few records have: several spans, and more text than evidence keeps.
+type long struct {
+	spans []event.Span
+	sum   [sha256.Size]byte
+}
+
+// A claim is what a hit has that may tell of the same occurrence as others. Copies of the hit share it.
+type claim struct {
+	once   *once
+	teller int
+	order  int64
+	keys   []string         // of once.by, "" where the event has none
+	also   []event.Evidence // of events that tell of the same occurrence
+}
+
+// key tells the groups of a rule apart: those of different sites have nothing to do with each other.
+func (h *hit) key() []byte   { return h.text[:h.ends[1]] }
+func (h *hit) group() []byte { return h.text[h.ends[0]+1 : h.ends[1]] }
+func (h *hit) value() []byte { return h.text[h.ends[1]:h.ends[2]] } // of threshold.distinct
+func (h *hit) said() []byte  { return h.text[h.ends[2]:h.ends[3]] } // of repeat.by
+func (h *hit) words() []byte { return h.text[h.ends[3]:h.ends[4]] } // of title and message
+func (h *hit) raw() []byte   { return h.text[h.ends[4]:] }          // of the record, as much as evidence keeps
+
+// begin makes the hit what the rule of a match needs of its row.
+func (h *hit) begin(m *match, row event.Row) {
+	r, p := m.rule, row.Page
+	h.rule, h.row, h.span, h.time, h.weight = r, row, p.RowSpans(row.I)[0], p.Time(row.I), r.weigh(row)
+	h.text = append(append(h.text[:0], p.Site...), 0)
+	h.ends[0] = int32(len(p.Site))
+	h.text, h.field = r.appendGroup(h.text, row)
+	h.ends[1] = int32(len(h.text))
+	h.text, _ = r.values.append(h.text, row)
+	h.ends[2] = int32(len(h.text))
+	if m.repeat >= 0 {
+		h.text = r.repeat[m.repeat].appendKey(h.text, row)
+	}
+	h.ends[3] = int32(len(h.text))
+}
+
+// hold makes the hit a copy of o, which may be lost with its row then. Rules that make no findings need neither words
+// nor raw.
+func (h *hit) hold(o *hit) {
+	room := h.text[:0]
+	*h = *o
+	h.row = event.Row{}
+	if o.row.Page == nil {
+		h.text = append(room, o.text...)
+		return
+	}
+	o.text = o.text[:o.ends[3]]
+	var raw []byte
+	if r, p, i := o.rule, o.row.Page, o.row.I; !r.silent {
+		o.text = r.text.appendWords(r.title.appendWords(o.text, o.row), o.row)
+		raw = p.Bytes(p.Raw[i])
+		if spans := p.RowSpans(i); len(spans) > 1 || len(raw) > event.EvidenceText {
+			h.long = &long{slices.Clone(spans), sha256.Sum256(raw)}
+			raw = raw[:min(len(raw), event.EvidenceText)]
 		}
 	}
-	if h.repeat = e.repeat(r, row.I); h.repeat != nil {
-		h.said = h.repeat.key(&e.text, row)
+	h.ends[4] = int32(len(o.text))
+	h.text = append(append(slices.Grow(room, len(o.text)+len(raw)), o.text...), raw...)
+}
+
+// adopt gives the hit, which is held, the group of another and what a finding would say of that.
+func (h *hit) adopt(o *hit) {
+	text := slices.Concat(h.text[:h.ends[0]+1], o.group(), h.value(), h.said(), o.words(), h.raw())
+	grown := int32(len(o.group()) - len(h.group()))
+	for i := 1; i <= 3; i++ {
+		h.ends[i] += grown
 	}
-	if r.group == nil {
-		h.group, h.groupField = r.groups.expand(&e.text, "", row), groupNames.Replace(r.Group)
-	} else if v, name, ok := r.group.of(&e.text, row); ok {
-		h.group, h.groupField = cut(v), name
+	h.ends[4] = h.ends[3] + int32(len(o.words()))
+	h.text, h.field = text, o.field
+}
+
+// evidence returns the event of a hit, which is held, as evidence of a finding.
+func (h *hit) evidence() event.Evidence {
+	e := event.Evidence{Gen: h.from.gen, Path: h.from.path, Time: h.time, Text: string(h.raw()), Dataset: h.from.dataset}
+	if h.long != nil {
+		e.Spans, e.SHA256 = h.long.spans, h.long.sum
 	} else {
-		h.groupField = r.group[0].name
+		e.Spans, e.SHA256 = []event.Span{h.span}, sha256.Sum256(h.raw())
 	}
-	if r.Weight != "" {
-		if n, ok := row.Get(r.Weight); ok {
-			if n, ok := n.(int64); ok && n > 0 && n < 1e6 {
-				h.weight = n
-			}
-		}
-	}
-	if len(r.values) > 0 {
-		h.value, _, _ = r.values.of(&e.text, row)
-	}
-	h.row = row
-	if h.once != nil { // it takes from the tales of others
-		e.tell(h)
-	}
-	e.fresh = append(e.fresh, h)
-	return h
+	return e
 }
 
-// teller returns which once of r the row belongs to, and as which of its tellers.
-func (e *Engine) teller(r *compiled, row int) (*once, int) {
-	for _, o := range r.once {
-		for j, t := range o.tellers {
-			if e.cond.Match(t).Has(row) {
-				return o, j
-			}
+// weigh returns for how many occurrences an event stands.
+func (c *compiled) weigh(row event.Row) int64 {
+	if c.Weight == "" {
+		return 1
+	}
+	if n, ok := row.Get(c.Weight); ok {
+		if n, ok := n.(int64); ok && n > 0 && n < 1e6 {
+			return n
 		}
 	}
-	return nil, 0
+	return 1
 }
 
-// maxGroup bounds the bytes of a group's value: what is longer is told apart by its beginning.
-const maxGroup = 1024
-
-func cut(s string) string {
-	if len(s) <= maxGroup {
-		return s
+// appendGroup appends the value of the rule's group, "-" where the event has none, and returns which field it is of.
+func (c *compiled) appendGroup(dst []byte, row event.Row) ([]byte, int32) {
+	if c.group == nil {
+		return c.groups.append(dst, row), -1
 	}
-	return strings.ToValidUTF8(s[:maxGroup], "") + "…"
+	from := len(dst)
+	dst, i := c.group.append(dst, row)
+	if i < 0 {
+		return append(dst, '-'), -1
+	}
+	return cut(dst, from), int32(i)
+}
+
+// groupField returns the name of the field that a group is the value of.
+func (c *compiled) groupField(field int32) string {
+	switch {
+	case c.group == nil:
+		return groupNames.Replace(c.Group)
+	case field < 0:
+		return c.group[0].name
+	}
+	return c.group[field].name
 }
 
 // groupNames makes the name of a group of several fields: {{user.name}}@{{source.ip}} is user.name@source.ip.
 var groupNames = strings.NewReplacer("{{", "", "}}", "")
 
-// tell returns the tale of a hit, whose row is there still or whose tale was told before. Rules that make no findings
-// have none.
-func (e *Engine) tell(h *hit) *tale {
-	if h.tale != nil || h.rule.silent {
-		return h.tale
-	}
-	p, r := h.row.Page, h.rule
-	raw := p.Bytes(p.Raw[h.row.I])
-	t := &tale{
-		title: r.title.expand(&e.text, h.group, h.row), text: r.text.expand(&e.text, h.group, h.row),
-		evidence: event.Evidence{Gen: p.Gen, Path: p.Path, Time: h.time, Text: string(raw[:min(len(raw), event.EvidenceText)]), Dataset: p.Data},
-	}
-	t.evidence.Spans = append(t.span[:0], p.RowSpans(h.row.I)...)
-	if len(raw) > event.EvidenceText {
-		t.evidence.SHA256, t.sealed = sha256.Sum256(raw), true
-	}
-	h.tale = t
-	return t
-}
+// maxGroup bounds the bytes of a group's value: what is longer is told apart by its beginning.
+const maxGroup = 1024
 
-// endHits tells the tales of hits that outlive the commit, lets go of its pages, and takes the other hits back.
-func (e *Engine) endHits() {
-	for i, h := range e.fresh {
-		e.fresh[i] = nil
-		if h.judged && !h.kept && h.once == nil && h.tale == nil {
-			e.spare = append(e.spare, h)
-			continue
-		}
-		if !h.judged || h.kept {
-			e.tell(h)
-		}
-		h.row = event.Row{} // also of what a once holds: its page serves other events from now on
+// cut cuts the value that begins at from and ends dst.
+func cut(dst []byte, from int) []byte {
+	if len(dst)-from <= maxGroup {
+		return dst
 	}
-	e.fresh = e.fresh[:0]
-}
-
-// seal sums the evidence, which most hits never need. What is longer than the text that is kept was summed before.
-func (t *tale) seal() {
-	if !t.sealed {
-		t.evidence.SHA256, t.sealed = sha256.Sum256([]byte(t.evidence.Text)), true
-	}
-}
-
-// hitsAtOnce is how many hits are allocated together.
-const hitsAtOnce = 16
-
-func (e *Engine) newHit() *hit {
-	if len(e.spare) == 0 {
-		hits := make([]hit, hitsAtOnce)
-		for i := range hits {
-			e.spare = append(e.spare, &hits[i])
-		}
-	}
-	h := e.spare[len(e.spare)-1]
-	e.spare = e.spare[:len(e.spare)-1]
-	*h = hit{}
-	return h
+	return append(append(dst[:from], bytes.ToValidUTF8(dst[from:from+maxGroup], nil)...), "…"...)
 }

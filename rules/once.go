@@ -3,6 +3,8 @@ package rules
 import (
 	"slices"
 	"strings"
+
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // once is a Once made ready for the engine, with the occurrences that another event may still tell of.
@@ -29,20 +31,30 @@ type occurrence struct {
 	key     string // its place in once.full; "" in once.part
 }
 
+// keys returns the row's values of By, "" where it has none.
+func (p *once) keys(row event.Row) []string {
+	keys := make([]string, len(p.by))
+	for i, names := range p.by {
+		text, _ := names.append(nil, row)
+		keys[i] = string(text)
+	}
+	return keys
+}
+
 // add merges h with an occurrence that it tells of too, or makes it one of its own.
 func (p *once) add(h *hit, count func(*hit)) {
 	if len(p.list) >= maxPending {
 		p.end(count)
 	}
-	o := &occurrence{hit: h, told: 1 << h.teller}
+	o := &occurrence{hit: h, told: 1 << h.claim.teller}
 	switch {
 	case !p.Lead:
 		if like := p.find(o, func(l *occurrence) bool { return l.told&o.told == 0 }); like != nil {
 			p.merge(like, h)
 			return
 		}
-	case h.teller > 0:
-		if lead := p.find(o, func(l *occurrence) bool { return l.hit.teller == 0 && l.told&o.told == 0 }); lead != nil {
+	case h.claim.teller > 0:
+		if lead := p.find(o, func(l *occurrence) bool { return l.hit.claim.teller == 0 && l.told&o.told == 0 }); lead != nil {
 			p.merge(lead, h)
 			return
 		}
@@ -64,7 +76,7 @@ func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
 		}
 		return nil
 	}
-	key := o.hit.key()
+	key := o.hit.claimed()
 	if key == "" {
 		return first(p.list)
 	}
@@ -77,11 +89,11 @@ func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
 // takeUp lets a lead absorb what others told of it before: one event of each teller, the latest.
 func (p *once) takeUp(lead *occurrence) {
 	candidates := p.list
-	if key := lead.hit.key(); key != "" {
+	if key := lead.hit.claimed(); key != "" {
 		candidates = append(slices.Clone(p.part), p.full[key]...)
 	}
 	for _, o := range slices.Backward(candidates) {
-		if o.counted || o.hit.teller == 0 || lead.told&o.told != 0 || !o.matches(lead.hit) {
+		if o.counted || o.hit.claim.teller == 0 || lead.told&o.told != 0 || !o.matches(lead.hit) {
 			continue
 		}
 		lead.told |= o.told
@@ -93,16 +105,16 @@ func (p *once) takeUp(lead *occurrence) {
 
 // merge lets h tell of o, which may thereby get keys that it missed.
 func (p *once) merge(o *occurrence, h *hit) {
-	o.told |= 1 << h.teller
+	o.told |= 1 << h.claim.teller
 	o.takeEvidence(h)
-	if o.key == "" && o.hit.key() != "" {
+	if o.key == "" && o.hit.claimed() != "" {
 		p.unindex(o)
 		p.index(o)
 	}
 }
 
 func (p *once) index(o *occurrence) {
-	if o.key = o.hit.key(); o.key == "" {
+	if o.key = o.hit.claimed(); o.key == "" {
 		p.part = append(p.part, o)
 		return
 	}
@@ -122,22 +134,22 @@ func (p *once) unindex(o *occurrence) {
 	}
 }
 
-// key returns the hit's keys as one text, "" where one of them is missing.
-func (h *hit) key() string {
-	if slices.Contains(h.keys, "") {
+// claimed returns site and keys of a hit with a claim as one text, "" where a key is missing.
+func (h *hit) claimed() string {
+	if slices.Contains(h.claim.keys, "") {
 		return ""
 	}
-	return h.site + "\x00" + strings.Join(h.keys, "\x00")
+	return h.from.site + "\x00" + strings.Join(h.claim.keys, "\x00")
 }
 
 // matches reports whether h may tell of the same occurrence: near in time, and equal in every key that both have.
 func (o *occurrence) matches(h *hit) bool {
-	within := h.once.within
-	if d := h.time - o.hit.time; d > within || d < -within || o.hit.site != h.site {
+	within := h.claim.once.within
+	if d := h.time - o.hit.time; d > within || d < -within || o.hit.from.site != h.from.site {
 		return false
 	}
-	for i, k := range h.keys {
-		if k != "" && o.hit.keys[i] != "" && k != o.hit.keys[i] {
+	for i, k := range h.claim.keys {
+		if own := o.hit.claim.keys[i]; k != "" && own != "" && k != own {
 			return false
 		}
 	}
@@ -147,28 +159,25 @@ func (o *occurrence) matches(h *hit) bool {
 // takeEvidence adds the event of h to those the occurrence rests on, and fills in keys and group that the first
 // teller did not know.
 func (o *occurrence) takeEvidence(h *hit) {
-	if t := h.tale; t != nil {
-		t.seal()
-		e := t.evidence
+	own := o.hit.claim
+	if !h.rule.silent {
+		e := h.evidence()
 		e.Teller = true
-		o.hit.tale.also = append(o.hit.tale.also, e)
+		own.also = append(own.also, e)
 	}
-	for i, k := range h.keys {
-		if o.hit.keys[i] == "" {
-			o.hit.keys[i] = k
+	for i, k := range h.claim.keys {
+		if own.keys[i] == "" {
+			own.keys[i] = k
 		}
 	}
-	if o.hit.group == "-" && !o.counted {
-		o.hit.group, o.hit.groupField = h.group, h.groupField
-		if h.tale != nil {
-			o.hit.tale.title, o.hit.tale.text = h.tale.title, h.tale.text
-		}
+	if string(o.hit.group()) == "-" && !o.counted {
+		o.hit.adopt(h)
 	}
 }
 
 // settle counts the occurrences that nothing can merge with any more at time t.
 func (p *once) settle(t int64, count func(*hit)) {
-	for len(p.list) > 0 && p.list[0].hit.order < t-p.within {
+	for len(p.list) > 0 && p.list[0].hit.claim.order < t-p.within {
 		p.end(count)
 	}
 }
@@ -178,7 +187,7 @@ func (p *once) end(count func(*hit)) {
 	o := p.list[0]
 	p.list[0] = nil
 	p.list = p.list[1:]
-	if o.counted && o.hit.teller > 0 {
+	if o.counted && o.hit.claim.teller > 0 {
 		return // a lead took it up, and out of the index
 	}
 	p.unindex(o)

@@ -55,60 +55,77 @@ func (e *Engine) watermark(now time.Time) int64 {
 	return low
 }
 
-// A queue holds hits in the order of their time, generation, offset and rule, so that what a rule finds does not depend
-// on the order in which files are read.
+// A queue holds matches in the order of their time, generation, offset and rule, so that what a rule finds does not
+// depend on the order in which files are read.
 type queue struct {
-	list  []*hit // sorted
-	fresh []*hit // added since
+	list   []match // the first to be judged is the last
+	added  []match // since the last merge
+	merged int     // from here on the last merge changed list
 }
 
-func (q *queue) add(h *hit) { q.fresh = append(q.fresh, h) }
+func (q *queue) add(m match) { q.added = append(q.added, m) }
 
-// before takes the hits of times before t off the queue. They are valid until the next call.
-func (q *queue) before(t int64) []*hit {
-	q.merge()
-	n, _ := slices.BinarySearchFunc(q.list, t, func(h *hit, t int64) int { return cmp.Compare(h.order, t) })
-	out := q.list[:n:n]
-	q.list = q.list[n:]
-	return out
+// next takes the next match off the queue, if it is of a time before t.
+func (q *queue) next(t int64) (m match, ok bool) {
+	last := len(q.list) - 1
+	if last < 0 || q.list[last].order >= t {
+		return match{}, false
+	}
+	m, q.list = q.list[last], q.list[:last]
+	return m, true
 }
 
-// merge puts the fresh hits among the sorted ones. Those of one file come in order.
+// maxRuns bounds the runs that are merged one by one.
+const maxRuns = 16
+
+// merge puts those that were added among the others. They come in runs: a file is mostly in order.
 func (q *queue) merge() {
-	if len(q.fresh) == 0 {
-		return
-	}
-	if !slices.IsSortedFunc(q.fresh, inOrder) {
-		slices.SortFunc(q.fresh, inOrder)
-	}
-	from, _ := slices.BinarySearchFunc(q.list, q.fresh[0], inOrder)
-	a, b := slices.Clone(q.list[from:]), q.fresh
-	q.list = q.list[:from]
-	for len(a) > 0 && len(b) > 0 {
-		if inOrder(b[0], a[0]) < 0 {
-			q.list, b = append(q.list, b[0]), b[1:]
-		} else {
-			q.list, a = append(q.list, a[0]), a[1:]
+	q.merged = len(q.list)
+	rest := q.added
+	for runs := 0; len(rest) > 0; runs++ {
+		if runs == maxRuns {
+			slices.SortFunc(rest, func(a, b match) int { return inOrder(&a, &b) })
 		}
+		n := 1
+		for n < len(rest) && inOrder(&rest[n-1], &rest[n]) <= 0 {
+			n++
+		}
+		q.insert(rest[:n])
+		rest = rest[n:]
 	}
-	q.list = append(append(q.list, a...), b...)
-	clear(q.fresh)
-	q.fresh = q.fresh[:0]
+	q.added = q.added[:0]
 }
 
-// inOrder compares two hits.
-func inOrder(a, b *hit) int {
-	if c := cmp.Compare(a.order, b.order); c != 0 {
-		return c
-	}
-	if a.gen != b.gen {
-		if a.gen < b.gen {
-			return -1
+// insert puts a run among the others.
+func (q *queue) insert(run []match) {
+	i := len(q.list) - 1
+	q.list = slices.Grow(q.list, len(run))[:len(q.list)+len(run)]
+	to := len(q.list)
+	for j := 0; j < len(run); {
+		to--
+		if i >= 0 && inOrder(&q.list[i], &run[j]) < 0 {
+			q.list[to] = q.list[i]
+			i--
+		} else {
+			q.list[to] = run[j]
+			j++
 		}
-		return 1
 	}
-	if c := cmp.Compare(a.off, b.off); c != 0 {
-		return c
+	q.merged = min(q.merged, to)
+}
+
+// fresh returns those of the last merge that still wait, and perhaps others.
+func (q *queue) fresh() []match { return q.list[min(q.merged, len(q.list)):] }
+
+// inOrder compares two matches.
+func inOrder(a, b *match) int {
+	switch {
+	case a.order != b.order:
+		return cmp.Compare(a.order, b.order)
+	case a.gen != b.gen:
+		return cmp.Compare(a.gen, b.gen)
+	case a.off != b.off:
+		return cmp.Compare(a.off, b.off)
 	}
 	return cmp.Compare(a.rule.index, b.rule.index)
 }

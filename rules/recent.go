@@ -4,40 +4,80 @@ package rules
 // fill the memory. Those that were quiet for longest are let go first.
 const maxGroups = 1 << 15
 
-// A groupKey tells the groups of a rule apart: those of different sites have nothing to do with each other.
-type groupKey struct{ site, group string }
-
 // recent remembers a value for each group that was active lately, in two halves: when the newer one is full, or old
 // enough, it becomes the older one, and what was in that is let go. A group that was active within keep is let go
 // only when maxGroups/2 others have been active since.
 type recent[V any] struct {
-	now, older map[groupKey]V
-	since      int64 // when now was begun, µs of event time
+	now, older map[string]*remembered[V]
+	turn       int   // the number of the half now
+	since      int64 // when it was begun, µs of event time
 	keep       int64 // for how long a quiet group matters, µs
+	spare      []*remembered[V]
+	empty      func(*V) // makes a spare value as good as new; nil: it is set to zero
 }
 
-// get returns what is remembered for k.
-func (r *recent[V]) get(k groupKey) (V, bool) {
-	if v, ok := r.now[k]; ok {
-		return v, true
+// remembered is a value that stands in the half turn, and perhaps in the one before, too.
+type remembered[V any] struct {
+	group string
+	turn  int
+	value V
+}
+
+// at returns what is remembered for a group, which is active at time t; an empty value, and false, if nothing was. It is
+// valid until the next call.
+func (r *recent[V]) at(group []byte, t int64) (v *V, known bool) {
+	m, held := r.now[string(group)]
+	if held && t-r.since <= r.keep {
+		return &m.value, true
 	}
-	v, ok := r.older[k]
-	return v, ok
-}
-
-// fresh returns what is remembered for k, if putting it back at time t would change nothing.
-func (r *recent[V]) fresh(k groupKey, t int64) (V, bool) {
-	v, ok := r.now[k]
-	return v, ok && t-r.since <= r.keep
-}
-
-// put remembers v for k, which is active at time t.
-func (r *recent[V]) put(k groupKey, v V, t int64) {
-	_, held := r.now[k]
+	if known = held; !held {
+		if m, known = r.older[string(group)]; !known {
+			m = r.take()
+			m.group = string(group)
+		}
+	}
 	if r.now == nil || !held && len(r.now) >= maxGroups/2 || t-r.since > r.keep {
-		r.older, r.now, r.since = r.now, map[groupKey]V{}, t
+		m.turn = r.turn + 1
+		r.begin(t)
 	}
-	r.now[k] = v
+	m.turn = r.turn
+	r.now[m.group] = m
+	return &m.value, known
+}
+
+// maxReused bounds the groups of a map that is emptied and used again: emptying a large one takes as long as if it were
+// full.
+const maxReused = 512
+
+// begin begins another half.
+func (r *recent[V]) begin(t int64) {
+	gone := r.older
+	r.older, r.now, r.since = r.now, gone, t
+	r.turn++
+	for _, m := range gone {
+		if m.turn < r.turn-1 { // it is not in the newer half, too
+			r.spare = append(r.spare, m)
+		}
+	}
+	if gone == nil || len(gone) > maxReused {
+		r.now = map[string]*remembered[V]{}
+	}
+	clear(r.now)
+}
+
+func (r *recent[V]) take() *remembered[V] {
+	last := len(r.spare) - 1
+	if last < 0 {
+		return &remembered[V]{}
+	}
+	m := r.spare[last]
+	r.spare = r.spare[:last]
+	if r.empty != nil {
+		r.empty(&m.value)
+	} else {
+		m.value = *new(V)
+	}
+	return m
 }
 
 // len returns the number of values held; of a group that stands in both halves both count.

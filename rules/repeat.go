@@ -1,10 +1,6 @@
 package rules
 
-import (
-	"strings"
-
-	"github.com/saypro/veritail/pipeline/event"
-)
+import "github.com/saypro/veritail/pipeline/event"
 
 // repeat is a Repeat made ready for the engine, with what was said lately.
 type repeat struct {
@@ -20,36 +16,34 @@ type telling struct {
 	times int
 }
 
-// repeat returns which repeat of r the row belongs to, nil if to none.
-func (e *Engine) repeat(r *compiled, row int) *repeat {
-	for _, p := range r.repeat {
+// repeat returns which repeat of r the row belongs to, -1 if to none.
+func (e *Engine) repeat(r *compiled, row int) int {
+	for i, p := range r.repeat {
 		if e.cond.Match(p.from).Has(row) {
-			return p
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
-// key returns what the row says, in the fields by which two events are compared.
-func (p *repeat) key(buf *[]byte, row event.Row) string {
-	var b strings.Builder
+// appendKey appends the row's site and what it says in the fields by which two events are compared.
+func (p *repeat) appendKey(dst []byte, row event.Row) []byte {
+	dst = append(append(dst, row.Page.Site...), 0)
 	for _, names := range p.by {
-		text, _, _ := names.of(buf, row)
-		b.WriteString(cut(text))
-		b.WriteByte(0)
+		from := len(dst)
+		dst, _ = names.append(dst, row)
+		dst = append(cut(dst, from), 0)
 	}
-	return b.String()
+	return dst
 }
 
-// again reports whether h says what an event judged before it said. Both lie within Within of the first that did:
+// again reports whether h, judged as of the time order, says what an event judged before it said. Both lie within Within of the first that did:
 // measured from the last one, a table that stays corrupt would be told once for ever.
-func (p *repeat) again(h *hit) bool {
-	k := groupKey{h.site, h.said}
-	t, known := p.told.get(k)
+func (p *repeat) again(h *hit, order int64) bool {
+	t, known := p.told.at(h.said(), order)
 	if !known || h.time-t.first > micros(p.Within) || t.first-h.time > micros(p.Within) || p.Copies > 0 && t.times == p.Copies {
-		t = telling{first: h.time}
+		*t = telling{first: h.time}
 	}
 	t.times++
-	p.told.put(k, t, h.order)
 	return t.times > 1
 }

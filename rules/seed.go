@@ -53,7 +53,7 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 		e.begin(dropped)
 		e.page(p, now)
 		e.advance(min(p.Time(p.N-1), judged))
-		e.endHits()
+		e.endMatches()
 		*dropped = event.Commit{Batch: &event.Batch{}}
 		return nil
 	})

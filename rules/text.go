@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,15 +35,15 @@ func newSource(names string, schema *event.Schema) source {
 	return s
 }
 
-// of returns the text of the first of the fields that the event has, and the field's name. buf is scratch memory, which
-// may grow.
-func (s source) of(buf *[]byte, row event.Row) (text, name string, ok bool) {
+// append appends the text of the first of the fields that the event has, and returns which it is, -1 if it has none.
+func (s source) append(dst []byte, row event.Row) ([]byte, int) {
+	from := len(dst)
 	for i := range s {
-		if *buf = s[i].append((*buf)[:0], row); len(*buf) > 0 {
-			return string(*buf), s[i].name, true
+		if dst = s[i].append(dst, row); len(dst) > from {
+			return dst, i
 		}
 	}
-	return "", "", false
+	return dst, -1
 }
 
 // append appends the field's value as it is written in groups and messages; nothing where there is none.
@@ -53,22 +54,19 @@ func (r *ref) append(dst []byte, row event.Row) []byte {
 		}
 		return dst
 	}
-	c := row.Page.Column(r.field)
-	if c == nil || row.I >= event.PageRows || !c.Valid.Has(row.I) {
-		if r.field >= event.FieldDataset && r.field <= event.FieldUnparsed {
-			if v, ok := row.Value(r.field); ok {
-				return append(dst, event.Format(v)...)
-			}
+	p := row.Page
+	if c := p.Column(r.field); c != nil && row.I < event.PageRows && c.Valid.Has(row.I) {
+		switch c.Kind {
+		case event.Keyword, event.Text:
+			return append(dst, p.Bytes(c.Str[row.I])...)
+		case event.Int:
+			return strconv.AppendInt(dst, c.Int[row.I], 10)
+		case event.Address:
+			return c.IP[row.I].Addr().AppendTo(dst)
 		}
-		return dst
 	}
-	switch c.Kind {
-	case event.Keyword, event.Text:
-		return append(dst, row.Page.Bytes(c.Str[row.I])...)
-	case event.Int:
-		return strconv.AppendInt(dst, c.Int[row.I], 10)
-	case event.Address:
-		return c.IP[row.I].Addr().AppendTo(dst)
+	if r.field == event.FieldDataset {
+		return append(dst, p.Data...)
 	}
 	if v, ok := row.Value(r.field); ok {
 		dst = append(dst, event.Format(v)...)
@@ -107,28 +105,59 @@ func newTemplate(text string, group source, schema *event.Schema) template {
 	return t
 }
 
-// expand appends the text for a row. buf is scratch memory, which may grow.
-func (t *template) expand(buf *[]byte, group string, row event.Row) string {
-	dst := append((*buf)[:0], t.head...)
+// append appends the text for a row, of a template without a group.
+func (t *template) append(dst []byte, row event.Row) []byte {
+	dst = append(dst, t.head...)
 	for i := range t.parts {
 		p := &t.parts[i]
-		from := len(dst)
-		if p.group {
-			dst = append(dst, group...)
-		} else {
-			for j := 0; j < len(p.source) && len(dst) == from; j++ {
-				dst = p.source[j].append(dst, row)
-			}
+		dst = append(p.appendValue(dst, row), p.tail...)
+	}
+	return dst
+}
+
+// appendWords appends what render needs of a row: the values but for that of the group, each ended by a NUL.
+func (t *template) appendWords(dst []byte, row event.Row) []byte {
+	for i := range t.parts {
+		if p := &t.parts[i]; !p.group {
+			dst = append(p.appendValue(dst, row), 0)
 		}
-		if len(dst) == from {
-			dst = append(dst, '-')
-		} else if !isPlain(dst[from:]) {
-			dst = append(dst[:from], plain(string(dst[from:]))...)
+	}
+	return dst
+}
+
+// render returns the text for a group and the words of a row, and the words that it did not need.
+func (t *template) render(group, words []byte) (string, []byte) {
+	dst := []byte(t.head)
+	for i := range t.parts {
+		p := &t.parts[i]
+		if p.group {
+			dst = appendPlain(dst, group)
+		} else {
+			var word []byte
+			word, words, _ = bytes.Cut(words, []byte{0})
+			dst = append(dst, word...)
 		}
 		dst = append(dst, p.tail...)
 	}
-	*buf = dst
-	return string(dst)
+	return string(dst), words
+}
+
+// appendValue appends the part's value, harmless, "-" where the row has none.
+func (p *templatePart) appendValue(dst []byte, row event.Row) []byte {
+	from := len(dst)
+	dst, _ = p.source.append(dst, row)
+	return appendPlain(dst[:from], dst[from:])
+}
+
+// appendPlain appends a foreign value made harmless, "-" if it is empty. It may stand behind dst already.
+func appendPlain(dst, value []byte) []byte {
+	switch {
+	case len(value) == 0:
+		return append(dst, '-')
+	case isPlain(value):
+		return append(dst, value...)
+	}
+	return append(dst, plain(string(value))...)
 }
 
 // isPlain reports whether plain would leave s as it is, for the common case of short ASCII text.

@@ -1,49 +1,71 @@
 package rules
 
-import "sort"
+import (
+	"bytes"
+	"slices"
+	"sort"
+)
 
 // A window holds the recent occurrences of one group of a threshold rule.
 type window struct {
-	members []*hit // by time
+	members []hit // by time; those beyond its end serve again
 	last    int64
 	fired   bool // and not quiet since
 }
 
-// add takes an occurrence. If the threshold is met by it, add returns the occurrences that meet it.
-func (w *window) add(r *compiled, h *hit) []*hit {
-	if w.fired {
-		if h.time-w.last < max(micros(r.Rearm), 1) {
-			w.last = max(w.last, h.time)
-			return nil
-		}
+// add takes an occurrence. If the threshold is met by it, add returns the occurrences that meet it, valid until the next
+// call.
+func (w *window) add(r *compiled, h *hit) []hit {
+	if w.fired && h.time-w.last >= max(micros(r.Rearm), 1) {
 		w.fired = false
 	}
 	w.last = max(w.last, h.time)
-	if len(r.values) > 0 && !w.dropOlder(h) {
+	if w.fired || len(r.values) > 0 && !w.dropOlder(h) {
 		return nil
 	}
-	at := sort.Search(len(w.members), func(i int) bool { return w.members[i].time > h.time })
-	w.members = append(w.members, nil)
-	copy(w.members[at+1:], w.members[at:])
-	w.members[at], h.kept = h, true
-	w.dropBefore(w.last - 2*micros(r.Threshold.Within))
-	return w.check(r)
+	// No later occurrence can share a window with what is older. Twice the window is kept, since occurrences that
+	// waited for others come late.
+	since := w.last - 2*micros(r.Threshold.Within)
+	if h.time < since {
+		return nil
+	}
+	w.insert(h)
+	old := sort.Search(len(w.members), func(i int) bool { return w.members[i].time >= since })
+	if 2*old >= len(w.members) { // mostly, many are dropped at a time
+		w.drop(0, old)
+		old = 0
+	}
+	members := w.check(r, old)
+	if members != nil {
+		w.fired = true
+		w.empty()
+	}
+	return members
 }
 
-// check looks for a stretch of the window that meets the threshold. A stretch is half open: of two occurrences that
+func (w *window) insert(h *hit) {
+	n := len(w.members)
+	w.members = slices.Grow(w.members, 1)[:n+1]
+	at := sort.Search(n, func(i int) bool { return w.members[i].time > h.time })
+	m := w.members[n]
+	copy(w.members[at+1:], w.members[at:n])
+	w.members[at] = m
+	w.members[at].hold(h)
+}
+
+// check looks from a member on for a stretch that meets the threshold. A stretch is half open: of two occurrences that
 // lie exactly Within apart the first is out.
-func (w *window) check(r *compiled) []*hit {
-	from, sum := 0, int64(0)
-	for to, m := range w.members {
+func (w *window) check(r *compiled, from int) []hit {
+	sum := int64(0)
+	for to := from; to < len(w.members); to++ {
+		m := &w.members[to]
 		sum += r.amount(m)
 		for w.members[from].time <= m.time-micros(r.Threshold.Within) {
-			sum -= r.amount(w.members[from])
+			sum -= r.amount(&w.members[from])
 			from++
 		}
 		if sum >= int64(r.Threshold.Count) {
-			members := w.members[from : to+1]
-			w.fired, w.members = true, nil
-			return members
+			return w.members[from : to+1]
 		}
 	}
 	return nil
@@ -60,21 +82,40 @@ func (c *compiled) amount(m *hit) int64 {
 // dropOlder makes room for h among the members with its value, of which only the latest counts. It returns false if
 // that is not h.
 func (w *window) dropOlder(h *hit) bool {
-	for i, m := range w.members {
-		if m.value == h.value {
+	for i := range w.members {
+		if m := &w.members[i]; bytes.Equal(m.value(), h.value()) {
 			if m.time > h.time {
 				return false
 			}
-			w.members = append(w.members[:i], w.members[i+1:]...)
+			w.drop(i, 1)
 			return true
 		}
 	}
 	return true
 }
 
-// dropBefore drops members that no later occurrence can share a window with. Twice the window is kept, since
-// occurrences that waited for others come late.
-func (w *window) dropBefore(t int64) {
-	n := sort.Search(len(w.members), func(i int) bool { return w.members[i].time >= t })
-	w.members = append(w.members[:0], w.members[n:]...)
+// drop drops n members from the one at i on.
+func (w *window) drop(i, n int) {
+	for range n {
+		m, last := w.members[i], len(w.members)-1
+		copy(w.members[i:], w.members[i+1:])
+		w.members[last] = m
+		w.members = w.members[:last]
+	}
+}
+
+// maxRoom bounds the members whose memory an empty window keeps.
+const maxRoom = 64
+
+// empty drops all members.
+func (w *window) empty() {
+	if w.members = w.members[:0]; cap(w.members) > maxRoom {
+		w.members = nil
+	}
+}
+
+// reset makes the window as good as new.
+func (w *window) reset() {
+	w.empty()
+	w.last, w.fired = 0, false
 }

@@ -1,11 +1,15 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -61,6 +65,125 @@ func TestThresholds(t *testing.T) {
 				t.Errorf("findings %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// A plainWindow says what a window finds in the words of docs/rules.md: it keeps all that was ever said of its group, by
+// time, and looks through it each time.
+type plainWindow struct {
+	all   []said
+	last  float64
+	fired bool
+}
+
+// add returns the seconds of the occurrences that meet the threshold with s, if it is met.
+func (w *plainWindow) add(r *Rule, s said) (found []float64) {
+	within, rearm := time.Duration(r.Threshold.Within).Seconds(), time.Duration(r.Rearm).Seconds()
+	quiet := s.at-w.last >= max(rearm, 1e-6)
+	w.last = max(w.last, s.at)
+	if w.fired && !quiet {
+		return nil
+	}
+	w.fired = false
+	if r.Threshold.Distinct != "" {
+		for i, m := range w.all {
+			if m.fields == s.fields && m.at > s.at && m.at >= w.last-2*within {
+				return nil
+			}
+			if m.fields == s.fields && m.at <= s.at {
+				w.all = slices.Delete(w.all, i, i+1)
+				break
+			}
+		}
+	}
+	if s.at < w.last-2*within {
+		return nil
+	}
+	w.all = append(w.all, s)
+	slices.SortStableFunc(w.all, func(a, b said) int { return cmp.Compare(a.at, b.at) })
+	recent := slices.DeleteFunc(slices.Clone(w.all), func(m said) bool { return m.at < w.last-2*within })
+	for to := range recent {
+		from := slices.IndexFunc(recent, func(m said) bool { return m.at > recent[to].at-within })
+		if to+1-from == r.Threshold.Count {
+			for _, m := range recent[from : to+1] {
+				found = append(found, m.at)
+			}
+			w.all, w.fired = nil, true
+			return found
+		}
+	}
+	return nil
+}
+
+func TestWindowsFindWhatPlainOnesFind(t *testing.T) {
+	t.Parallel()
+	fired := 0
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		r := Rule{When: "event.action:fail", Threshold: &Threshold{Count: 2 + rnd.IntN(6), Within: seconds(float64(1 + rnd.IntN(20)))}}
+		r.Rearm = seconds(float64(rnd.IntN(3) * rnd.IntN(20)))
+		if rnd.IntN(2) == 0 {
+			r.Threshold.Distinct = "url.original"
+		}
+		w, l := newWorld(t, 0, r), &log{gen: 1}
+		plain := map[int]*plainWindow{}
+		var got, want []string
+		at := 0.0
+		for i := range 400 {
+			at += float64(rnd.IntN(20)) / 8
+			late := max(0, at-float64(rnd.IntN(2)*rnd.IntN(1+int(time.Duration(r.Threshold.Within).Seconds()))))
+			ip, url := rnd.IntN(4), rnd.IntN(9)
+			l.said = append(l.said, said{late, fmt.Sprintf("event.action=fail source.ip=10.0.0.%d url.original=/%d", ip, url)})
+			w.commit(step{pages: []*event.Page{l.pageOf(t, w.schema, i, i+1)}})
+			if plain[ip] == nil {
+				plain[ip] = &plainWindow{}
+			}
+			if found := plain[ip].add(&r, said{late, fmt.Sprint(url)}); found != nil {
+				want = append(want, fmt.Sprint(ip, found))
+			}
+			for _, f := range w.findings[len(got):] {
+				var seconds []float64
+				for _, e := range f.Evidence {
+					seconds = append(seconds, float64(e.Time-micro(0))/1e6)
+				}
+				got = append(got, fmt.Sprint(strings.TrimPrefix(f.Group[0].Value, "10.0.0."), " ", seconds))
+			}
+		}
+		if fired += len(want); !slices.Equal(got, want) {
+			t.Fatalf("seed %d, %+v, rearm %v: found\n%s\nwant\n%s", seed, *r.Threshold, r.Rearm, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	if fired < 500 {
+		t.Errorf("only %d findings: the test would show nothing", fired)
+	}
+}
+
+// What is judged in its commit costs no memory, and windows that slide use theirs again.
+func TestJudgingAllocatesNothingForAHit(t *testing.T) {
+	w := newWorld(t, 0,
+		Rule{ID: "counts", When: "event.action:fail", Group: "url.original", Severity: "info"},
+		Rule{ID: "slides", When: "event.action:fail", Threshold: &Threshold{Count: 100, Within: seconds(30)}},
+		Rule{ID: "differs", When: "event.action:fail", Threshold: &Threshold{Count: 10, Distinct: "url.original", Within: seconds(600)}})
+	l := log{gen: 1}
+	for i := range event.PageRows {
+		l.said = append(l.said, said{0, fmt.Sprintf("event.action=fail source.ip=10.0.0.%d url.original=/%d", i%40, i%7)})
+	}
+	p, n := l.pageOf(t, w.schema, 0, len(l.said)), 0
+	c := &event.Commit{}
+	pass := func() {
+		for i := range l.said {
+			p.SetInt(i, event.FieldTime, micro(float64(n)))
+			n++
+		}
+		*c = event.Commit{Batch: &event.Batch{Pages: []*event.Page{p}}, Rollups: c.Rollups[:0]}
+		if err := w.engine.Process(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pass()
+	pass()
+	if n := testing.AllocsPerRun(20, pass); n > 20 {
+		t.Errorf("%v allocations for %d hits", n, 3*len(l.said))
 	}
 }
 
@@ -143,16 +266,27 @@ func TestAFloodOfGroupsStaysBounded(t *testing.T) {
 func TestAGroupIsRememberedAsLongAsItMatters(t *testing.T) {
 	t.Parallel()
 	r := recent[int]{keep: 100}
-	r.put(groupKey{group: "slow"}, 1, 0)
+	put := func(k string, t int64) {
+		v, _ := r.at([]byte(k), t)
+		*v = 1
+	}
+	held := func(k string) bool { return r.now[k] != nil || r.older[k] != nil }
+	put("slow", 0)
 	for i := range int64(200) { // others are active all the time, also when the halves change
-		r.put(groupKey{group: fmt.Sprint(i % 7)}, 2, i)
-		if v, ok := r.get(groupKey{group: "slow"}); i <= 100 && (!ok || v != 1) {
+		put(fmt.Sprint(i%7), i)
+		if i <= 100 && !held("slow") {
 			t.Fatalf("forgotten at %d", i)
 		}
 	}
-	r.put(groupKey{group: "x"}, 2, 500)
-	r.put(groupKey{group: "x"}, 2, 700)
-	if _, ok := r.get(groupKey{group: "slow"}); ok || r.len() > 2 {
+	if v, known := r.at([]byte("3"), 200); !known || *v != 1 {
+		t.Errorf("what is active lost its value: %d, %v", *v, known)
+	}
+	put("x", 500)
+	put("x", 700)
+	if held("slow") || r.len() > 2 {
 		t.Errorf("%d groups are held after a long quiet time", r.len())
+	}
+	if v, known := r.at([]byte("slow"), 700); known || *v != 0 {
+		t.Errorf("a group that was let go comes back with %d, %v", *v, known)
 	}
 }

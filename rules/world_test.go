@@ -143,6 +143,10 @@ func (w *world) commit(steps ...step) {
 		w.t.Fatal(err)
 	}
 	w.keep(c)
+	for _, p := range c.Pages { // it serves other events from now on
+		clear(p.Arena.Buf)
+		p.Reset()
+	}
 }
 
 func (w *world) flush() {
