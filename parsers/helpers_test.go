@@ -91,6 +91,7 @@ func byOffset(out []outcome) []outcome {
 
 // readTo returns text as a block that was read to the batch's arena.
 func readTo(b *event.Batch, text []byte) []byte {
+	b.Arena().Grow(len(text)) // as a reader does
 	at := b.Arena().Put(text)
 	return b.Arena().Buf[at.Off:]
 }
