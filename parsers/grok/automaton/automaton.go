@@ -69,6 +69,8 @@ type Machine struct {
 	hasty   int       // how often in a row it forgot soon after
 	restive atomic.Bool
 
+	// none has a bit for each ASCII byte of which is known that no expression matches a text that begins with it.
+	none   [2]atomic.Uint64
 	filter atomic.Pointer[needles] // texts without them need not be gone through; nil: there are none, or it does not pay
 
 	watching atomic.Bool // whether texts are watched
@@ -154,6 +156,9 @@ func (m *Machine) Stats() Stats {
 // Match returns the number of the first expression that matches b, from 0, or -1. Capture i of that expression then is
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. Without a match slots is left as it is.
 func (m *Machine) Match(b []byte, slots []int32) int {
+	if len(b) > 0 && b[0] < utf8.RuneSelf && m.none[b[0]/64].Load()>>(b[0]%64)&1 != 0 {
+		return -1
+	}
 	if f := m.filter.Load(); f != nil && !f.in(b) {
 		return -1
 	}
@@ -163,9 +168,12 @@ func (m *Machine) Match(b []byte, slots []int32) int {
 		}
 		return m.find(b, slots)
 	}
-	expr, _, end := m.run(b, 0, slots, false)
+	expr, steps, end := m.run(b, 0, slots, false)
 	switch {
 	case end == done:
+		if expr < 0 && steps == 0 && len(b) > 0 && b[0] < utf8.RuneSelf {
+			m.none[b[0]/64].Or(1 << (b[0] % 64))
+		}
 		if m.watching.Load() {
 			m.watchText(b)
 		}

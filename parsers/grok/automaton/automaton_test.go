@@ -241,3 +241,26 @@ func BenchmarkCombined(b *testing.B) {
 	}
 	b.Log(m)
 }
+
+// TestFirstByte holds that what a machine learns about first bytes counts for texts that begin with them, and for no others.
+func TestFirstByte(t *testing.T) {
+	exprs := []Expression{{Text: `[ac]b`}, {Text: `\x{FFFD}`}}
+	texts := map[string]int{"bb": -1, "b": -1, "ab": 0, "cb": 0, "cc": -1, "cb ": 0, "\x80": 1, "\x80b": 1, "\xC3\xA4": -1, "": -1}
+	empty := map[string]int{"bb": 2, "ab": 0, "cb": 0, "cc": 2, "\x80": 1, "": 2}
+	for _, tc := range []struct {
+		exprs []Expression
+		texts map[string]int
+	}{{exprs, texts}, {append(exprs, Expression{Text: `e?`}), empty}} {
+		m, err := Compile(tc.exprs, Prefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			for text, want := range tc.texts {
+				if got := m.Match([]byte(text), nil); got != want {
+					t.Errorf("Match(%q) = %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
