@@ -95,6 +95,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		for j, text := range o.From {
 			o.tellers = append(o.tellers, query(fmt.Sprintf("once[%d].from[%d]", i, j), text))
 		}
+		o.told = make([]int, len(o.tellers))
 		for _, names := range o.By {
 			o.by = append(o.by, newSource(names, m.schema))
 		}

@@ -43,11 +43,16 @@ type long struct {
 
 // A claim is what a hit has that may tell of the same occurrence as others. Copies of the hit share it.
 type claim struct {
+	of     hit
 	once   *once
 	teller int
 	order  int64
 	keys   []string         // of once.by, "" where the event has none
+	key    string           // site and keys as one text, "" where a key is missing
 	also   []event.Evidence // of events that tell of the same occurrence
+
+	first occurrence // that the hit is the first to tell of, if it is
+	room  [2]string  // memory for keys
 }
 
 // key tells the groups of a rule apart: those of different sites have nothing to do with each other.

@@ -31,9 +31,8 @@ func (e *Engine) match(r *compiled, row int, latest int64) match {
 		page: int32(n), row: int16(row), repeat: int16(e.repeat(r, row)),
 	}
 	if c := e.claim(r, p.Row(row)); c != nil { // it takes from what others say
-		h := &hit{}
-		h.hold(e.hit(&m))
-		h.claim, m.hit = c, h
+		c.of.hold(e.hit(&m))
+		c.of.claim, m.hit = c, &c.of
 	}
 	return m
 }
@@ -68,7 +67,7 @@ func (e *Engine) claim(r *compiled, row event.Row) *claim {
 	for _, o := range r.once {
 		for i, t := range o.tellers {
 			if e.cond.Match(t).Has(row.I) {
-				return &claim{once: o, teller: i, keys: o.keys(row)}
+				return o.claim(i, row)
 			}
 		}
 	}

@@ -18,6 +18,10 @@ type once struct {
 	// An event looks for its like among those with equal keys, and among those that miss one.
 	full map[string][]*occurrence
 	part []*occurrence
+	told []int // of the list's occurrences, teller i has told of so many
+
+	text []byte // memory for keys
+	ends []int
 }
 
 // maxPending bounds the occurrences that wait; the oldest is counted early when it is passed.
@@ -26,19 +30,34 @@ const maxPending = 20000
 // An occurrence is what one or more events tell of.
 type occurrence struct {
 	hit     *hit
-	told    uint64 // bit i: teller i has told of it
-	counted bool   // it counts already, or a lead took it up: it is not to be counted any more
-	key     string // its place in once.full; "" in once.part
+	told    uint64         // bit i: teller i has told of it
+	counted bool           // it counts already, or a lead took it up: it is not to be counted any more
+	key     string         // its place in once.full; "" in once.part
+	alone   [1]*occurrence // memory for the list there: mostly it is the only one
 }
 
-// keys returns the row's values of By, "" where it has none.
-func (p *once) keys(row event.Row) []string {
-	keys := make([]string, len(p.by))
-	for i, names := range p.by {
-		text, _ := names.append(nil, row)
-		keys[i] = string(text)
+// claim returns what makes a row of a teller's one that may tell of the same occurrence as others.
+func (p *once) claim(teller int, row event.Row) *claim {
+	c := &claim{once: p, teller: teller}
+	p.text, p.ends = append(append(p.text[:0], row.Page.Site...), 0), p.ends[:0]
+	full := true
+	for _, names := range p.by {
+		from := len(p.text)
+		p.text, _ = names.append(p.text, row)
+		full = full && len(p.text) > from
+		p.ends = append(p.ends, len(p.text))
+		p.text = append(p.text, 0)
 	}
-	return keys
+	text, from := string(p.text), len(row.Page.Site)+1
+	c.keys = c.room[:0]
+	for _, to := range p.ends {
+		c.keys = append(c.keys, text[from:to])
+		from = to + 1
+	}
+	if full {
+		c.key = text
+	}
+	return c
 }
 
 // add merges h with an occurrence that it tells of too, or makes it one of its own.
@@ -46,7 +65,8 @@ func (p *once) add(h *hit, count func(*hit)) {
 	if len(p.list) >= maxPending {
 		p.end(count)
 	}
-	o := &occurrence{hit: h, told: 1 << h.claim.teller}
+	o := &h.claim.first
+	o.hit, o.told = h, 1<<h.claim.teller
 	switch {
 	case !p.Lead:
 		if like := p.find(o, func(l *occurrence) bool { return l.told&o.told == 0 }); like != nil {
@@ -64,11 +84,23 @@ func (p *once) add(h *hit, count func(*hit)) {
 		o.counted = true
 	}
 	p.list = append(p.list, o)
+	p.note(o.told, 1)
 	p.index(o)
 }
 
-// find returns the occurrence that o may be the same as: the first that is fit and has all keys, else the first fit.
+// note counts occurrences that tellers told of: n more of each whose bit is set.
+func (p *once) note(tellers uint64, n int) {
+	for i := range p.told {
+		p.told[i] += n * int(tellers>>i&1)
+	}
+}
+
+// find returns the occurrence that o may be the same as: the first that is fit and has all keys, else the first fit. None is
+// that its teller has told of.
 func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
+	if p.told[o.hit.claim.teller] == len(p.list) {
+		return nil
+	}
 	near := func(l *occurrence) bool { return fit(l) && l.matches(o.hit) }
 	first := func(list []*occurrence) *occurrence {
 		if i := slices.IndexFunc(list, near); i >= 0 {
@@ -76,7 +108,7 @@ func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
 		}
 		return nil
 	}
-	key := o.hit.claimed()
+	key := o.hit.claim.key
 	if key == "" {
 		return first(p.list)
 	}
@@ -89,7 +121,7 @@ func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
 // takeUp lets a lead absorb what others told of it before: one event of each teller, the latest.
 func (p *once) takeUp(lead *occurrence) {
 	candidates := p.list
-	if key := lead.hit.claimed(); key != "" {
+	if key := lead.hit.claim.key; key != "" {
 		candidates = append(slices.Clone(p.part), p.full[key]...)
 	}
 	for _, o := range slices.Backward(candidates) {
@@ -106,25 +138,34 @@ func (p *once) takeUp(lead *occurrence) {
 // merge lets h tell of o, which may thereby get keys that it missed.
 func (p *once) merge(o *occurrence, h *hit) {
 	o.told |= 1 << h.claim.teller
+	p.note(1<<h.claim.teller, 1)
 	o.takeEvidence(h)
-	if o.key == "" && o.hit.claimed() != "" {
+	if o.key == "" && o.hit.claim.key != "" {
 		p.unindex(o)
 		p.index(o)
 	}
 }
 
 func (p *once) index(o *occurrence) {
-	if o.key = o.hit.claimed(); o.key == "" {
+	if o.key = o.hit.claim.key; o.key == "" {
 		p.part = append(p.part, o)
 		return
 	}
-	p.full[o.key] = append(p.full[o.key], o)
+	list := p.full[o.key]
+	if list == nil {
+		list = o.alone[:0]
+	}
+	p.full[o.key] = append(list, o)
 }
 
 func (p *once) unindex(o *occurrence) {
 	isIt := func(l *occurrence) bool { return l == o }
 	if o.key == "" {
-		p.part = slices.DeleteFunc(p.part, isIt)
+		if p.part[0] == o { // mostly the oldest goes
+			p.part[0], p.part = nil, p.part[1:]
+		} else {
+			p.part = slices.DeleteFunc(p.part, isIt)
+		}
 		return
 	}
 	if rest := slices.DeleteFunc(p.full[o.key], isIt); len(rest) > 0 {
@@ -132,14 +173,6 @@ func (p *once) unindex(o *occurrence) {
 	} else {
 		delete(p.full, o.key)
 	}
-}
-
-// claimed returns site and keys of a hit with a claim as one text, "" where a key is missing.
-func (h *hit) claimed() string {
-	if slices.Contains(h.claim.keys, "") {
-		return ""
-	}
-	return h.from.site + "\x00" + strings.Join(h.claim.keys, "\x00")
 }
 
 // matches reports whether h may tell of the same occurrence: near in time, and equal in every key that both have.
@@ -165,9 +198,14 @@ func (o *occurrence) takeEvidence(h *hit) {
 		e.Teller = true
 		own.also = append(own.also, e)
 	}
-	for i, k := range h.claim.keys {
-		if own.keys[i] == "" {
-			own.keys[i] = k
+	if own.key == "" {
+		for i, k := range h.claim.keys {
+			if own.keys[i] == "" {
+				own.keys[i] = k
+			}
+		}
+		if !slices.Contains(own.keys, "") {
+			own.key = o.hit.from.site + "\x00" + strings.Join(own.keys, "\x00") + "\x00"
 		}
 	}
 	if string(o.hit.group()) == "-" && !o.counted {
@@ -187,6 +225,7 @@ func (p *once) end(count func(*hit)) {
 	o := p.list[0]
 	p.list[0] = nil
 	p.list = p.list[1:]
+	p.note(o.told, -1)
 	if o.counted && o.hit.claim.teller > 0 {
 		return // a lead took it up, and out of the index
 	}
