@@ -28,9 +28,17 @@ type prefixSpec struct {
 	proven  bool      // needs no proof: the writer of the lines is known
 	heads   *grok.Set // takes a line that may have a prefix, and captures it first
 
-	build    func(setting string) (*variant, error)
-	mu       sync.Mutex
-	variants map[string]*variant // by setting; nil where it cannot be compiled
+	lib        *grok.Library
+	build      func(setting string) (*variant, error)
+	mu         sync.Mutex
+	variants   map[string]*variant     // by setting; nil where it cannot be compiled
+	beginnings map[beginning]*grok.Set // nil where it cannot be compiled
+}
+
+// A beginning is what a setting writes, of any line. Compiling it costs little beside a variant.
+type beginning struct {
+	setting string
+	usual   bool
 }
 
 // A sign is a piece of text by which a line tells how it was written: an expression, at the first group of which (or at
@@ -61,7 +69,8 @@ func (s *Set) compilePrefix(f *format, ff *formatFile, lib *grok.Library) (*pref
 	if len(pf.Known) == 0 || len(pf.Escapes) == 0 {
 		return nil, nil, errors.New("it needs escapes and known settings")
 	}
-	p := &prefixSpec{escapes: pf.Escapes, rest: pf.Rest, known: pf.Known, proof: pf.Proof, variants: map[string]*variant{}}
+	p := &prefixSpec{escapes: pf.Escapes, rest: pf.Rest, known: pf.Known, proof: pf.Proof, lib: lib}
+	p.forget()
 	p.usual = maps.Clone(pf.Escapes)
 	for l, expr := range pf.Usual {
 		if p.usual[l] == "" {
@@ -135,7 +144,7 @@ func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSp
 // variant compiles a variant of f, whose own patterns have been compiled.
 func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (*variant, error) {
 	scratch := &format{temps: maps.Clone(f.temps)} // f is in use by others
-	v := &variant{detail: strings.Count(strings.ReplaceAll(setting, "%%", ""), "%")}
+	v := &variant{detail: detailOf(setting)}
 	var err error
 	if v.patterns, err = s.prefixed(scratch, ff, lib, p, p.escapes, setting); err != nil {
 		return nil, err
@@ -150,6 +159,9 @@ func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpe
 	}
 	return v, nil
 }
+
+// detailOf returns the number of a setting's escapes.
+func detailOf(setting string) int { return strings.Count(strings.ReplaceAll(setting, "%%", ""), "%") }
 
 // expression returns the grok expression of what a setting writes. An escape may be padded, as in %-10u: then blanks
 // stand around what it writes.
@@ -188,32 +200,61 @@ func (p *prefixSpec) expression(escapes map[string]string, setting string) (stri
 
 var escape = regexp.MustCompile(`^%(-?[0-9]*)(.)`)
 
+// forget makes p one that has met no setting yet.
+func (p *prefixSpec) forget() {
+	p.variants, p.beginnings = map[string]*variant{}, map[beginning]*grok.Set{}
+}
+
 // variantOf returns the variant of a setting, nil if it cannot be compiled.
 func (p *prefixSpec) variantOf(setting string) *variant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	v, ok := p.variants[setting]
+	return kept(p.variants, setting, func() (*variant, error) { return p.build(setting) })
+}
+
+// beginningOf returns what takes what a setting writes at the beginning of a line, nil if it cannot be compiled.
+func (p *prefixSpec) beginningOf(setting string, usual bool) *grok.Set {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return kept(p.beginnings, beginning{setting, usual}, func() (*grok.Set, error) {
+		escapes := p.escapes
+		if usual {
+			escapes = p.usual
+		}
+		expr, err := p.expression(escapes, setting)
+		if err != nil {
+			return nil, err
+		}
+		return compileSet(p.lib, []string{expr}, grok.Prefix)
+	})
+}
+
+// kept returns what is kept for a key, made where it is not yet: nil where that fails.
+func kept[K comparable, V any](all map[K]*V, key K, make func() (*V, error)) *V {
+	v, ok := all[key]
 	if ok {
 		return v
 	}
-	if len(p.variants) >= maxVariants {
-		clear(p.variants)
+	if len(all) >= maxVariants {
+		clear(all)
 	}
-	v, err := p.build(setting)
+	v, err := make()
 	if err != nil {
 		v = nil
 	}
-	p.variants[setting] = v
+	all[key] = v
 	return v
 }
 
 // trusted returns a copy for lines that come inside another format: there it is known who wrote them, so that a prefix needs no
 // proof and may be missing. What it finds is its own.
 func (p *prefixSpec) trusted() *prefixSpec {
-	return &prefixSpec{
+	t := &prefixSpec{
 		escapes: p.escapes, usual: p.usual, rest: p.rest, known: append([]string{""}, p.known...), signs: p.signs, proof: p.proof,
-		heads: p.heads, build: p.build, proven: true, variants: map[string]*variant{},
+		heads: p.heads, lib: p.lib, build: p.build, proven: true,
 	}
+	t.forget()
+	return t
 }
 
 // CheckPrefix returns an error if setting is none that a format with a prefix knows how to read; an empty one is guessed.

@@ -1,9 +1,12 @@
 package parsers
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/saypro/veritail/parsers/grok"
 )
 
 // A fit is the variant that takes the lines of a format's file, and how many lines in a row it took by reading odd names out
@@ -99,18 +102,62 @@ func (p *prefixSpec) choose(lines [][]byte, usual bool) *variant {
 	if len(headed) == 0 {
 		return nil
 	}
-	var best *variant
-	most := 0
-	for _, setting := range append(slices.Clone(p.known), p.joined(derived)...) {
-		v := p.variantOf(setting)
+	// A variant is all that the format may say behind its prefix. Most settings need none: at most as many lines as begin with
+	// the prefix are the variant's.
+	guesses := p.guess(append(slices.Clone(p.known), p.joined(derived)...), headed, usual)
+	var best *guess
+	var found *variant
+	for i := range guesses {
+		g := &guesses[i]
+		if best != nil && g.worse(best) {
+			continue
+		}
+		v := p.variantOf(g.setting)
 		if v == nil {
 			continue
 		}
-		if n := v.taken(headed, usual); n > most || n == most && n > 0 && v.detail > best.detail {
-			best, most = v, n
+		if g.lines = v.taken(headed, usual); g.lines > 0 && (best == nil || !g.worse(best)) {
+			best, found = g, v
 		}
 	}
-	return best
+	return found
+}
+
+// A guess is a setting, with the lines that begin as it says at first, and of those that it has been tried with how many it takes.
+type guess struct {
+	setting string
+	place   int // among the settings
+	detail  int // number of its escapes
+	lines   int
+}
+
+// worse reports whether o explains the lines better than g, or as well and comes first.
+func (g *guess) worse(o *guess) bool {
+	return cmp.Or(cmp.Compare(g.lines, o.lines), cmp.Compare(g.detail, o.detail), cmp.Compare(o.place, g.place)) < 0
+}
+
+// guess returns the settings as which some of the lines begin, the best of them first.
+func (p *prefixSpec) guess(settings []string, lines [][]byte, usual bool) []guess {
+	var out []guess
+	for i, setting := range settings {
+		g := guess{setting: setting, place: i, detail: detailOf(setting)}
+		if head := p.beginningOf(setting, usual); head != nil {
+			g.lines = takenBy(head, lines)
+		}
+		if g.lines > 0 {
+			out = append(out, g)
+		}
+	}
+	slices.SortFunc(out, func(a, b guess) int {
+		switch {
+		case a.worse(&b):
+			return 1
+		case b.worse(&a):
+			return -1
+		}
+		return 0
+	})
+	return out
 }
 
 const (
@@ -124,6 +171,11 @@ func (v *variant) taken(lines [][]byte, usual bool) int {
 	if usual {
 		set = v.usual.match
 	}
+	return takenBy(set, lines)
+}
+
+// takenBy returns how many of the lines a set takes.
+func takenBy(set *grok.Set, lines [][]byte) int {
 	n, slots := 0, make([]int32, set.Slots())
 	for _, line := range lines {
 		if set.Match(line, slots) >= 0 {
