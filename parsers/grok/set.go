@@ -16,6 +16,8 @@ type Set struct {
 	slots int
 	mu    sync.Mutex
 	parts atomic.Pointer[[]part] // nil: not built
+
+	one atomic.Pointer[automaton.Machine] // the only part, as most sets have it; else nil
 }
 
 // A part is a run of a set's expressions that are one automaton, or one expression that has become none.
@@ -81,8 +83,7 @@ func (s *Set) built() []part {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts.Load() == nil {
-		parts := s.build(nil, 0, len(s.exprs))
-		s.parts.Store(&parts)
+		s.keep(s.build(nil, 0, len(s.exprs)))
 	}
 	return *s.parts.Load()
 }
@@ -137,6 +138,16 @@ func (s *Set) split(m *automaton.Machine) {
 		}
 		parts = s.halves(parts, p.first, to)
 	}
+	s.keep(parts)
+}
+
+// keep makes parts those of the set. The lock is held.
+func (s *Set) keep(parts []part) {
+	var one *automaton.Machine
+	if len(parts) == 1 {
+		one = parts[0].m
+	}
+	s.one.Store(one)
 	s.parts.Store(&parts)
 }
 
@@ -147,6 +158,13 @@ func (s *Set) Len() int { return len(s.exprs) }
 // b[slots[2*i]:slots[2*i+1]], both -1 where it took no part. slots has room for Slots numbers; it is left as it is
 // without a match.
 func (s *Set) Match(b []byte, slots []int32) int {
+	if m := s.one.Load(); m != nil {
+		n := m.Match(b, slots)
+		if m.Restive() && m.Len() > 1 {
+			s.split(m)
+		}
+		return n
+	}
 	parts := s.built()
 	for i := range parts {
 		p := &parts[i]
@@ -157,7 +175,7 @@ func (s *Set) Match(b []byte, slots []int32) int {
 			continue
 		}
 		n := p.m.Match(b, slots)
-		if p.m.Len() > 1 && p.m.Restive() {
+		if p.m.Restive() && p.m.Len() > 1 {
 			s.split(p.m)
 		}
 		if n >= 0 {
