@@ -3,8 +3,8 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -30,6 +30,13 @@ func (e *Engine) raise(h *hit, members []hit) {
 		Group: []event.GroupValue{{Field: r.groupField(cross.field), Value: string(group)}},
 		Time:  cross.time, First: members[0].time, Last: cross.time,
 	}
+	rests := 0
+	for i := range members {
+		if rests++; members[i].claim != nil {
+			rests += len(members[i].claim.also)
+		}
+	}
+	f.Evidence = make([]event.Evidence, 0, rests)
 	for i := range members {
 		m := &members[i]
 		f.Count += m.weight
@@ -50,6 +57,11 @@ func (e *Engine) raise(h *hit, members []hit) {
 
 // findingID makes the same id of the same lines, however often they are read.
 func findingID(rule, site, group string, cross *hit) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s %d", rule, site, group, cross.from.gen, cross.span.Off))
+	var room [256]byte
+	text := append(strconv.AppendQuote(room[:0], rule), ' ')
+	text = append(strconv.AppendQuote(text, site), ' ')
+	text = append(strconv.AppendQuote(text, group), ' ')
+	text = append(append(text, cross.from.gen.String()...), ' ')
+	sum := sha256.Sum256(strconv.AppendInt(text, cross.span.Off, 10))
 	return hex.EncodeToString(sum[:8])
 }

@@ -269,7 +269,7 @@ type jsonFinding struct {
 func findingJSON(f *event.Finding) jsonFinding {
 	out := jsonFinding{
 		Kind: "finding", ID: f.ID, Rule: f.Rule, Severity: f.Severity, Title: f.Title, Message: f.Message,
-		Group: map[string]string{}, Count: f.Count, First: rfc3339(f.First), Last: rfc3339(f.Last), Evidence: []jsonEvidence{},
+		Group: map[string]string{}, Count: f.Count, First: rfc3339(f.First), Last: rfc3339(f.Last), Evidence: make([]jsonEvidence, 0, len(f.Evidence)),
 	}
 	for _, g := range f.Group {
 		out.Group[g.Field] = g.Value

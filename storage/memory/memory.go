@@ -16,7 +16,7 @@ import (
 // A Store takes commits and answers for findings and rollups; it is a storage.Results. Commits and reads do not run
 // at the same time.
 type Store struct {
-	findings []event.Finding
+	findings [][]event.Finding // of each commit that had any
 	numbers  map[string]int // series → number
 	names    []string
 	last     int // the number of the series that came last
@@ -61,7 +61,9 @@ func New() *Store {
 
 // Commit keeps the findings and rollups of c; nothing else of it is used afterwards.
 func (s *Store) Commit(_ context.Context, c *event.Commit) error {
-	s.findings = append(s.findings, c.Findings...)
+	if len(c.Findings) > 0 {
+		s.findings = append(s.findings, c.Findings)
+	}
 	for i := range c.Rollups {
 		d := &c.Rollups[i]
 		key := rowKey{d.Minute, s.origin(d.Site, d.Dataset)}
@@ -151,10 +153,20 @@ func (s *Store) Findings(_ context.Context, v access.View, q storage.FindingQuer
 	if v.None() {
 		return nil, nil
 	}
-	var out []event.Finding
-	for i := len(s.findings) - 1; i >= 0; i-- { // of one time, the one that was found last comes first
-		if keep(&s.findings[i], &q) {
-			out = append(out, s.findings[i])
+	n := 0
+	for _, found := range s.findings {
+		for i := range found {
+			if keep(&found[i], &q) {
+				n++
+			}
+		}
+	}
+	out := make([]event.Finding, 0, n)
+	for _, found := range slices.Backward(s.findings) { // of one time, the one that was found last comes first
+		for i := len(found) - 1; i >= 0; i-- {
+			if keep(&found[i], &q) {
+				out = append(out, found[i])
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b event.Finding) int { return cmp.Compare(b.Time, a.Time) })
