@@ -78,22 +78,36 @@ func BenchmarkScan(b *testing.B) {
 	report(b, b.N*benchLines, after-before)
 }
 
+// startLines is the length of a log that is short.
+const startLines = 2000
+
 // BenchmarkStart is what beginning costs: the whole program `veritail scan`, on a log that is short.
 func BenchmarkStart(b *testing.B) {
 	bin := program(b)
-	path, _ := accessLog(b, 2000)
-	least, most := time.Hour, int64(0)
-	for b.Loop() {
-		cmd := exec.Command(bin, "scan", "-json", path)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			b.Fatalf("%v\n%s", err, out)
-		}
-		least = min(least, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
-		most = max(most, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+	access, _ := accessLog(b, startLines)
+	for _, tc := range []struct {
+		name string
+		log  []byte
+	}{{"nginx", read(b, access)}, {"auth", days(b, authDay, startLines)}, {"postgresql", days(b, postgresDay, startLines)}} {
+		b.Run(tc.name, func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "start.log")
+			if err := os.WriteFile(path, tc.log, 0o600); err != nil {
+				b.Fatal(err)
+			}
+			least, most := time.Hour, int64(0)
+			for b.Loop() {
+				cmd := exec.Command(bin, "scan", "-json", path)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					b.Fatalf("%v\n%s", err, out)
+				}
+				least = min(least, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+				most = max(most, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+			}
+			b.ReportMetric(float64(least.Microseconds())/1e3, "cpu-ms")
+			b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	b.ReportMetric(float64(least.Microseconds())/1e3, "cpu-ms")
-	b.ReportMetric(float64(most)/(1<<20), "peak-MiB")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkRun is `veritail run` over the same log, from the file into the embedded store, until all is durable.
