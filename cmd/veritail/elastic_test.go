@@ -105,14 +105,13 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, string(out), n)
-	time.Sleep(2 * ruleIdle) // what the rules hold back is judged in this time
-	store, err := elastic.Open(t.Context(), elastic.Config{Addresses: []string{node.URL}, Writer: "h", ReadOnly: true, Schema: event.NewSchema()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if counted := countedLogins(t, store); counted != int64(n) {
-		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, counted)
-	}
+	awaitCounted(t, n, func() int64 {
+		store, err := elastic.Open(t.Context(), elastic.Config{Addresses: []string{node.URL}, Writer: "h", ReadOnly: true, Schema: event.NewSchema()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return countedLogins(t, store)
+	})
 	refusedAndRedriven(t, node.URL, bin, dir)
 	if err := daemon.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

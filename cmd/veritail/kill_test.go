@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,19 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, string(out), n)
-	time.Sleep(2 * ruleIdle) // what the rules hold back is judged in this time
+	awaitCounted(t, n, func() int64 {
+		out, err := command(bin, dir, "sql", "-csv", "-config", "v.toml",
+			"SELECT coalesce(sum(n), 0)::BIGINT FROM rollups WHERE series = '"+rules.RuleSeries("auth.ssh-failed")+"'").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, last, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		sum, err := strconv.ParseInt(strings.TrimSpace(last), 10, 64)
+		if err != nil {
+			t.Fatalf("the sum of the rollups is %q", out)
+		}
+		return sum
+	})
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +106,25 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 	}
 	if counted := countedLogins(t, store); counted != int64(n) {
 		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, counted)
+	}
+}
+
+// awaitCounted waits until the rules have counted n failed logins, which they do after the events are stored, and
+// checks that they count no more.
+func awaitCounted(t *testing.T, n int, counted func() int64) {
+	t.Helper()
+	last := int64(0)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if last = counted(); last >= int64(n) {
+			break
+		}
+	}
+	if last == int64(n) {
+		time.Sleep(ruleIdle)
+		last = counted()
+	}
+	if last != int64(n) {
+		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, last)
 	}
 }
 
