@@ -159,20 +159,24 @@ func (p *once) index(o *occurrence) {
 }
 
 func (p *once) unindex(o *occurrence) {
-	isIt := func(l *occurrence) bool { return l == o }
 	if o.key == "" {
-		if p.part[0] == o { // mostly the oldest goes
-			p.part[0], p.part = nil, p.part[1:]
-		} else {
-			p.part = slices.DeleteFunc(p.part, isIt)
-		}
+		p.part = without(p.part, o)
 		return
 	}
-	if rest := slices.DeleteFunc(p.full[o.key], isIt); len(rest) > 0 {
+	if rest := without(p.full[o.key], o); len(rest) > 0 {
 		p.full[o.key] = rest
 	} else {
 		delete(p.full, o.key)
 	}
+}
+
+// without returns list without o, whose memory it uses. Mostly the oldest goes, which stands first.
+func without(list []*occurrence, o *occurrence) []*occurrence {
+	if len(list) > 0 && list[0] == o {
+		list[0] = nil
+		return list[1:]
+	}
+	return slices.DeleteFunc(list, func(l *occurrence) bool { return l == o })
 }
 
 // matches reports whether h may tell of the same occurrence: near in time, and equal in every key that both have.

@@ -210,7 +210,7 @@ type jsonFile struct {
 
 // printJSON prints the findings, oldest first, and the summary last.
 func (r *scanResult) printJSON(w io.Writer) error {
-	buf := bufio.NewWriter(w)
+	buf := bufio.NewWriterSize(w, 64<<10)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	for i := len(r.findings) - 1; i >= 0; i-- {
