@@ -17,7 +17,7 @@ import (
 // at the same time.
 type Store struct {
 	findings [][]event.Finding // of each commit that had any
-	numbers  map[string]int // series → number
+	numbers  map[string]int    // series → number
 	names    []string
 	last     int // the number of the series that came last
 	origins  []origin
