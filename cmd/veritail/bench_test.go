@@ -17,6 +17,7 @@ import (
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/embedded"
 )
 
@@ -121,22 +122,26 @@ func BenchmarkRun(b *testing.B) {
 	before, _ := usage(b)
 	var onDisk int64
 	for b.Loop() {
-		onDisk = runOnce(b, s, path)
+		db := filepath.Join(b.TempDir(), fmt.Sprintf("events-%d.duckdb", time.Now().UnixNano()))
+		store, err := embedded.Open(context.Background(), embedded.Config{Path: db, Schema: s.schema})
+		if err != nil {
+			b.Fatal(err)
+		}
+		runOnce(b, s, path, benchLines, store)
+		if err := store.Close(); err != nil {
+			b.Fatal(err)
+		}
+		onDisk = sizeOf(b, db) + sizeOf(b, db+".wal")
 	}
 	after, _ := usage(b)
 	report(b, b.N*benchLines, after-before)
 	b.ReportMetric(float64(onDisk)/benchLines, "B/event")
 }
 
-// runOnce follows path until all its lines are stored, and returns the size of the store.
-func runOnce(b *testing.B, s *setup, path string) int64 {
+// runOnce follows path until all its lines are stored.
+func runOnce(b *testing.B, s *setup, path string, lines int64, store storage.Store) {
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer stop()
-	db := filepath.Join(b.TempDir(), fmt.Sprintf("events-%d.duckdb", time.Now().UnixNano()))
-	store, err := embedded.Open(ctx, embedded.Config{Path: db, Schema: s.schema})
-	if err != nil {
-		b.Fatal(err)
-	}
 	figures, engine, err := s.stages(rules.Config{Idle: ruleIdle})
 	if err != nil {
 		b.Fatal(err)
@@ -148,7 +153,7 @@ func runOnce(b *testing.B, s *setup, path string) int64 {
 	})
 	done := make(chan error, 1)
 	go func() { done <- runner.Run(ctx) }()
-	for runner.Totals().Stored < benchLines {
+	for runner.Totals().Stored < lines {
 		select {
 		case err := <-done:
 			b.Fatalf("the run ended early: %v", err)
@@ -159,10 +164,6 @@ func runOnce(b *testing.B, s *setup, path string) int64 {
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
-	if err := store.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return sizeOf(b, db) + sizeOf(b, db+".wal")
 }
 
 func sizeOf(b *testing.B, path string) int64 {

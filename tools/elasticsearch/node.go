@@ -174,6 +174,9 @@ func (n *Node) Stop() error {
 	return nil
 }
 
+// PID is the process that the node is.
+func (n *Node) PID() int { return n.cmd.Process.Pid }
+
 // Kill ends the node at once, as a crash would.
 func (n *Node) Kill() {
 	_ = n.cmd.Process.Kill() // fails where it has ended already
