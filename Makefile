@@ -60,8 +60,7 @@ fuzz: prerequisites ## run every fuzz target for FUZZTIME
 	while read -r package file; do \
 		[ -n "$$file" ] || continue; \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
-			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package"; \
+			GO="$(GO)" tools/fuzz.sh "$$package" "$$target" $(FUZZTIME); \
 		done; \
 	done
 
