@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -124,7 +123,7 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 // refusedAndRedriven lets the daemon write to an index that takes none of its documents, and then to a better one.
 func refusedAndRedriven(t *testing.T, node, bin, dir string) {
 	index := node + "/veritail-events-b-" + time.Now().UTC().Format("2006.01.02")
-	request(t, http.MethodPut, index, `{"mappings":{"properties":{"veritail.store.len":{"type":"ip"}}}}`)
+	ask(t, http.MethodPut, index, []byte(`{"mappings":{"properties":{"veritail.store.len":{"type":"ip"}}}}`), "")
 	if err := os.WriteFile(filepath.Join(dir, "b.log"), []byte(numbered(0)+numbered(1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +138,7 @@ func refusedAndRedriven(t *testing.T, node, bin, dir string) {
 	if out := run("redrive"); !strings.HasPrefix(out, "0 stored, 2 refused again.") || !strings.Contains(out, "veritail.store.len") {
 		t.Errorf("with the cause still there, redrive says\n%s", out)
 	}
-	request(t, http.MethodDelete, index, "")
+	ask(t, http.MethodDelete, index, nil, "")
 	if out := run("redrive"); out != "2 stored, 0 refused again.\n" {
 		t.Errorf("without the cause, redrive says\n%s", out)
 	}
@@ -148,23 +147,6 @@ func refusedAndRedriven(t *testing.T, node, bin, dir string) {
 	}
 	if out := run("status"); strings.Contains(out, "quarantined") {
 		t.Errorf("the status is\n%s", out)
-	}
-}
-
-func request(t *testing.T, method, url, body string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte(body)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s: %s", method, url, res.Status)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -179,11 +178,12 @@ func (r *recorded) send(b *testing.B, node, prefix string) time.Duration {
 	return time.Since(at)
 }
 
-// ask makes a request, which must succeed.
-func ask(b *testing.B, method, url string, body []byte, encoding string) {
-	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(body))
+// ask makes a request of a node, which must succeed. An encoding is that of a bulk request.
+func ask(t testing.TB, method, url string, body []byte, encoding string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {
-		b.Error(err)
+		t.Error(err)
 		return
 	}
 	req.Header.Set("Content-Type", "application/json")
@@ -193,12 +193,12 @@ func ask(b *testing.B, method, url string, body []byte, encoding string) {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		b.Error(err)
+		t.Error(err)
 		return
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode >= 300 || bytes.Contains(text, []byte(`"errors":true`)) {
-		b.Errorf("%s %s: %s %v %.300s", method, url, res.Status, err, text)
+		t.Errorf("%s %s: %s %v %.300s", method, url, res.Status, err, text)
 	}
 }
