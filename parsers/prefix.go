@@ -229,8 +229,8 @@ func (p *prefixSpec) beginningOf(setting string, usual bool) *grok.Set {
 	})
 }
 
-// kept returns what is kept for a key, made where it is not yet: nil where that fails.
-func kept[K comparable, V any](all map[K]*V, key K, make func() (*V, error)) *V {
+// kept returns what is kept for a key, built where it is not yet: nil where that fails.
+func kept[K comparable, V any](all map[K]*V, key K, build func() (*V, error)) *V {
 	v, ok := all[key]
 	if ok {
 		return v
@@ -238,7 +238,7 @@ func kept[K comparable, V any](all map[K]*V, key K, make func() (*V, error)) *V 
 	if len(all) >= maxVariants {
 		clear(all)
 	}
-	v, err := make()
+	v, err := build()
 	if err != nil {
 		v = nil
 	}
