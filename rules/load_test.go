@@ -46,6 +46,7 @@ func TestMistakesInRuleFilesAreNamedWithTheirPlace(t *testing.T) {
 		{"an unknown key of a threshold", "count  = 2", "cuont = 2", `rules/app.toml:17: unknown key "cuont" in rule "app.error"; did you mean "count"?`},
 		{"a value of the wrong type", `rearm    = "10m"`, `rearm    = 10`, `rules/app.toml:9: key "rearm"`},
 		{"no TOML", `title    = `, `title    `, `rules/app.toml:3: `},
+		{"an unknown scope", "severity = ", "scope = \"fleets\"\nseverity = ", `rules/app.toml:4: rule "app.error": scope: "fleets" is none of host, fleet; did you mean "fleet"?`},
 		{"an unknown severity", `"low"`, `"hihg"`, `rules/app.toml:4: rule "app.error": severity: "hihg" is none of info, low, medium, high, critical; did you mean "high"?`},
 		{"an unknown audience", `["operator"]`, `["dba", "operators"]`, `rules/app.toml:5: rule "app.error": audience[1]: "operators" is none of security, dba, operator; did you mean "operator"?`},
 		{"no audience", `["operator"]`, `[]`, `rules/app.toml:5: rule "app.error": audience: missing; want some of security, dba, operator`},

@@ -21,12 +21,19 @@ var severities = []string{"info", "low", "medium", "high", "critical"}
 
 var audiences = []string{"security", "dba", "operator"}
 
+// OfFleet is the scope of a rule that is about what happens on many hosts together. Where they share a store it is judged
+// over the events of all of them; where they do not, one host is the whole fleet.
+const OfFleet = "fleet"
+
+var scopes = []string{"host", OfFleet}
+
 // A Rule is one [[rule]] of a rule file.
 type Rule struct {
 	ID       string           `toml:"id"`    // area.what-happened; never changes
 	Title    string           `toml:"title"` // of its findings; {{field}} is replaced
 	Message  string           `toml:"message"`
 	Severity string           `toml:"severity"`
+	Scope    string           `toml:"scope"` // of whose events: "host", of each host's by itself, which is the default, or OfFleet
 	Audience []string         `toml:"audience"`
 	Runbook  string           `toml:"runbook"` // what to do, in a few sentences
 	When     string           `toml:"when"`    // which events: a query
@@ -101,6 +108,18 @@ type Expect struct {
 // maxTellers bounds the tellers of a once: an occurrence notes them in a word.
 const maxTellers = 64
 
+// OfScope returns the rules that are about a fleet, and those that are about a host.
+func OfScope(all []Rule) (fleet, host []Rule) {
+	for _, r := range all {
+		if r.Scope == OfFleet {
+			fleet = append(fleet, r)
+		} else {
+			host = append(host, r)
+		}
+	}
+	return fleet, host
+}
+
 func micros(d configs.Duration) int64 { return time.Duration(d).Microseconds() }
 
 // Load reads the rule files below the folder rules of fsys. Every mistake is reported, each with its file.
@@ -167,6 +186,9 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 		fail(key, "%q is none of %s%s", value, strings.Join(list, ", "), hint)
 	}
 	oneOf("severity", r.Severity, severities)
+	if r.Scope != "" {
+		oneOf("scope", r.Scope, scopes)
+	}
 	if len(r.Audience) == 0 {
 		fail("audience", "missing; want some of %s", strings.Join(audiences, ", "))
 	}

@@ -46,6 +46,9 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
 				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
+			if fleet, _ := rules.OfScope(s.rules); len(fleet) > 0 {
+				fmt.Fprintf(out, "Of scope fleet, judged over all hosts that share a cluster: %s.\n", idsOf(fleet))
+			}
 			if len(failures) > 0 {
 				return errQuiet
 			}
@@ -54,6 +57,15 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 	}
 	configsFlag(c, &configDir, "formats, rules and KPIs")
 	return c
+}
+
+// idsOf names rules.
+func idsOf(list []rules.Rule) string {
+	ids := make([]string, len(list))
+	for i := range list {
+		ids[i] = list[i].ID
+	}
+	return strings.Join(ids, ", ")
 }
 
 // testHost is the host.name of events in the tests of rules.
