@@ -159,3 +159,47 @@ func TestOneWriterUnderAName(t *testing.T) {
 		t.Errorf("another host's marks are %v, error %v", marks, err)
 	}
 }
+
+// Of two daemons that open at the same moment under one name one has it, and the other one knows.
+func TestTwoOpenAtOnce(t *testing.T) {
+	cfg := testConfig(t, t.TempDir(), event.NewSchema())
+	var second *Store
+	srv := proxy(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/_doc/head-") && second == nil {
+			var err error
+			if second, err = Open(t.Context(), cfg); err != nil {
+				t.Error(err)
+			}
+		}
+		return false
+	})
+	srv.Start()
+	behind := cfg
+	behind.Addresses = []string{srv.URL}
+	if _, err := Open(t.Context(), behind); !errors.Is(err, errOther) {
+		t.Errorf("the first one's opening returns %v", err)
+	}
+	commit(t, second, batchOf(page(cfg.Schema, 1, 10)))
+}
+
+// Marks of the same generation are each writer's own: how far the rules have come is one in every writer's store.
+func TestEachWriterKeepsItsMarks(t *testing.T) {
+	cfg := testConfig(t, t.TempDir(), event.NewSchema())
+	other := cfg
+	other.Writer = "another"
+	for _, c := range []Config{cfg, other} {
+		s, err := Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commit(t, s, batchOf(page(cfg.Schema, 1, 10)))
+		commit(t, s, batchOf(page(cfg.Schema, 2, 10))) // now the mark of 1 is no more in the head
+	}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if marks, err := s.Marks(t.Context()); err != nil || len(marks) != 2 {
+		t.Errorf("the marks are %v, error %v, want two", marks, err)
+	}
+}

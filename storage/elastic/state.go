@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 // Commits are numbered. The upper half of a number is the epoch, one more with each opening. What was written under a
 // number that no head has had does not count: such numbers are void.
 type head struct {
+	Owner string       `json:"owner"` // which opening wrote it: two that open at once would else take the same epoch for theirs
 	Epoch int64        `json:"epoch"`
 	Batch int64        `json:"batch"` // of the last commit
 	Void  [][2]int64   `json:"void"`  // ranges of void numbers, ends included, of this epoch and the one before
@@ -84,7 +86,7 @@ func (s *Store) putHead(ctx context.Context, h head, at placed) (placed, error) 
 		stateDoc{Kind: "head", Writer: s.cfg.Writer, Body: body}, &answer)
 	if statusOf(err) == http.StatusConflict {
 		// A request whose answer was lost has been repeated, if the head is the one that was to be written.
-		if now, place, _, err := s.readHead(ctx); err == nil && now.Epoch == h.Epoch && now.Batch == h.Batch {
+		if now, place, _, err := s.readHead(ctx); err == nil && now.Owner == h.Owner && now.Batch == h.Batch {
 			return place, nil
 		}
 		return at, fmt.Errorf("%w: %s", errOther, s.cfg.Writer)
@@ -109,6 +111,7 @@ func (s *Store) takeOver(ctx context.Context) error {
 		}
 	}
 	h.Void = void[len(void)-1:]
+	h.Owner = rand.Text()
 	h.Epoch++
 	h.Batch = h.Epoch << epochShift
 	if s.place, err = s.putHead(ctx, h, at); err != nil {
@@ -125,7 +128,7 @@ func (s *Store) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !s.cfg.ReadOnly && (!found || h.Epoch != s.head.Epoch) {
+	if !s.cfg.ReadOnly && (!found || h.Owner != s.head.Owner) {
 		return fmt.Errorf("%w: %s", errOther, s.cfg.Writer)
 	}
 	marks := make(map[event.GenID]event.Mark)
@@ -199,8 +202,8 @@ func (s *Store) stateDocs(d *delivery, gens []event.Generation) error {
 			return err
 		}
 	}
-	for _, m := range s.head.Marks {
-		if err := state("mark-"+m.Gen.String(), stateDoc{Kind: "mark", Gen: m.Gen.String()}, m); err != nil {
+	for _, m := range s.head.Marks { // some marks are of no file, and every writer has one of that name
+		if err := state("mark-"+s.cfg.Writer+"-"+m.Gen.String(), stateDoc{Kind: "mark", Gen: m.Gen.String()}, m); err != nil {
 			return err
 		}
 	}
