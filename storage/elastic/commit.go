@@ -64,8 +64,7 @@ func (s *Store) commit(ctx context.Context, c *event.Commit, p storage.Plan) err
 	}
 	touched := map[string]bool{s.names.state(): true}
 	now := s.cfg.now()
-	for final := false; ; final = true {
-		d := s.bulk.deliver(ctx, final)
+	err = s.deliver(ctx, func(d *delivery) error {
 		err := s.events(d, c, p, batch, now, touched)
 		if err == nil {
 			err = s.findings(d, findings, batch, touched)
@@ -76,43 +75,62 @@ func (s *Store) commit(ctx context.Context, c *event.Commit, p storage.Plan) err
 		if err == nil {
 			err = s.stateDocs(d, gens)
 		}
-		if err != nil {
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.seal(ctx, batch, p.Marks, slices.Collect(maps.Keys(touched)))
+}
+
+// deliver delivers what write writes, and sets aside what the cluster refuses. Where an index is not as it was prepared,
+// write is called once more.
+func (s *Store) deliver(ctx context.Context, write func(*delivery) error) error {
+	for final := false; ; final = true {
+		d := s.bulk.deliver(ctx, final)
+		if err := write(d); err != nil {
 			d.stop(err)
 		}
 		refused, err := d.finish()
 		if err == nil {
 			err = s.setAside(ctx, refused)
 		}
-		if err == nil {
-			break
-		}
-		if final || !errors.Is(err, errStale) {
+		if err == nil || final || !errors.Is(err, errStale) {
 			return err
 		}
 		for name := range d.stale {
 			s.forget(name)
 		}
 	}
-	return s.seal(ctx, batch, p.Marks, slices.Collect(maps.Keys(touched)))
 }
 
 // number returns the number of a commit: a new one, or the one it had when it was tried before.
 func (s *Store) number(ctx context.Context, c *event.Commit) (int64, error) {
 	print := fingerprint(c)
-	if s.doubt.batch != 0 && s.doubt.print != print {
-		// What was written of the other commit does not count.
-		void := [2]int64{s.doubt.batch, s.doubt.batch}
-		if err := s.removeVoid(ctx, [][2]int64{void}); err != nil {
-			return 0, fmt.Errorf("remove what a failed commit left: %w", err)
+	if s.doubt.print != print {
+		if err := s.dropDoubt(ctx); err != nil {
+			return 0, err
 		}
-		s.head.Void = append(slices.Clone(s.head.Void), void)
-		s.doubt = doubt{}
 	}
 	if s.doubt.batch == 0 {
 		s.last = max(s.last, s.head.Batch) + 1
 		s.doubt = doubt{s.last, print}
 	}
 	return s.doubt.batch, nil
+}
+
+// dropDoubt gives up a commit that was begun and does not stand, if there is one: what was written of it does not count.
+func (s *Store) dropDoubt(ctx context.Context) error {
+	if s.doubt.batch == 0 {
+		return nil
+	}
+	void := [2]int64{s.doubt.batch, s.doubt.batch}
+	if err := s.removeVoid(ctx, [][2]int64{void}); err != nil {
+		return fmt.Errorf("remove what a failed commit left: %w", err)
+	}
+	s.head.Void = append(slices.Clone(s.head.Void), void)
+	s.doubt = doubt{}
+	return nil
 }
 
 // fingerprint tells a commit from others that the same writer makes.

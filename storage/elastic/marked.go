@@ -22,6 +22,13 @@ const (
 	markedMost = 5000
 )
 
+// doubt makes the next read ask again.
+func (m *markedFields) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = time.Time{}
+}
+
 // compiler returns a compiler that knows the marked fields of a snapshot.
 func (s *Store) compiler(ctx context.Context, snap snapshot) (compiler, error) {
 	m := &s.marked

@@ -14,7 +14,8 @@ import (
 // mostReasons bounds the reasons that Redrive tells.
 const mostReasons = 5
 
-// Redrive writes the documents of the quarantine once more: events as they would be written now, others as they were.
+// Redrive writes the documents of the quarantine once more: events as they would be written now, others as they were. The
+// events are a commit of their own, so that whoever follows the commits sees them.
 func (s *Store) Redrive(ctx context.Context) (storage.Redriven, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -39,7 +40,7 @@ func (s *Store) Redrive(ctx context.Context) (storage.Redriven, error) {
 	for _, d := range docs {
 		s.forget(d.Index) // somebody may have replaced it
 	}
-	refused, err := s.again(ctx, docs)
+	refused, err := s.recommit(ctx, docs)
 	if err != nil {
 		return r, fmt.Errorf("write the documents of the quarantine again: %w", err)
 	}
@@ -61,14 +62,35 @@ func (s *Store) Redrive(ctx context.Context) (storage.Redriven, error) {
 	return r, s.leave(ctx, docs, left)
 }
 
-// again writes documents and returns why some of them were refused, by record.
-func (s *Store) again(ctx context.Context, docs map[string]refusedDoc) (map[string]string, error) {
+// recommit writes documents in a commit that moves no mark, and returns why some of them were refused, by record.
+func (s *Store) recommit(ctx context.Context, docs map[string]refusedDoc) (map[string]string, error) {
+	if s.marks == nil {
+		if err := s.load(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.dropDoubt(ctx); err != nil {
+		return nil, err
+	}
+	s.last = max(s.last, s.head.Batch) + 1
+	touched := make(map[string]bool)
+	refused, err := s.again(ctx, docs, s.last, touched)
+	if err == nil && len(refused) < len(docs) {
+		err = s.seal(ctx, s.last, s.head.Marks, slices.Collect(maps.Keys(touched)))
+	}
+	if err != nil {
+		s.marks = nil
+	}
+	return refused, err
+}
+
+// again writes documents under a number and returns why some of them were refused, by record.
+func (s *Store) again(ctx context.Context, docs map[string]refusedDoc, batch int64, touched map[string]bool) (map[string]string, error) {
 	refused := make(map[string]string)
 	byAction := make(map[string]string) // records by what was to be done
-	touched := make(map[string]bool)
 	d := s.bulk.deliver(ctx, true)
 	for id, doc := range docs {
-		if err := s.sendAgain(d, id, doc, func(index string) { touched[index] = true }, byAction); err != nil {
+		if err := s.sendAgain(d, id, doc, batch, touched, byAction); err != nil {
 			if statusOf(err) == 0 && !errors.Is(err, errUnreadable) {
 				d.stop(err)
 				break
@@ -83,9 +105,6 @@ func (s *Store) again(ctx context.Context, docs map[string]refusedDoc) (map[stri
 	for _, r := range list {
 		refused[byAction[actionOf(r)]] = r.reason
 	}
-	for index := range touched {
-		s.touch(index)
-	}
 	return refused, nil
 }
 
@@ -94,7 +113,7 @@ var errUnreadable = errors.New("it cannot be read as an event")
 func actionOf(r refusal) string { return r.index + "\x00" + eventID(r.gen, r.off) }
 
 // sendAgain writes one document.
-func (s *Store) sendAgain(d *delivery, id string, doc refusedDoc, touch func(string), byAction map[string]string) error {
+func (s *Store) sendAgain(d *delivery, id string, doc refusedDoc, batch int64, touched map[string]bool, byAction map[string]string) error {
 	if doc.Gen == "" {
 		c := d.chunk()
 		if c == nil {
@@ -105,7 +124,7 @@ func (s *Store) sendAgain(d *delivery, id string, doc refusedDoc, touch func(str
 		c.ops = append(c.ops, o)
 		c.buf = append(append(c.buf, doc.Action...), '\n')
 		c.buf = append(append(c.buf, doc.Document...), '\n')
-		touch(doc.Index)
+		touched[doc.Index] = true
 		return nil
 	}
 	pages := newPages(s.cfg.Schema, func(p *event.Page) error {
@@ -113,12 +132,12 @@ func (s *Store) sendAgain(d *delivery, id string, doc refusedDoc, touch func(str
 			if err := s.prepareAll(d.ctx, []stretch{x}); err != nil {
 				return err
 			}
-			s.enc.begin(p, s.head.Batch)
+			s.enc.begin(p, batch)
 			c := d.chunk()
 			if c == nil {
 				return context.Cause(d.ctx)
 			}
-			touch(x.index)
+			touched[x.index] = true
 			byAction[x.index+"\x00"+eventID(p.Gen, p.Offset(0))] = id
 			s.enc.row(c, p, 0, s.index(x.index))
 		}

@@ -198,12 +198,18 @@ func (s *Store) Scan(ctx context.Context, v access.View, e query.Expr, during qu
 	if v.None() {
 		return s.alive()
 	}
+	return s.scanAmong(ctx, always, v, e, during, f)
+}
+
+// scanAmong is Scan among those events for which a condition on fields of the store's own holds.
+func (s *Store) scanAmong(ctx context.Context, among dsl, v access.View, e query.Expr, during query.Interval, f func(*event.Page) error) error {
 	begun := false
 	err := s.attempt(ctx, func(c compiler, snap snapshot) error {
 		w, err := s.where(c, v, e, during, snap)
 		if err != nil {
 			return err
 		}
+		w.upper = filter(among, w.upper)
 		err = s.scan(ctx, w, func(p *event.Page) error { begun = true; return f(p) })
 		if begun && err != nil { // f has had pages: no second attempt
 			return hideStatus{err}

@@ -1,0 +1,69 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// Stands returns where every writer of the cluster stands. Scan finds all events of the commits that it names.
+func (l *Lease) Stands(ctx context.Context) (map[string]storage.Stand, error) {
+	s := l.s
+	if err := s.refresh(ctx, s.names.state()); err != nil {
+		return nil, err
+	}
+	stands := make(map[string]storage.Stand)
+	const together = 500
+	body := dsl{"size": together, "query": filter(term("kind", "head")), "sort": []any{dsl{fWriter: "asc"}},
+		"_source": []string{fWriter, "body.batch", "body.marks"}}
+	for {
+		var page struct {
+			Hits struct {
+				Hits []struct {
+					Source stateDoc `json:"_source"`
+					Sort   []any
+				}
+			}
+		}
+		if err := s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page); err != nil {
+			return nil, fmt.Errorf("ask where the hosts stand: %w", err)
+		}
+		for _, hit := range page.Hits.Hits {
+			var h head
+			if err := json.Unmarshal(hit.Source.Body, &h); err != nil {
+				return nil, fmt.Errorf("read where %s stands: %w", hit.Source.Writer, err)
+			}
+			stands[hit.Source.Writer] = storage.Stand{Commit: h.Batch, Marks: h.Marks}
+			body["search_after"] = hit.Sort
+		}
+		if len(page.Hits.Hits) < together {
+			return stands, nil
+		}
+	}
+}
+
+// Scan calls f with the matching events of those commits that lie, by writer, after from and up to to. Otherwise it is as
+// Store.Scan.
+//
+// Numbers that do not count are of no concern here: their documents have been removed before a greater one stands, and if
+// one is written late all the same, it is an event that is stored once, under that number and no other.
+func (l *Lease) Scan(ctx context.Context, from, to map[string]int64, e query.Expr, during query.Interval, f func(*event.Page) error) error {
+	var commits []dsl
+	for writer, upto := range to {
+		if after := from[writer]; after < upto {
+			commits = append(commits, filter(term(fWriter, writer), dsl{"range": dsl{fBatch: dsl{"gt": after, "lte": upto}}}))
+		}
+	}
+	if len(commits) == 0 {
+		return nil
+	}
+	l.s.touch(l.s.names.events())
+	l.s.marked.doubt() // they may have come with just these commits
+	return l.s.scanAmong(ctx, either(commits...), access.All(), e, during, f)
+}

@@ -1,0 +1,29 @@
+package storage
+
+import (
+	"time"
+
+	"github.com/saypro/veritail/pipeline/event"
+)
+
+// A Position is how far the commits of many writers have been judged together.
+type Position struct {
+	// Taken is by writer the number of the last commit that was taken. A writer's numbers grow, with gaps.
+	Taken map[string]int64 `json:"taken"`
+	// Judged is the time (µs) before which every event of the commits taken has been judged, 0 before the first.
+	Judged int64 `json:"judged"`
+}
+
+// A Stand is where a writer of many stands.
+type Stand struct {
+	Commit int64        // the number of its last commit
+	Marks  []event.Mark // those that this commit moved
+}
+
+// A LeaseState is what one that waits for a lease has seen of it.
+type LeaseState struct {
+	Holder string // who has it; "": nobody
+	Since  time.Time
+	Judged int64         // of the holder's position
+	Quiet  time.Duration // for so long nothing was heard of the holder
+}
