@@ -6,6 +6,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,6 +18,10 @@ import (
 // Refused lists the generations of a batch that were not written because the mark their batch starts from is not
 // the mark that is stored. The caller reads them again from the stored mark.
 type Refused []event.GenID
+
+// ErrFull is why a store takes no events while its disk has too little free space. It takes them again when there is
+// more; commits without events it takes as long as it can.
+var ErrFull = errors.New("the disk is full")
 
 // A Writer takes commits, one at a time.
 type Writer interface {

@@ -83,7 +83,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d.engine = engine
-	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address()}
+	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
 		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer, Quarantined: d.quarantined(),

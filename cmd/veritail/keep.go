@@ -63,26 +63,31 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	if k.Limit, err = diskLimit(d.cfg); err != nil {
 		return k, err
 	}
-	here, ok := d.store.(*embedded.Store)
-	if after := time.Duration(d.cfg.Store.SealAfter); ok && after > 0 {
-		days, err := here.Seal(ctx, embedded.SealPolicy{Quiet: after, Now: p.Now})
-		for _, day := range days {
-			slog.Info("sealed", "day", day.Day, "events", day.Events, "bytes", day.Bytes)
-		}
-		if err != nil {
-			return k, err
-		}
-	}
+	sealing := d.seal(ctx, p.Now)
 	p.Disk = k.Limit
-	r, err := d.store.Expire(ctx, p)
+	r, err := d.store.Expire(ctx, p) // it may make the room that sealing wants
 	if err != nil {
-		return k, err
+		return k, errors.Join(sealing, err)
 	}
 	k.Events, k.Bytes, k.Coming = r.Events, r.Bytes, r.Coming
 	for _, what := range r.Dropped {
 		slog.Info("retention", "dropped", what)
 	}
-	return k, errors.Join(d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now))
+	return k, errors.Join(sealing, d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now))
+}
+
+// seal seals the days that have ended, in a store that has such.
+func (d *daemon) seal(ctx context.Context, now time.Time) error {
+	here, ok := d.store.(*embedded.Store)
+	after := time.Duration(d.cfg.Store.SealAfter)
+	if !ok || after <= 0 {
+		return nil
+	}
+	days, err := here.Seal(ctx, embedded.SealPolicy{Quiet: after, Now: now})
+	for _, day := range days {
+		slog.Info("sealed", "day", day.Day, "events", day.Events, "bytes", day.Bytes)
+	}
+	return err
 }
 
 // announceRefused makes it a finding, once a day, that the store has been refused more lines.

@@ -61,6 +61,20 @@ func (d *daemon) embedded(command string) (*embedded.Store, error) {
 	return st, nil
 }
 
+// watchStore ends the daemon when only another process can go on with the store.
+func (d *daemon) watchStore(ctx context.Context) error {
+	st, ok := d.store.(*embedded.Store)
+	if !ok {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-st.Lost():
+		return fmt.Errorf("%w; nothing is lost: start the daemon again", st.Close())
+	}
+}
+
 // quarantined returns what counts the lines that the store keeps apart, nil where it takes everything.
 func (d *daemon) quarantined() func() map[event.GenID]int64 {
 	if q, ok := d.store.(storage.Quarantine); ok {

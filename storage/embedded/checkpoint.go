@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/saypro/veritail/storage"
 )
 
 // The writer moves the WAL into the main file once it has walDue bytes, if that much space is free that it is sure to
@@ -18,6 +20,27 @@ const (
 	walAgain = 16 << 20
 	minFree  = 256 << 20
 )
+
+// keptFree is what commits of events leave free, so that findings, marks of the rules and what retention drops can
+// still be written, and the machine goes on. The files wait meanwhile.
+const keptFree = 256 << 20
+
+// room returns storage.ErrFull where the file system has less free space than is kept, and for what is to be written.
+func (c *Config) room(wanted int64) error {
+	dir := filepath.Dir(c.Path)
+	free, err := freeSpace(dir)
+	if err != nil {
+		return err
+	}
+	if free < c.keptFree+wanted {
+		text := fmt.Sprintf("%.1f MB are free in %s, %.1f MB are kept free", float64(free)/1e6, dir, float64(c.keptFree)/1e6)
+		if wanted > 0 {
+			text += fmt.Sprintf(" and %.1f MB are wanted", float64(wanted)/1e6)
+		}
+		return fmt.Errorf("%w: %s", storage.ErrFull, text)
+	}
+	return nil
+}
 
 // checkpointIfDue runs between commits. A failure is remembered for Check and does not touch the commit that has
 // been made; only one that leaves the handle dead is returned.
@@ -70,7 +93,7 @@ func (w *writer) checkpoint(wal int64) error {
 	if err != nil {
 		return err
 	}
-	if need := max(minFree, 6*wal); free < need {
+	if need := max(w.minFree, 6*wal); free < need {
 		return fmt.Errorf("move the WAL of %d MB into the store: %d MB are free, %d MB are wanted", wal>>20, free>>20, need>>20)
 	}
 	if err := w.c.exec("CHECKPOINT"); err != nil {

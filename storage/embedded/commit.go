@@ -11,8 +11,14 @@ import (
 )
 
 // Commit writes c in one transaction, as storage.Writer describes. After an error its outcome is unknown, even
-// that of a failed COMMIT: the caller reads Marks and goes on from them. The pages are not kept.
+// that of a failed COMMIT: the caller reads Marks and goes on from them. The pages are not kept. Events are not taken
+// while little space is free: storage.ErrFull.
 func (s *Store) Commit(ctx context.Context, c *event.Commit) (storage.Refused, error) {
+	if c.Batch != nil && c.Rows() > 0 {
+		if err := s.cfg.room(0); err != nil {
+			return nil, fmt.Errorf("commit %d events: %w", c.Rows(), err)
+		}
+	}
 	var refused storage.Refused
 	err := s.writeLoaded(ctx, func(w *writer) error {
 		p, err := storage.PlanCommit(c, w.marks)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unsafe"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
@@ -89,25 +90,37 @@ type conn struct {
 
 func (c *conn) close() { duckdb.Disconnect(&c.h) }
 
-// interruptible runs f, which runs statements on c, and interrupts them when ctx ends.
+// interruptible runs f, which runs statements on c, and interrupts them when ctx ends: again and again, since an
+// interrupt between two statements is forgotten.
 func (c *conn) interruptible(ctx context.Context, f func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	done := make(chan struct{})
+	ended, done := make(chan struct{}), make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		duckdb.Interrupt(c.h)
+		for {
+			duckdb.Interrupt(c.h)
+			select {
+			case <-ended:
+				return
+			case <-time.After(interruptEvery):
+			}
+		}
 	})
 	err := f()
+	close(ended)
 	if !stop() {
 		<-done // so that the interrupt cannot meet a later statement or a closed connection
 		if err != nil {
-			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 	return err
 }
+
+// interruptEvery is the time between the interrupts of statements whose context has ended.
+const interruptEvery = 20 * time.Millisecond
 
 // exec runs a statement and drops its result.
 func (c *conn) exec(sql string, args ...any) error {

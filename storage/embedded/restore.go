@@ -117,6 +117,9 @@ func (s *Store) takeIn(ctx context.Context, from string, f sealedFile, want arch
 			s.shelf.takeOff([]string{f.name()})
 		}
 	}()
+	if err := s.cfg.room(want.Bytes); err != nil {
+		return err
+	}
 	sum, bytes, err := archive.Copy(from, f.file)
 	if err != nil {
 		return err

@@ -12,14 +12,14 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
@@ -36,8 +36,11 @@ type Config struct {
 	TempLimit   int64         // bytes that queries may write to "<Path>.tmp"; 0: 1 GiB
 
 	// Tests set these; 0: the constants of their names.
-	walDue  int64 // bytes of WAL that are checkpointed
-	runRows int   // rows of a run
+	walDue   int64 // bytes of WAL that are checkpointed
+	runRows  int   // rows of a run
+	keptFree int64 // bytes that commits of events leave free
+	minFree  int64 // bytes that have to be free for a checkpoint, at least
+	patience time.Duration
 }
 
 // Store is an open embedded store. It is safe for concurrent use: reads run beside each other and beside the
@@ -50,13 +53,18 @@ type Store struct {
 	shelf    shelf        // the files of sealed days
 	lastPart atomic.Int32 // the highest number of a part that there ever was
 
-	writing sync.Mutex // held by commits, Expire and checkpoints
-	w       *writer    // guarded by writing, and nil once the store is dead
+	writing sync.Mutex // held by commits, Expire and checkpoints, and while the database is opened or closed
+	w       *writer    // guarded by writing, and nil where db is
 
 	life   sync.RWMutex // held for reading while the database is used, for writing while it is opened or closed
-	db     *database    // nil once closed, or dead
+	db     *database    // nil once closed, and while it cannot be opened again
 	opened int          // counts openings, so that two failures of one handle lead to one reopening
-	dead   error        // why a reopening failed
+	usable context.Context
+	endUse context.CancelCauseFunc // ends usable, and with it the reads of this opening
+
+	dead  atomic.Pointer[deadness] // why there is no database
+	again time.Time                // when the next opening may be tried; guarded by writing
+	lost  chan struct{}            // closed once no opening can be tried in this process
 }
 
 var (
@@ -64,8 +72,6 @@ var (
 	_ storage.Reader = (*Store)(nil)
 	_ storage.Keeper = (*Store)(nil)
 )
-
-var errClosed = errors.New("the store is closed")
 
 // inUse holds the paths that this process has open: DuckDB's lock keeps other processes out, not a second store in
 // the same one.
@@ -86,178 +92,28 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Schema == nil {
 		cfg.Schema = event.NewSchema()
 	}
-	if cfg.MemoryLimit == 0 {
-		cfg.MemoryLimit = 1 << 30
-	}
-	if cfg.TempLimit == 0 {
-		cfg.TempLimit = 1 << 30
-	}
-	if cfg.walDue == 0 {
-		cfg.walDue = walDue
-	}
-	if cfg.runRows == 0 {
-		cfg.runRows = runRows
-	}
+	cfg.MemoryLimit = cmp.Or(cfg.MemoryLimit, 1<<30)
+	cfg.TempLimit = cmp.Or(cfg.TempLimit, 1<<30)
+	cfg.walDue = cmp.Or(cfg.walDue, walDue)
+	cfg.runRows = cmp.Or(cfg.runRows, runRows)
+	cfg.keptFree = cmp.Or(cfg.keptFree, keptFree)
+	cfg.minFree = cmp.Or(cfg.minFree, minFree)
+	cfg.patience = cmp.Or(cfg.patience, patience)
 	if strings.ContainsAny(path, "*?[") {
 		return nil, fmt.Errorf("open the store %s: its path must not have the characters *, ? and [", path)
 	}
 	if _, taken := inUse.LoadOrStore(path, true); taken {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)
 	}
-	s := &Store{cfg: cfg, schema: cfg.Schema}
+	s := &Store{cfg: cfg, schema: cfg.Schema, lost: make(chan struct{})}
 	s.shelf.dir = path + ".sealed"
-	if err := s.start(ctx); err != nil {
-		inUse.Delete(path)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.start(ctx, noLimit); err != nil {
+		if ctx.Err() == nil { // else it may still be opened behind our back
+			inUse.Delete(path)
+		}
 		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	return s, nil
-}
-
-// start opens the database, brings its layout up to date and compares it with itself. The caller holds life, or is
-// the only one who knows the store.
-func (s *Store) start(ctx context.Context) error {
-	options := [][2]string{
-		{"duckdb_api", "veritail"},
-		{"storage_compatibility_version", "latest"}, // otherwise the columns' zstd is silently left out
-		{"checkpoint_threshold", "1TB"},             // the writer checkpoints, never a commit
-		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
-		{"max_temp_directory_size", strconv.FormatInt(max(s.cfg.TempLimit>>20, 1), 10) + "MiB"},
-		{"autoinstall_known_extensions", "false"},
-		{"autoload_known_extensions", "false"},
-	}
-	if s.cfg.Threads > 0 {
-		options = append(options, [2]string{"threads", strconv.Itoa(s.cfg.Threads)})
-	}
-	db, err := openDatabase(s.cfg.Path, options)
-	if err != nil {
-		return err
-	}
-	db.dir = s.shelf.dir
-	w, err := newWriter(ctx, db, s.cfg)
-	if err == nil {
-		err = s.tidy(w)
-	}
-	if err != nil {
-		if w != nil {
-			w.close()
-		}
-		db.close()
-		return err
-	}
-	s.db, s.w = db, w
-	s.opened++
-	return nil
-}
-
-// Close ends the store once running reads and commits have ended. It writes nothing: what was committed is durable
-// already, and the next opening reads it from the WAL.
-func (s *Store) Close() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.life.Lock()
-	defer s.life.Unlock()
-	if s.db == nil {
-		return nil
-	}
-	s.stop()
-	inUse.Delete(s.cfg.Path)
-	s.dead = errClosed
-	return nil
-}
-
-func (s *Store) stop() {
-	s.w.close()
-	s.db.close()
-	s.w, s.db = nil, nil
-}
-
-// write runs f on the writer, alone. After an error that leaves the handle dead it opens the database again.
-func (s *Store) write(ctx context.Context, f func(*writer) error) error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	s.life.RLock()
-	if s.db == nil {
-		defer s.life.RUnlock()
-		return s.whyDead()
-	}
-	opened := s.opened
-	err := f(s.w)
-	s.life.RUnlock()
-	if errors.Is(err, errFatal) {
-		err = errors.Join(err, s.reopen(ctx, opened))
-	}
-	return err
-}
-
-// writeLoaded is write for what needs the state that the writer keeps in memory.
-func (s *Store) writeLoaded(ctx context.Context, f func(*writer) error) error {
-	return s.write(ctx, func(w *writer) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if w.marks == nil {
-			if err := w.load(); err != nil {
-				return err
-			}
-		}
-		return f(w)
-	})
-}
-
-// read runs f on a connection of its own, in one transaction, and interrupts it when ctx ends.
-func (s *Store) read(ctx context.Context, f func(*conn) error) error {
-	s.life.RLock()
-	if s.db == nil {
-		defer s.life.RUnlock()
-		return s.whyDead()
-	}
-	opened := s.opened
-	err := s.readOpen(ctx, f)
-	s.life.RUnlock()
-	if errors.Is(err, errFatal) {
-		s.writing.Lock()
-		defer s.writing.Unlock()
-		err = errors.Join(err, s.reopen(ctx, opened))
-	}
-	return err
-}
-
-func (s *Store) readOpen(ctx context.Context, f func(*conn) error) error {
-	defer s.shelf.begin()()
-	c, err := s.db.connect()
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	return c.interruptible(ctx, func() error {
-		if err := c.exec("BEGIN TRANSACTION READ ONLY"); err != nil {
-			return err
-		}
-		err := f(c)
-		return errors.Join(err, c.exec("ROLLBACK"))
-	})
-}
-
-func (s *Store) whyDead() error {
-	if s.dead != nil {
-		return s.dead
-	}
-	return errClosed
-}
-
-// reopen replaces the handle that was opened as the given one of the store's life, once. If that fails the store
-// is dead: every later call returns the reason. The caller holds writing and not life.
-func (s *Store) reopen(ctx context.Context, opened int) error {
-	s.life.Lock()
-	defer s.life.Unlock()
-	if s.db == nil || s.opened != opened {
-		return nil
-	}
-	s.stop()
-	if err := s.start(context.WithoutCancel(ctx)); err != nil {
-		inUse.Delete(s.cfg.Path)
-		s.dead = fmt.Errorf("open the store %s again: %w", s.cfg.Path, err)
-		return s.dead
-	}
-	return nil
 }

@@ -22,6 +22,7 @@ type writer struct {
 
 	runRows       int
 	walDue        int64 // bytes of WAL that are checkpointed
+	minFree       int64 // bytes that have to be free then, at least
 	notBefore     int64 // bytes of WAL, after a checkpoint that failed
 	checkpointErr error // of the last checkpoint
 	freed         int64 // bytes of tables that were dropped since, about: they count as used until the next
@@ -34,7 +35,7 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue}
+	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree}
 	err = c.interruptible(ctx, func() error {
 		for _, sql := range []string{
 			// By itself neither a commit nor the end of the process checkpoints.
