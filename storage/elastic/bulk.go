@@ -69,6 +69,10 @@ type delivery struct {
 	wg   sync.WaitGroup
 	p    *parcel // being filled; nil before the first document
 
+	expected int // documents; 0: any number
+	docs     int // that came
+	bytes    int // in the parcels that were sent
+
 	final bool // a document that does not fit its index's mapping is refused
 
 	mu      sync.Mutex
@@ -86,9 +90,10 @@ var errStale = errors.New("an index was dropped or replaced meanwhile")
 
 // chunk returns where the next document is to be written, nil once the delivery has failed.
 func (d *delivery) chunk() *chunk {
-	if d.p != nil && len(d.p.buf) >= d.b.limit() {
+	if d.p != nil && len(d.p.buf) >= d.limit() {
 		d.flush()
 	}
+	d.docs++
 	if d.p == nil {
 		select {
 		case d.p = <-d.b.free:
@@ -100,6 +105,17 @@ func (d *delivery) chunk() *chunk {
 	return &d.p.chunk
 }
 
+// limit is how large a parcel becomes: as the cluster likes it, but towards the end smaller and smaller, so that the
+// workers have something to do until then, and end together.
+func (d *delivery) limit() int {
+	if d.expected == 0 {
+		return d.b.limit()
+	}
+	each := (d.bytes + len(d.p.buf)) / d.docs
+	left := max(d.expected-d.docs, 0) * each
+	return min(d.b.limit(), max((len(d.p.buf)+left)/cap(d.b.free), leastBulk))
+}
+
 // flush sends what has been written.
 func (d *delivery) flush() {
 	p := d.p
@@ -107,6 +123,7 @@ func (d *delivery) flush() {
 	if p == nil {
 		return
 	}
+	d.bytes += len(p.buf)
 	if len(p.ops) == 0 || !d.b.enter(d.ctx) {
 		d.b.free <- p
 		return

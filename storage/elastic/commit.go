@@ -65,6 +65,10 @@ func (s *Store) commit(ctx context.Context, c *event.Commit, p storage.Plan) err
 	touched := map[string]bool{s.names.state(): true}
 	now := s.cfg.now()
 	err = s.deliver(ctx, func(d *delivery) error {
+		d.expected = len(findings) + len(deltas) + len(gens)
+		if c.Batch != nil {
+			d.expected += c.Rows()
+		}
 		err := s.events(d, c, p, batch, now, touched)
 		if err == nil {
 			err = s.findings(d, findings, batch, touched)
