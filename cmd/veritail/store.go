@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,9 @@ func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema, r
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
+	}
+	for _, f := range st.Doubts() {
+		slog.Warn(f.Title, "why", f.Message, "what to do", f.Runbook)
 	}
 	return st, nil
 }

@@ -43,6 +43,9 @@ func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 		if w.checkpointErr != nil {
 			r.Problems = append(r.Problems, w.checkpointErr.Error())
 		}
+		if w.waterErr != nil {
+			r.Problems = append(r.Problems, w.waterErr.Error())
+		}
 		_, r.Bytes, err = w.usage()
 		return err
 	})

@@ -83,8 +83,15 @@ func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 				return err
 			}
 		}
+		for _, m := range p.Marks {
+			w.lines += linesOf(m) - linesOf(w.marks[m.Gen])
+		}
+		if c.Batch != nil {
+			w.newGens = c.Gens
+		}
 		return w.putMarks(p.Marks)
 	})
+	w.newGens = nil
 	if err != nil {
 		return err
 	}

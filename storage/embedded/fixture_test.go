@@ -69,7 +69,12 @@ func dumpStore(t *testing.T, s *Store) string {
 
 // A store that earlier code wrote is brought up to the present layout, holds the same, and takes commits.
 func TestOpensEarlierLayouts(t *testing.T) {
-	dir := filepath.Join("testdata", "layout1")
+	for _, layout := range []string{"layout1", "layout3"} {
+		t.Run(layout, func(t *testing.T) { opensEarlier(t, filepath.Join("testdata", layout)) })
+	}
+}
+
+func opensEarlier(t *testing.T, dir string) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	for _, name := range []string{"", ".wal"} {
 		unzip(t, filepath.Join(dir, "events.db"+name+".gz"), path+name)

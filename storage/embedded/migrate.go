@@ -14,13 +14,13 @@ func (w *writer) migrate() error {
 		return err
 	}
 	if !there {
-		return w.transaction(func() error {
+		return w.atomically(func() error {
 			for _, sql := range createTables {
 				if err := w.c.exec(sql); err != nil {
 					return fmt.Errorf("create the store's tables: %w", err)
 				}
 			}
-			return w.c.exec(`INSERT INTO meta VALUES (?)`, int32(schemaVersion))
+			return w.c.exec(`INSERT INTO meta VALUES (?, 0)`, int32(schemaVersion))
 		})
 	}
 	version := 0
@@ -34,7 +34,7 @@ func (w *writer) migrate() error {
 	if version == schemaVersion {
 		return nil
 	}
-	err = w.transaction(func() error {
+	err = w.atomically(func() error {
 		for _, step := range migrations[version-1:] {
 			if err := step(w); err != nil {
 				return err
@@ -49,7 +49,7 @@ func (w *writer) migrate() error {
 }
 
 // migrations are the steps from each layout to the next.
-var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2}
+var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3}
 
 // fromLayout1 adds what layout 2 has more: parts in the counts, and runs. The runs stay empty: a day's next commit, or
 // its sealing, makes them, and until then its events are looked at one by one.
@@ -78,3 +78,8 @@ func (w *writer) fromLayout1() error {
 
 // fromLayout2 adds the sealed parts, of which there are none.
 func (w *writer) fromLayout2() error { return w.c.exec(createSealed) }
+
+// fromLayout3 begins to count the commits.
+func (w *writer) fromLayout3() error {
+	return w.c.exec(`ALTER TABLE meta ADD COLUMN commits BIGINT DEFAULT 0`)
+}

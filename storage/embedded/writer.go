@@ -28,6 +28,13 @@ type writer struct {
 	freed         int64 // bytes of tables that were dropped since, about: they count as used until the next
 
 	announced map[int32]time.Time // days that will be dropped
+
+	commits  int64      // transactions that there ever were
+	lines    int64      // that the marks account for
+	water    *waterFile // nil where it could not be written
+	waterErr error
+	newGens  []event.Generation // that the transaction writes
+	doubts   []event.Finding    // what was wrong when the store was opened
 }
 
 func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
@@ -35,7 +42,7 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree}
+	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree, app: newAppender(), small: new(stage)}
 	err = c.interruptible(ctx, func() error {
 		for _, sql := range []string{
 			// By itself neither a commit nor the end of the process checkpoints.
@@ -49,24 +56,44 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 				return err
 			}
 		}
-		if err := w.migrate(); err != nil {
-			return err
-		}
-		if err := w.load(); err != nil {
-			return err
-		}
-		return w.compareNewest()
+		return w.begin()
 	})
 	if err != nil {
-		c.close()
+		w.close()
 		return nil, err
 	}
-	w.app, w.small = newAppender(), new(stage)
 	return w, nil
+}
+
+// begin finds out how the store stands.
+func (w *writer) begin() error {
+	g, err := w.findGap(time.Now())
+	if err != nil {
+		return err
+	}
+	if err := w.migrate(); err != nil {
+		return err
+	}
+	if err := w.load(); err != nil {
+		return err
+	}
+	if err := w.compareNewest(); err != nil {
+		return err
+	}
+	if g != nil {
+		f, err := w.takeGap(g)
+		if err != nil {
+			return err
+		}
+		w.doubts = append(w.doubts, f)
+	}
+	w.acknowledge(nil)
+	return nil
 }
 
 func (w *writer) close() {
 	w.app.close()
+	w.water.close()
 	w.c.close()
 }
 
@@ -81,12 +108,19 @@ func (w *writer) load() error {
 		func(c []cells, i int) { w.hot[c[0].i32(i)] = c[1].i64(i) }); err != nil {
 		return fmt.Errorf("read the days: %w", err)
 	}
-	w.marks = make(map[event.GenID]event.Mark, len(marks))
+	if w.commits, err = w.readCommits(); err != nil {
+		return fmt.Errorf("read the store's commits: %w", err)
+	}
+	w.marks, w.lines = make(map[event.GenID]event.Mark, len(marks)), 0
 	for _, m := range marks {
 		w.marks[m.Gen] = m
+		w.lines += linesOf(m)
 	}
 	return nil
 }
+
+// linesOf is how many lines a mark says are stored.
+func linesOf(m event.Mark) int64 { return m.Lines.Parsed + m.Lines.Unparsed }
 
 func readMarks(c *conn) ([]event.Mark, error) {
 	r, err := c.query(`SELECT gen, off, open, lines_read, parsed, unparsed, ignored, bytes, cut FROM marks ORDER BY gen`)
@@ -121,9 +155,26 @@ func (w *writer) rows(sql string, f func(c []cells, i int)) error {
 	return r.each(func(c []cells, i int) error { f(c, i); return nil })
 }
 
-// transaction runs f in a transaction and commits it, or rolls it back when f fails. After any error the writer
-// reads its state from the store again before it is used.
+// transaction runs f in a transaction, counts it and commits it, or rolls it back when f fails. After any error the
+// writer reads its state from the store again before it is used.
 func (w *writer) transaction(f func() error) error {
+	err := w.atomically(func() error {
+		if err := f(); err != nil {
+			return err
+		}
+		return w.c.exec("UPDATE meta SET commits = commits + 1")
+	})
+	if err != nil {
+		return err
+	}
+	w.commits++
+	w.acknowledge(w.newGens)
+	w.newGens = nil
+	return nil
+}
+
+// atomically is transaction for what changes the layout, before commits are counted.
+func (w *writer) atomically(f func() error) error {
 	if err := w.c.exec("BEGIN TRANSACTION"); err != nil {
 		w.marks = nil
 		return err
