@@ -54,6 +54,10 @@ func (s *Store) openFiles(ctx context.Context) (*database, *writer, error) {
 		{"duckdb_api", "veritail"},
 		{"storage_compatibility_version", "latest"}, // otherwise the columns' zstd is silently left out
 		{"checkpoint_threshold", "1TB"},             // the writer checkpoints, never a commit
+		// A commit is a full row group and a small one behind it. A checkpoint would put small ones together with their
+		// neighbours: 4.3 s for 2.5 million events, and 137 bytes an event instead of 78. Days are dropped whole, and
+		// tables with a key are never put together.
+		{"max_vacuum_tasks", "0"},
 		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
 		{"max_temp_directory_size", strconv.FormatInt(max(s.cfg.TempLimit>>20, 1), 10) + "MiB"},
 		{"autoinstall_known_extensions", "false"},
