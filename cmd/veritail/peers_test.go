@@ -62,7 +62,7 @@ func BenchmarkPeers(b *testing.B) {
 	}
 }
 
-func read(b *testing.B, path string) []byte {
+func read(b testing.TB, path string) []byte {
 	b.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {

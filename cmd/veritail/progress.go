@@ -32,12 +32,27 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
-func (p *progress) add(n int64) {
-	p.done += n
+// events says how many of all events something has been done to.
+func (p *progress) events(done, all int64) {
+	if p.due() {
+		fmt.Fprintf(p.w, "\r\033[K%3d %%, %s of %s events", done*100/max(all, 1), n(done), n(all))
+	}
+}
+
+// due reports whether it is time to draw, and notes that it is done.
+func (p *progress) due() bool {
 	if p.w == nil || time.Since(p.last) < 200*time.Millisecond {
-		return
+		return false
 	}
 	p.last, p.drawn = time.Now(), true
+	return true
+}
+
+func (p *progress) add(n int64) {
+	p.done += n
+	if !p.due() {
+		return
+	}
 	rate := float64(p.done) / 1e6 / time.Since(p.begun).Seconds()
 	if p.total > 0 && p.done <= p.total {
 		fmt.Fprintf(p.w, "\r\033[K%3d %%, %.0f MB/s", p.done*100/p.total, rate)

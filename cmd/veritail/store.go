@@ -28,6 +28,11 @@ func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema, r
 		c.Schema, c.ReadOnly = schema, readOnly
 		return elastic.Open(ctx, c)
 	}
+	return openEmbedded(ctx, cfg, schema)
+}
+
+// openEmbedded opens the embedded store.
+func openEmbedded(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
 	st, err := embedded.Open(ctx, embedded.Config{
 		Path: storeFile(cfg), Schema: schema,
 		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),

@@ -58,7 +58,7 @@ func (s *Store) commit(ctx context.Context, c *event.Commit, p storage.Plan) err
 	if len(p.Marks)+len(gens)+len(deltas)+len(findings) == 0 {
 		return nil
 	}
-	batch, err := s.number(ctx, c)
+	batch, err := s.number(ctx, fingerprint(c))
 	if err != nil {
 		return err
 	}
@@ -109,8 +109,7 @@ func (s *Store) deliver(ctx context.Context, write func(*delivery) error) error 
 }
 
 // number returns the number of a commit: a new one, or the one it had when it was tried before.
-func (s *Store) number(ctx context.Context, c *event.Commit) (int64, error) {
-	print := fingerprint(c)
+func (s *Store) number(ctx context.Context, print string) (int64, error) {
 	if s.doubt.print != print {
 		if err := s.dropDoubt(ctx); err != nil {
 			return 0, err
@@ -190,6 +189,10 @@ func (s *Store) events(d *delivery, c *event.Commit, p storage.Plan, batch int64
 			stretches = append(stretches, s.stretches(page, now)...)
 		}
 	}
+	return s.write(d, stretches, batch, touched)
+}
+
+func (s *Store) write(d *delivery, stretches []stretch, batch int64, touched map[string]bool) error {
 	if err := s.prepareAll(d.ctx, stretches); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	Prefix   string        // of all names in the cluster; "veritail"
 	Writer   string        // who writes: the host's name. Only one daemon writes under a name
 	ReadOnly bool          // it commits nothing: another process may write under the name
+	Own      bool          // reads see only what was written under this name
 	Schema   *event.Schema // the schema of the pages that are committed and scanned
 	Shards   int           // of each index; 1
 	Replicas int           // of each shard

@@ -354,7 +354,10 @@ func timeBounds(during query.Interval) []dsl {
 	return list
 }
 
-// standing leaves out documents of commits of this writer that do not stand.
+// standing leaves out documents of commits of this writer that do not stand, and with Own those of other writers.
 func (s *Store) standing(snap snapshot) dsl {
+	if s.cfg.Own {
+		return filter(term(fWriter, s.cfg.Writer), dsl{"range": dsl{fBatch: dsl{"lte": snap.batch}}})
+	}
 	return without(filter(term(fWriter, s.cfg.Writer), dsl{"range": dsl{fBatch: dsl{"gt": snap.batch}}}))
 }
