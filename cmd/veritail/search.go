@@ -35,6 +35,9 @@ p50(f), p95(f), p99(f), distinct(f); by fields, every step of time, limit groups
 With -f the newest events come, oldest first, then new ones as the daemon stores
 them, until Ctrl-C.
 
+A query that has to look at many events shows on a terminal how far it has come;
+Ctrl-C ends it, in the daemon too.
+
 With -csv all fields are columns. A text that a spreadsheet would run as a formula
 has an apostrophe in front.
 
@@ -87,7 +90,7 @@ func (s *search) ask() url.Values {
 
 // once asks and prints the answer.
 func (s *search) once(ctx context.Context) error {
-	a, err := s.from.search(ctx, s.ask())
+	a, err := s.answer(ctx)
 	if err != nil {
 		return err
 	}
@@ -160,18 +163,12 @@ func (s *search) tail(ctx context.Context) error {
 	return fmt.Errorf("follow the events: %w", err)
 }
 
-// search asks the daemon, or without one its store.
-func (c *client) search(ctx context.Context, ask url.Values) (*found, error) {
-	a := &found{}
-	err := c.ask(ctx, "/search", ask, a)
-	if !errors.Is(err, errNoDaemon) {
-		return a, err
-	}
-	if !storeThere(c.cfg) {
-		return nil, err
-	}
-	err = withStore(ctx, c.cfg, func(d *daemon) error {
-		here, err := d.search(ctx, ask)
+// answer asks the daemon, or without one its store, and shows progress meanwhile.
+func (s *search) answer(ctx context.Context) (*found, error) {
+	a, bar := &found{}, newScanning(s.note)
+	defer bar.end()
+	err := s.from.question(ctx, "/search", s.ask(), a, bar.tell, func(ctx context.Context, d *daemon) error {
+		here, err := d.search(ctx, s.ask())
 		if err != nil {
 			return err
 		}
@@ -181,9 +178,5 @@ func (c *client) search(ctx context.Context, ask url.Values) (*found, error) {
 		}
 		return json.Unmarshal(answer, a)
 	})
-	var fault *answerError
-	if errors.As(err, &fault) {
-		return nil, userError{queryFault(ask.Get("q"), *fault)}
-	}
 	return a, err
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
@@ -54,20 +54,6 @@ type foundRow struct {
 	Values []*float64 `json:"values"` // null where no event has the field
 }
 
-func (d *daemon) answerSearch(w http.ResponseWriter, r *http.Request) {
-	a, err := d.search(r.Context(), r.URL.Query())
-	var fault *answerError
-	switch {
-	case errors.As(err, &fault):
-		w.WriteHeader(http.StatusBadRequest)
-		answer(w, fault)
-	case err != nil:
-		refuse(w, http.StatusInternalServerError, err)
-	default:
-		answer(w, a)
-	}
-}
-
 // parse reads ?q=. An error is an *answerError.
 func (d *daemon) parse(ask url.Values) (query.Question, error) {
 	q, err := query.ParseQuestion(ask.Get("q"), d.setup.schema, time.Now())
@@ -90,6 +76,9 @@ func (d *daemon) search(ctx context.Context, ask url.Values) (*found, error) {
 		return nil, err
 	}
 	a := &found{Query: q.String()}
+	trace := storage.TraceOf(ctx)
+	trace.Step = func(step string) { a.How = append(a.How, step) }
+	ctx = storage.WithTrace(ctx, trace)
 	for _, t := range query.Unknown(q.Where) {
 		a.Unknown = append(a.Unknown, unknownField{t.Field, query.Nearest(t.Field, d.setup.schema)})
 	}

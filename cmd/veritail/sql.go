@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -37,7 +36,8 @@ table, no setting. - reads the statement from standard input. Fields are columns
 in quotation marks: "source.ip".
 
 Exit status: 0 fine, 1 for a statement that is refused, 2 for an error of Veritail
-or its store.`,
+or its store. While a statement takes long, a terminal shows how far it has come;
+Ctrl-C ends it.`,
 		Example: `  veritail sql 'SELECT "db.namespace", count(*) AS n FROM events GROUP BY 1 ORDER BY n DESC'
   veritail sql -csv 'SELECT rule, count(*) FROM findings GROUP BY ALL' > rules.csv
   veritail sql - < report.sql`,
@@ -61,7 +61,13 @@ or its store.`,
 			if err != nil {
 				return err
 			}
-			a, err := c.sql(cmd.Context(), url.Values{"q": {statement}, "limit": {strconv.Itoa(limit)}})
+			ask, a := url.Values{"q": {statement}, "limit": {strconv.Itoa(limit)}}, &selected{}
+			bar := newScanning(cmd.ErrOrStderr())
+			err = c.question(cmd.Context(), "/sql", ask, a, bar.tell, func(ctx context.Context, d *daemon) (err error) {
+				a, err = d.sql(ctx, ask)
+				return err
+			})
+			bar.end()
 			if err != nil {
 				return err
 			}
@@ -94,41 +100,6 @@ type selected struct {
 	Columns []embedded.SQLColumn `json:"columns"`
 	Rows    [][]*string          `json:"rows"`
 	More    bool                 `json:"more,omitempty"`
-}
-
-// sql asks the daemon, or without one its store.
-func (c *client) sql(ctx context.Context, ask url.Values) (*selected, error) {
-	a := &selected{}
-	err := c.ask(ctx, "/sql", ask, a)
-	if !errors.Is(err, errNoDaemon) {
-		return a, err
-	}
-	if !storeThere(c.cfg) {
-		return nil, err
-	}
-	err = withStore(ctx, c.cfg, func(d *daemon) (err error) {
-		a, err = d.sql(ctx, ask)
-		return err
-	})
-	var fault *answerError
-	if errors.As(err, &fault) {
-		return nil, userError{err}
-	}
-	return a, err
-}
-
-func (d *daemon) answerSQL(w http.ResponseWriter, r *http.Request) {
-	a, err := d.sql(r.Context(), r.URL.Query())
-	var fault *answerError
-	switch {
-	case errors.As(err, &fault):
-		w.WriteHeader(http.StatusBadRequest)
-		answer(w, fault)
-	case err != nil:
-		refuse(w, http.StatusInternalServerError, err)
-	default:
-		answer(w, a)
-	}
 }
 
 // sql runs ?q= and answers with at most ?limit= rows. An *answerError is of the statement.

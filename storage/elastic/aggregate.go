@@ -39,7 +39,9 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 		t = newTable(q)
 		err = errLocal
 		if w.exact() {
-			err = s.aggregate(ctx, c, w, q, t)
+			if err = s.aggregate(ctx, c, w, q, t); err == nil {
+				alone(ctx)
+			}
 		}
 		if errors.Is(err, errLocal) || statusOf(err) == http.StatusBadRequest && c.loose || statusOf(err) == http.StatusInternalServerError {
 			t = newTable(q)

@@ -102,6 +102,15 @@ func (s *Store) searchRows(ctx context.Context, w where, q query.Search, limit i
 		h.after = []any{q.After.Time, q.After.Gen.String(), q.After.Off}
 	}
 	read, full := 0, errors.New("there are enough")
+	seen := new(reading)
+	if w.matcher == nil {
+		alone(ctx)
+	} else {
+		var err error
+		if seen, err = s.follow(ctx, w); err != nil {
+			return rows, err
+		}
+	}
 	pages := newPages(s.cfg.Schema, func(p *event.Page) error {
 		var bits event.Bits
 		if w.matcher != nil {
@@ -113,6 +122,8 @@ func (s *Store) searchRows(ctx context.Context, w where, q query.Search, limit i
 				rows.Events = append(rows.Events, storage.EventOf(p, i))
 			}
 		}
+		seen.Found = int64(len(rows.Events))
+		seen.add(p.N)
 		if len(rows.Events) > limit {
 			return full
 		}
@@ -234,12 +245,21 @@ func (s *Store) scan(ctx context.Context, w where, f func(*event.Page) error) er
 	if w.matcher != nil {
 		add = matching(w.matcher, s.cfg.Schema, add)
 	}
+	seen, err := s.follow(ctx, w)
+	if err != nil {
+		return err
+	}
+	read := 0 // of the page
+	hand := add
+	add = func(source []byte) error { read++; return hand(source) }
 	h := s.hits(w, oldestFirst)
 	for {
 		more, err := h.next(ctx, add)
 		if err != nil {
 			return err
 		}
+		seen.add(read)
+		read = 0
 		if !more {
 			return pages.flush()
 		}

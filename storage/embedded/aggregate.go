@@ -26,7 +26,10 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 	err := s.read(ctx, func(c *conn) error {
 		during := query.Narrow(q.During, q.Where)
 		parts, err := partsOf(c, during)
-		if err != nil || len(parts) == 0 {
+		if err != nil {
+			return err
+		}
+		if err := tellDays(c, parts, during); err != nil || len(parts) == 0 {
 			return err
 		}
 		from, err := source(c, parts, needOf(v, q.Where), during)
@@ -41,6 +44,8 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 		if err != nil {
 			return err
 		}
+		c.gauge.total.Store(rowsOf(parts))
+		defer c.gauge.run(rowsOf(parts))()
 		r, err := c.query(sql, a.values...)
 		if err != nil {
 			return err

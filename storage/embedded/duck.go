@@ -84,8 +84,9 @@ func duckError(msg string) error {
 
 // conn is one connection, used by one goroutine at a time.
 type conn struct {
-	h   duckdb.Connection
-	dir string // of the sealed files
+	h     duckdb.Connection
+	dir   string // of the sealed files
+	gauge gauge
 }
 
 func (c *conn) close() { duckdb.Disconnect(&c.h) }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/saypro/veritail/storage"
 )
 
 // patience is how long reads that are told to end may take for it, and closing the database. noLimit is that of the
@@ -211,6 +213,15 @@ func (s *Store) readOpen(ctx context.Context, f func(*conn) error) (opened int, 
 		return s.opened, err
 	}
 	defer c.close()
+	trace := storage.TraceOf(ctx)
+	c.gauge.steps = trace.Step
+	if trace.Progress != nil {
+		end, err := c.follow(trace.Progress)
+		if err != nil {
+			return s.opened, err
+		}
+		defer end() // before the connection is closed
+	}
 	return s.opened, c.interruptible(ctx, func() error {
 		if err := c.exec("BEGIN TRANSACTION READ ONLY"); err != nil {
 			return err

@@ -43,7 +43,7 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 		if p.id != 0 {
 			p.file = filepath.Join(dir, c[3].str(i))
 		}
-		if (during.From == 0 || p.day >= dayOf(during.From)) && (during.To == 0 || p.day <= dayOf(during.To)) {
+		if (during.From == 0 || p.day >= dayOf(during.From)) && (during.To == 0 || p.day <= dayOf(during.To-1)) {
 			parts = append(parts, p)
 		}
 		return nil

@@ -132,29 +132,41 @@ type candidate struct {
 	to int64
 }
 
+// probed is what the runs of some parts say before their events are read.
+type probed struct {
+	list   []candidate
+	timely int64 // rows of the runs that may hold events of the interval
+	left   int64 // rows of those of them that may hold the words: all in list
+}
+
+func (f *probed) add(x candidate) {
+	f.list, f.left = append(f.list, x), f.left+x.n
+}
+
 // candidates returns the runs of parts that may hold events of an interval which match; n may be nil.
-func candidates(c *conn, parts []part, n *need, during query.Interval) ([]candidate, error) {
-	var list []candidate
+func candidates(c *conn, parts []part, n *need, during query.Interval) (probed, error) {
+	var found probed
 	for i, p := range parts {
 		covered := p.rows
 		if p.id == 0 { // the newest rows of a day's table have no run yet
 			err := one(c, `SELECT coalesce(max("first" + n), 0) FROM `+p.runs(), func(c []cells) { covered = c[0].i64(0) })
 			if err != nil {
-				return nil, fmt.Errorf("read the runs of %s: %w", p.events(), err)
+				return found, fmt.Errorf("read the runs of %s: %w", p.events(), err)
 			}
 		}
 		if covered < p.rows {
-			list = append(list, candidate{stretch{i, covered, p.rows - covered}, math.MaxInt64})
+			found.timely += p.rows - covered
+			found.add(candidate{stretch{i, covered, p.rows - covered}, math.MaxInt64})
 		}
-		var err error
-		if list, err = appendRuns(list, c, i, p, n, during); err != nil {
-			return nil, fmt.Errorf("read the runs of %s: %w", p.events(), err)
+		if err := found.runs(c, i, p, n, during); err != nil {
+			return found, fmt.Errorf("read the runs of %s: %w", p.events(), err)
 		}
 	}
-	return list, nil
+	return found, nil
 }
 
-func appendRuns(list []candidate, c *conn, i int, p part, n *need, during query.Interval) ([]candidate, error) {
+// runs adds the runs of p, which is part i.
+func (f *probed) runs(c *conn, i int, p part, n *need, during query.Interval) error {
 	cols, at := []string{`"first"`, "n", "t_to"}, make(map[int]int)
 	if n != nil {
 		for _, s := range n.shards() {
@@ -172,21 +184,23 @@ func appendRuns(list []candidate, c *conn, i int, p part, n *need, during query.
 	}
 	r, err := c.query("SELECT "+strings.Join(cols, ", ")+" FROM "+p.runs()+" WHERE "+strings.Join(conds, " AND "), a.values...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = r.each(func(c []cells, row int) error {
+	return r.each(func(c []cells, row int) error {
+		rows := int64(c[1].i32(row))
+		f.timely += rows
 		if n == nil || n.may(func(shard int) tokens.Filter { return c[at[shard]].bytes(row) }) {
-			list = append(list, candidate{stretch{i, c[0].i64(row), int64(c[1].i32(row))}, c[2].i64(row)})
+			f.add(candidate{stretch{i, c[0].i64(row), rows}, c[2].i64(row)})
 		}
 		return nil
 	})
-	return list, err
 }
 
 // source is the events of parts of which some may match, as a subquery; "" if none may. Parts of which the filters leave
 // little are read in stretches.
 func source(c *conn, parts []part, n *need, during query.Interval) (string, error) {
 	if n == nil {
+		c.gauge.step("the query looks up no words: all of these events were looked at")
 		return unionOf(parts), nil
 	}
 	may, err := candidates(c, parts, n, during)
@@ -195,7 +209,7 @@ func source(c *conn, parts []part, n *need, during query.Interval) (string, erro
 	}
 	rows := make([]int64, len(parts))
 	var list []stretch
-	for _, x := range may {
+	for _, x := range may.list {
 		rows[x.part] += x.n
 		list = append(list, x.stretch)
 	}
@@ -210,10 +224,13 @@ func source(c *conn, parts []part, n *need, during query.Interval) (string, erro
 	if len(whole) > 0 {
 		selects = append(selects, unionOf(whole))
 	}
+	read := rowsOf(whole)
 	for _, s := range joined(list, 0, maxStretches) {
 		p := parts[s.part]
+		read += s.n
 		selects = append(selects, fmt.Sprintf("SELECT %s FROM %s WHERE %s", selectAll, p.numbered(), s.where(p)))
 	}
+	c.gauge.step("the times leave %s of %s events, the words' filters %s; %s were looked at", thousands(may.timely), thousands(rowsOf(parts)), thousands(may.left), thousands(read))
 	return strings.Join(selects, " UNION ALL "), nil
 }
 

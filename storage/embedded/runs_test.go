@@ -129,8 +129,8 @@ func runsOf(t *testing.T, s *Store, day int32, phrase string) (covered, may int6
 		t.Fatal(err)
 	}
 	err = s.read(t.Context(), func(c *conn) error {
-		list, err := candidates(c, []part{{day: day}}, needOf(access.All(), e), query.Interval{})
-		may = int64(len(list))
+		found, err := candidates(c, []part{{day: day}}, needOf(access.All(), e), query.Interval{})
+		may = int64(len(found.list))
 		if err != nil {
 			return err
 		}

@@ -90,15 +90,28 @@ func (f *finder) search() ([]hit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := tellDays(f.c, parts, during); err != nil {
+		return nil, err
+	}
+	g := &f.c.gauge
+	g.total.Store(rowsOf(parts))
 	var hits []hit
-	for _, day := range slices.Backward(byDay(parts)) {
+	days := byDay(parts)
+	for i, day := range slices.Backward(days) {
 		found, err := f.day(day, during, f.limit-len(hits))
 		if err != nil {
 			return nil, err
 		}
-		if hits = append(hits, found...); len(hits) == f.limit {
+		hits = append(hits, found...)
+		g.found.Store(int64(len(hits)))
+		if len(hits) == f.limit {
+			if i > 0 {
+				g.step("%s before were not looked at: there were enough events", plural(i, "day"))
+			}
 			break
 		}
+		parts = parts[:len(parts)-len(day)]
+		g.done.Store(g.total.Load() - rowsOf(parts)) // what filters have left out too
 	}
 	return hits, nil
 }
@@ -120,10 +133,11 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 		}
 		return f.stretches(nil, parts, all, limit)
 	}
-	left, err := candidates(f.c, parts, f.need, during)
+	probed, err := candidates(f.c, parts, f.need, during)
 	if err != nil {
 		return nil, err
 	}
+	left, before := probed.list, f.read
 	slices.SortFunc(left, func(a, b candidate) int {
 		return cmp.Or(-cmp.Compare(a.to, b.to), cmp.Compare(a.part, b.part), -cmp.Compare(a.first, b.first))
 	})
@@ -142,6 +156,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 		}
 		want *= stepRows
 	}
+	f.tellDay(parts, probed, f.read-before, len(hits))
 	return hits, nil
 }
 
@@ -173,9 +188,12 @@ func (f *finder) stretches(hits []hit, parts []part, list []stretch, limit int) 
 // when some of them do not match, what is older is asked for.
 func (f *finder) union(parts []part, list []stretch, limit int) ([]hit, error) {
 	var hits []hit
+	rows := int64(0)
 	for _, s := range list {
-		f.read += s.n
+		rows += s.n
 	}
+	f.read += rows
+	defer f.c.gauge.run(rows)()
 	for after := f.q.After; ; {
 		found, err := f.ask(parts, list, after, limit)
 		if err != nil {

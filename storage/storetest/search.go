@@ -1,10 +1,13 @@
 package storetest
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
@@ -57,6 +60,107 @@ var searchCases = []testCase{
 		}
 		if !slices.Equal(got, want) {
 			f.Errorf("the pages hold %v\n want %v", got, want)
+		}
+	}},
+	{"what is there when paging begins is seen once while a writer commits newer, older and simultaneous events", func(f *fixture) {
+		l, late := f.file(1, "sshd"), f.file(2, "nginx")
+		rows := minutes(-30*time.Hour, 120) // two days
+		for i := range rows {
+			rows[i].at -= rows[i].at % (5 * time.Minute) // five events a time
+		}
+		f.commit(l.read(rows...))
+		there, more := f.search(access.All(), query.Search{Limit: 1000})
+		if len(there) != 120 || more != nil {
+			f.Fatalf("found %d events, want 120", len(there))
+		}
+		stop, done := make(chan struct{}), make(chan int)
+		go func() {
+			commits := 0
+			defer func() { done <- commits }()
+			for at := -31 * time.Hour; ; at += time.Hour / 2 {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// In the midst of what is being paged, at its times too, and newer than all of it.
+				c := late.read(append(minutes(at-at%(5*time.Minute), 3), minutes(time.Hour, 2)...)...)
+				if refused, err := f.store.Commit(f.ctx, c); err != nil || len(refused) > 0 {
+					f.Errorf("commit: %v, refused %v", err, refused)
+					return
+				}
+				commits++
+			}
+		}()
+		seen, all := map[query.ID]bool{}, []int64{}
+		for q := (query.Search{Limit: 7}); ; {
+			page, err := f.store.Search(f.ctx, access.All(), q)
+			if err != nil {
+				f.Errorf("search: %v", err)
+				break
+			}
+			for _, e := range page.Events {
+				if seen[e.ID] {
+					f.Errorf("the event %s-%d comes twice", e.Gen, e.Off)
+				}
+				seen[e.ID] = true
+				if e.Gen == l.ID {
+					all = append(all, e.Off)
+				}
+			}
+			if q.After = page.More; q.After == nil {
+				break
+			}
+		}
+		close(stop)
+		if n := <-done; n < 2 {
+			f.Errorf("the writer made %d commits while the pages were read", n)
+		}
+		if !slices.Equal(all, there) {
+			f.Errorf("the pages hold %v\n want %v", all, there)
+		}
+	}},
+	{"a read ends with its context, and the store answers on", func(f *fixture) {
+		f.commit(f.file(1, "sshd").read(minutes(0, 10)...))
+		ctx, cancel := context.WithCancel(f.ctx)
+		begun := 0
+		err := f.store.Scan(ctx, access.All(), nil, query.Interval{}, func(*event.Page) error {
+			begun++
+			cancel()
+			return ctx.Err()
+		})
+		if !errors.Is(err, context.Canceled) || begun != 1 {
+			f.Errorf("a scan that was cancelled at its first page returns %v after %d pages", err, begun)
+		}
+		if _, err := f.store.Search(ctx, access.All(), query.Search{}); !errors.Is(err, context.Canceled) {
+			f.Errorf("a search in a context that has ended returns %v", err)
+		}
+		if _, err := f.store.Aggregate(ctx, access.All(), query.Agg{}); !errors.Is(err, context.Canceled) {
+			f.Errorf("an aggregation in a context that has ended returns %v", err)
+		}
+		f.wantCount(10)
+	}},
+	{"a read that nothing can be looked up for tells how far it is", func(f *fixture) {
+		f.commit(f.file(1, "sshd").read(minutes(0, 300)...))
+		var told []storage.Progress
+		var steps []string
+		ctx := storage.WithTrace(f.ctx, storage.Trace{
+			Progress: func(p storage.Progress) { told = append(told, p) },
+			Step:     func(s string) { steps = append(steps, s) },
+		})
+		for _, text := range []string{`event.original:/nothing[0-9]*like this/`, ""} {
+			steps = nil
+			if _, err := f.store.Search(ctx, access.All(), query.Search{Where: f.parse(text)}); err != nil {
+				f.Fatal(err)
+			}
+			if len(steps) == 0 {
+				f.Errorf("%q: nothing says how it was answered", text)
+			}
+		}
+		for _, p := range told { // a quick answer may come before any
+			if p.Read < 0 || p.Total > 0 && p.Read > p.Total || p.Found > 300 {
+				f.Errorf("it tells %+v", p)
+			}
 		}
 	}},
 	{"a page that is exactly full has no cursor at the end", func(f *fixture) {
