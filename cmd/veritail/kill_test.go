@@ -81,19 +81,7 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, string(out), n)
-	awaitCounted(t, n, func() int64 {
-		out, err := command(bin, dir, "sql", "-csv", "-config", "v.toml",
-			"SELECT coalesce(sum(n), 0)::BIGINT FROM rollups WHERE series = '"+rules.RuleSeries("auth.ssh-failed")+"'").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, last, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-		sum, err := strconv.ParseInt(strings.TrimSpace(last), 10, 64)
-		if err != nil {
-			t.Fatalf("the sum of the rollups is %q", out)
-		}
-		return sum
-	})
+	awaitCounted(t, n, func() int64 { return countedBy(t, bin, dir) })
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +114,22 @@ func awaitCounted(t *testing.T, n int, counted func() int64) {
 	if last != int64(n) {
 		t.Errorf("%d failed logins are stored, and auth.ssh-failed counted %d", n, last)
 	}
+}
+
+// countedBy asks a running daemon how many failed logins the rules have counted.
+func countedBy(t *testing.T, bin, dir string) int64 {
+	t.Helper()
+	out, err := command(bin, dir, "sql", "-csv", "-config", "v.toml",
+		"SELECT coalesce(sum(n), 0)::BIGINT FROM rollups WHERE series = '"+rules.RuleSeries("auth.ssh-failed")+"'").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, last, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	sum, err := strconv.ParseInt(strings.TrimSpace(last), 10, 64)
+	if err != nil {
+		t.Fatalf("the sum of the rollups is %q", out)
+	}
+	return sum
 }
 
 // countedLogins returns how many failed logins the rules have counted in a store, and closes it.

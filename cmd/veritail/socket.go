@@ -127,6 +127,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", answerAsked(d.sql))
 	mux.HandleFunc("POST /redrive", d.answerRedrive)
+	mux.HandleFunc("POST /check", d.answerCheck)
 	mux.HandleFunc("GET /report", d.answerReport)
 	mux.HandleFunc("POST /archive", d.answerArchive)
 	return serve(ctx, l, mux)

@@ -31,12 +31,12 @@ func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema, r
 	return openEmbedded(ctx, cfg, schema)
 }
 
-// openEmbedded opens the embedded store.
+// openEmbedded opens the embedded store. What was wrong with it is in the log.
 func openEmbedded(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
-	st, err := embedded.Open(ctx, embedded.Config{
-		Path: storeFile(cfg), Schema: schema,
-		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),
-	})
+	st, err := embedded.Open(ctx, embeddedConfig(cfg, schema))
+	if errors.As(err, new(*embedded.Damaged)) {
+		return nil, userErrorf("%w\nNothing was changed. veritail repair (with the -config of the daemon) keeps the files and mends the store; veritail repair -h says how", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)
 	}
@@ -44,6 +44,13 @@ func openEmbedded(ctx context.Context, cfg *configs.Daemon, schema *event.Schema
 		slog.Warn(f.Title, "why", f.Message, "what to do", f.Runbook)
 	}
 	return st, nil
+}
+
+func embeddedConfig(cfg *configs.Daemon, schema *event.Schema) embedded.Config {
+	return embedded.Config{
+		Path: storeFile(cfg), Schema: schema,
+		MemoryLimit: int64(cfg.Store.Memory), Threads: cfg.Store.Threads, TempLimit: int64(cfg.Store.Temp),
+	}
 }
 
 // storeFile is the database file of the embedded store.

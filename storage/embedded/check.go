@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -15,9 +17,16 @@ import (
 )
 
 // Check compares the store with itself: the events of each day and generation with what was counted when they were
-// written, the lines of each generation with its mark, and the ids of the events with each other.
+// written, the lines of each generation with its mark, and the ids of the events with each other. It reads every value
+// of every table.
 func (s *Store) Check(ctx context.Context) (storage.Report, error) {
 	var r storage.Report
+	if err := s.unreadable(ctx); errors.As(damage(err), new(*Damaged)) {
+		r.Problems = append(r.Problems, err.Error())
+		return r, nil // nothing else can be said of it
+	} else if err != nil {
+		return r, fmt.Errorf("check the store: %w", err)
+	}
 	err := s.read(ctx, func(c *conn) error {
 		parts, err := partsOf(c, query.Interval{})
 		if err != nil {
@@ -65,7 +74,7 @@ func (w *writer) compareNewest() error {
 		}
 	}
 	if len(r.Problems) > 0 {
-		return fmt.Errorf("the store does not agree with itself: %s", strings.Join(r.Problems, "; "))
+		return fmt.Errorf(disagrees+": %s", strings.Join(r.Problems, "; "))
 	}
 	return nil
 }
@@ -99,6 +108,10 @@ func compareFiles(c *conn, r *storage.Report) error {
 	dir := c.dir
 	return rows.each(func(c []cells, i int) error {
 		sum, bytes, err := archive.Sum(filepath.Join(dir, c[0].str(i)))
+		if errors.Is(err, fs.ErrNotExist) {
+			r.Problems = append(r.Problems, fmt.Sprintf("%s is gone: a sealed part with %d bytes", c[0].str(i), c[1].i64(i)))
+			return nil
+		}
 		if err != nil {
 			return err
 		}

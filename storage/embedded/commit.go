@@ -57,7 +57,7 @@ func (w *writer) commit(c *event.Commit, p storage.Plan) error {
 		if c.Batch != nil {
 			for _, page := range c.Pages {
 				if p.Write[page.Gen] {
-					if err := w.page(page, counts, days); err != nil {
+					if err := w.stretch(page, 0, page.N, counts, days); err != nil {
 						return err
 					}
 				}
@@ -114,11 +114,12 @@ type dayGen struct {
 // held is how many events, and lines, there are.
 type held struct{ events, lines int64 }
 
-// page appends a page, in stretches of rows of the same day. The tails of the days that it touches are put into days.
-func (w *writer) page(p *event.Page, counts map[dayGen]held, days map[int32]*runMaker) error {
-	for from := 0; from < p.N; {
+// stretch appends the rows from to end of a page, those of the same day at once. The tails of the days that it touches
+// are put into days.
+func (w *writer) stretch(p *event.Page, from, end int, counts map[dayGen]held, days map[int32]*runMaker) error {
+	for from < end {
 		day, to := dayOf(p.Time(from)), from+1
-		for to < p.N && dayOf(p.Time(to)) == day {
+		for to < end && dayOf(p.Time(to)) == day {
 			to++
 		}
 		if days[day] == nil {

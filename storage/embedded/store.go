@@ -41,6 +41,8 @@ type Config struct {
 	keptFree int64 // bytes that commits of events leave free
 	minFree  int64 // bytes that have to be free for a checkpoint, at least
 	patience time.Duration
+
+	copied bool // Repair has copied the files
 }
 
 // Store is an open embedded store. It is safe for concurrent use: reads run beside each other and beside the
@@ -78,8 +80,8 @@ var (
 var inUse sync.Map
 
 // Open opens the store at cfg.Path, creating it if there is none. It refuses a DuckDB before 1.5.6, a store of a
-// newer layout, and a store whose events do not agree with what it counted when it wrote them. No other process can
-// have the file open.
+// newer layout, and with a *Damaged error files that are not what was written and a store whose events do not agree with
+// what it counted. No other process can have the file open.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := checkLibrary(duckdb.LibraryVersion()); err != nil {
 		return nil, err
@@ -113,7 +115,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if ctx.Err() == nil { // else it may still be opened behind our back
 			inUse.Delete(path)
 		}
-		return nil, fmt.Errorf("open the store %s: %w", path, err)
+		return nil, fmt.Errorf("open the store %s: %w", path, damage(err))
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,14 +47,15 @@ func parseWater(line string) (m water, ok bool) {
 // A waterFile is the open file.
 type waterFile struct{ f *os.File }
 
-// readWater returns what the file of the store at path says; nothing where there is none.
-func readWater(path string) (m water, gens []event.Generation, err error) {
+// readWater returns what the file of the store at path says, nothing where there is none, and whether all of it can be
+// read.
+func readWater(path string) (m water, gens []event.Generation, whole bool, err error) {
 	f, err := os.Open(path + waterSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
-		return water{}, nil, nil
+		return water{}, nil, false, nil
 	}
 	if err != nil {
-		return water{}, nil, err
+		return water{}, nil, false, err
 	}
 	defer f.Close()
 	r := bufio.NewReader(f)
@@ -62,13 +64,13 @@ func readWater(path string) (m water, gens []event.Generation, err error) {
 		d := json.NewDecoder(r)
 		for {
 			var g event.Generation
-			if d.Decode(&g) != nil { // the end, or the rest of a write that a kill has cut
-				return m, gens, nil
+			if err := d.Decode(&g); err != nil { // the end, or the rest of a write that a kill has cut
+				return m, gens, err == io.EOF, nil
 			}
 			gens = append(gens, g)
 		}
 	}
-	return water{}, nil, nil
+	return water{}, nil, false, nil
 }
 
 // createWater makes the file anew, with the generations that the store has.
@@ -133,10 +135,28 @@ func (w *writer) acknowledge(gens []event.Generation) {
 	}
 }
 
+// makeWater goes on with the file that is there, which a full disk allows, or makes it anew: where it cannot be read, or
+// most of its lines are of generations that have changed since.
 func (w *writer) makeWater(m water) (*waterFile, error) {
 	gens, err := readGenerations(w.c)
 	if err != nil {
 		return nil, err
+	}
+	_, there, whole, err := readWater(w.path)
+	if err == nil && whole && len(there) >= len(gens) && len(there) < 2*len(gens)+100 {
+		f, err := os.OpenFile(w.path+waterSuffix, os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		old := &waterFile{f}
+		_, err = f.Seek(0, io.SeekEnd)
+		if err == nil {
+			err = old.rise(m)
+		}
+		if err == nil {
+			return old, nil
+		}
+		old.close()
 	}
 	f, err := createWater(w.path, m, gens)
 	if err != nil {
@@ -162,12 +182,13 @@ type gap struct {
 	until          water
 	wal            string             // where what was there of the WAL is kept; empty if there was none
 	forgotten      []event.Generation // that the store knows no more
+	repaired       bool               // a repair has taken it away
 }
 
 // findGap compares the store with what was noted outside of it, before anything is written. What is there of the WAL is
 // kept: DuckDB overwrites one whose head it does not know.
 func (w *writer) findGap(now time.Time) (*gap, error) {
-	noted, gens, err := readWater(w.path)
+	noted, gens, _, err := readWater(w.path)
 	if err != nil {
 		return nil, fmt.Errorf("read how far the store had come: %w", err)
 	}
@@ -175,8 +196,8 @@ func (w *writer) findGap(now time.Time) (*gap, error) {
 	if err != nil || noted.commits <= have {
 		return nil, err
 	}
-	g := &gap{commits: noted.commits - have, until: noted, forgotten: gens}
-	if fileSize(w.path+".wal") > 0 {
+	g := &gap{commits: noted.commits - have, until: noted, forgotten: gens, repaired: w.copied}
+	if fileSize(w.path+".wal") > 0 && !w.copied {
 		if g.wal, err = keepCopy(w.path+".wal", filepath.Dir(w.path), now); err != nil {
 			return nil, fmt.Errorf("keep the WAL, of which commits are missing: %w", err)
 		}
@@ -235,11 +256,16 @@ func (g *gap) finding(path string) event.Finding {
 		ID: fmt.Sprintf("store-gap-%d-%d", g.until.commits, g.until.at), Rule: "veritail.store", Severity: "high",
 		Audience: []string{"operator", "security"},
 		Title:    "The store has lost commits",
-		Message: fmt.Sprintf("%d commits of %d lines are missing, up to %s: the WAL was cut or removed, or an earlier state was put back.",
+		Message: fmt.Sprintf("%d commits of %d lines are missing, up to %s",
 			g.commits, max(g.lines, 0), time.UnixMicro(g.until.at).UTC().Format(time.DateTime)),
-		Runbook: "The daemon reads the lines again from their files, rotated ones too; those whose files are gone are lost. " +
-			"Find out who or what changed " + path + ".wal.",
-		Count: g.lines, Time: g.until.at, First: g.until.at, Last: g.until.at,
+		Runbook: "The daemon reads the lines again from their files, rotated ones too; those whose files are gone are lost.",
+		Count:   g.lines, Time: g.until.at, First: g.until.at, Last: g.until.at,
+	}
+	if g.repaired {
+		f.Message += "."
+	} else {
+		f.Message += ": the WAL was cut or removed, or an earlier state was put back."
+		f.Runbook += " Find out who or what changed " + path + ".wal."
 	}
 	if n := len(g.forgotten); n > 0 {
 		f.Message += fmt.Sprintf(" %d log files were forgotten with them, and are followed again from their beginning.", n)

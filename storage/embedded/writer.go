@@ -12,13 +12,14 @@ import (
 // writer is the one connection that changes the store, with what it knows of the store's state. It is used under
 // Store.writing.
 type writer struct {
-	c     *conn
-	path  string
-	app   *appender
-	marks map[event.GenID]event.Mark // as stored; nil when a failure made them doubtful
-	hot   map[int32]int64            // events in the tables of the days that have one
-	tails map[int32]*runMaker        // of those days, as far as they are wanted
-	small *stage
+	c      *conn
+	path   string
+	copied bool // the files are, by who repairs them
+	app    *appender
+	marks  map[event.GenID]event.Mark // as stored; nil when a failure made them doubtful
+	hot    map[int32]int64            // events in the tables of the days that have one
+	tails  map[int32]*runMaker        // of those days, as far as they are wanted
+	small  *stage
 
 	runRows       int
 	walDue        int64 // bytes of WAL that are checkpointed
@@ -42,7 +43,7 @@ func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree, app: newAppender(), small: new(stage)}
+	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree, copied: cfg.copied, app: newAppender(), small: new(stage)}
 	err = c.interruptible(ctx, func() error {
 		for _, sql := range []string{
 			// By itself neither a commit nor the end of the process checkpoints.
