@@ -36,6 +36,7 @@ type Engine struct {
 	onces   []*once
 	due     int64 // no occurrence that waits is to be counted before this time has passed
 	noted   int64 // the time that the last commit's mark of Progress says
+	again   bool  // what comes was counted before, and the windows that fired are known
 
 	out     *event.Commit
 	commits int               // so many were begun
@@ -186,6 +187,10 @@ func (e *Engine) occurrence(h *hit) {
 	r := h.rule
 	if r.Threshold != nil {
 		w, _ := r.windows.at(h.key(), h.time)
+		if e.again {
+			w.keepAgain(r, h)
+			return
+		}
 		if members := w.add(r, h); members != nil {
 			e.count(h, 1)
 			e.raise(h, members)

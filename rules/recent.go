@@ -80,5 +80,17 @@ func (r *recent[V]) take() *remembered[V] {
 	return m
 }
 
+// each calls f with every group and what is remembered of it.
+func (r *recent[V]) each(f func(group string, v *V)) {
+	for group, m := range r.older {
+		if r.now[group] == nil {
+			f(group, &m.value)
+		}
+	}
+	for group, m := range r.now {
+		f(group, &m.value)
+	}
+}
+
 // len returns the number of values held; of a group that stands in both halves both count.
 func (r *recent[V]) len() int { return len(r.now) + len(r.older) }

@@ -42,14 +42,13 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 	if judged == 0 {
 		judged = now.UnixMicro()
 	}
-	back, where := time.Duration(0), query.Or{}
+	back := time.Duration(0)
 	for _, r := range e.rules {
 		back = max(back, r.memory())
-		where = append(where, e.cond.exprs[r.when])
 	}
 	during := query.Interval{From: max(judged-min(back, maxSeed).Microseconds(), 1)}
 	dropped := &event.Commit{Batch: &event.Batch{}}
-	err := h.Scan(ctx, where, during, func(p *event.Page) error {
+	err := h.Scan(ctx, e.interesting(), during, func(p *event.Page) error {
 		e.begin(dropped)
 		e.page(p, now)
 		e.advance(min(p.Time(p.N-1), judged))
@@ -62,8 +61,51 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 	}
 	e.begin(dropped)
 	e.advance(judged)
+	e.again = false
 	e.reached = math.MinInt64 // what was read but not stored may be older than what was
 	return nil
+}
+
+// Fired is a group of a threshold rule that has met its threshold lately: what the events of the last minutes do not tell.
+type Fired struct {
+	Rule  string `json:"rule"`
+	Key   []byte `json:"key"`   // the site and the group
+	Armed int64  `json:"armed"` // since the event of this time (µs) they count again; 0 while they do not
+	Last  int64  `json:"last"`  // the time of the group's last event, µs
+}
+
+// Fired returns the groups that a new engine has to know of, besides what Seed reads for it.
+func (e *Engine) Fired() []Fired {
+	var list []Fired
+	for _, r := range e.rules {
+		if r.Threshold == nil {
+			continue
+		}
+		since := e.reached - r.memory().Microseconds() - r.windows.keep
+		r.windows.each(func(key string, w *window) {
+			switch {
+			case w.last < since:
+			case w.fired:
+				list = append(list, Fired{r.ID, []byte(key), 0, w.last})
+			case w.armed != 0:
+				list = append(list, Fired{r.ID, []byte(key), w.armed, w.last})
+			}
+		})
+	}
+	return list
+}
+
+// Refire tells a new engine, before Seed, what Fired returned of another.
+func (e *Engine) Refire(list []Fired) {
+	e.again = true
+	for _, f := range list {
+		for _, r := range e.rules {
+			if r.ID == f.Rule && r.Threshold != nil {
+				w, _ := r.windows.at(f.Key, f.Last)
+				w.armed, w.last, w.fired, w.skip = f.Armed, f.Last, f.Armed == 0, true
+			}
+		}
+	}
 }
 
 // memory is how far back an event can matter to the rule.
@@ -72,11 +114,12 @@ func (c *compiled) memory() time.Duration {
 	if c.Threshold != nil {
 		back += time.Duration(c.Threshold.Within)
 	}
+	told := time.Duration(0) // how long before an event another may have told of it
 	for i := range c.Repeat {
-		back = max(back, time.Duration(c.Repeat[i].Within))
+		told = max(told, time.Duration(c.Repeat[i].Within))
 	}
-	for i := range c.Once {
-		back = max(back, time.Duration(c.Once[i].Within))
+	for i := range c.Once { // which tells of which depends on those before, and those before these
+		told = max(told, 4*time.Duration(c.Once[i].Within))
 	}
-	return back
+	return back + told
 }

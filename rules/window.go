@@ -10,24 +10,40 @@ import (
 type window struct {
 	members []hit // by time; those beyond its end serve again
 	last    int64
-	fired   bool // and not quiet since
+	fired   bool  // and not quiet since
+	armed   int64 // the time of the occurrence since which they count again; 0: always have
+	skip    bool  // while it is seeded: that occurrence has not come yet
 }
 
 // add takes an occurrence. If the threshold is met by it, add returns the occurrences that meet it, valid until the next
 // call.
 func (w *window) add(r *compiled, h *hit) []hit {
+	from, kept := w.keep(r, h)
+	if !kept {
+		return nil
+	}
+	members := w.check(r, from)
+	if members != nil {
+		w.fired = true
+		w.empty()
+	}
+	return members
+}
+
+// keep makes an occurrence a member, if it counts, and returns from which member on others may count with it.
+func (w *window) keep(r *compiled, h *hit) (from int, kept bool) {
 	if w.fired && h.time-w.last >= max(micros(r.Rearm), 1) {
-		w.fired = false
+		w.fired, w.armed = false, h.time
 	}
 	w.last = max(w.last, h.time)
 	if w.fired || len(r.values) > 0 && !w.dropOlder(h) {
-		return nil
+		return 0, false
 	}
 	// No later occurrence can share a window with what is older. Twice the window is kept, since occurrences that
 	// waited for others come late.
 	since := w.last - 2*micros(r.Threshold.Within)
 	if h.time < since {
-		return nil
+		return 0, false
 	}
 	w.insert(h)
 	old := sort.Search(len(w.members), func(i int) bool { return w.members[i].time >= since })
@@ -35,12 +51,14 @@ func (w *window) add(r *compiled, h *hit) []hit {
 		w.drop(0, old)
 		old = 0
 	}
-	members := w.check(r, old)
-	if members != nil {
-		w.fired = true
-		w.empty()
+	return old, true
+}
+
+// keepAgain is keep for an occurrence of before a restart, when the threshold was met by none that counts still.
+func (w *window) keepAgain(r *compiled, h *hit) {
+	if w.skip = w.skip && h.time < w.armed; !w.skip { // else it was in the finding before, or came with it
+		w.keep(r, h)
 	}
-	return members
 }
 
 func (w *window) insert(h *hit) {
@@ -117,5 +135,5 @@ func (w *window) empty() {
 // reset makes the window as good as new.
 func (w *window) reset() {
 	w.empty()
-	w.last, w.fired = 0, false
+	w.last, w.fired, w.armed, w.skip = 0, false, 0, false
 }

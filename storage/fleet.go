@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -12,6 +13,8 @@ type Position struct {
 	Taken map[string]int64 `json:"taken"`
 	// Judged is the time (µs) before which every event of the commits taken has been judged, 0 before the first.
 	Judged int64 `json:"judged"`
+	// Rules is what the rules remember besides; the store keeps it as it is.
+	Rules json.RawMessage `json:"rules,omitempty"`
 }
 
 // A Stand is where a writer of many stands.

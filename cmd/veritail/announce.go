@@ -34,15 +34,15 @@ func (a *announcer) Commit(ctx context.Context, c *event.Commit) ([]event.GenID,
 	if a.followers != nil {
 		a.followers.tell(c)
 	}
-	a.print(c)
+	a.print(c.Findings)
 	return nil, nil
 }
 
-// print writes the findings of a commit for who looks at the daemon.
-func (a *announcer) print(c *event.Commit) {
+// print writes findings that are durable for who looks at the daemon.
+func (a *announcer) print(findings []event.Finding) {
 	p := palette(a.out)
-	for i := range c.Findings {
-		f := &c.Findings[i]
+	for i := range findings {
+		f := &findings[i]
 		fmt.Fprintf(a.out, "  %s  %-8s  %s%s  %s\n", time.UnixMicro(f.Time).UTC().Format("15:04:05"), f.Severity,
 			p.bold(f.Title), siteNote(f.Site), p.blue("http://"+a.console+"/findings/"+f.ID))
 	}
@@ -78,7 +78,7 @@ func (a *announcer) tellHalt(ctx context.Context, err error, now time.Time) {
 			slog.Debug("a finding that cannot be stored yet", "error", err)
 		} else {
 			h.told = true
-			a.print(c)
+			a.print(c.Findings)
 		}
 	}
 	if err == nil {

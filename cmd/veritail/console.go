@@ -22,6 +22,9 @@ func (d *daemon) consoleStatus() console.Status {
 	if err := d.runner.Totals().StoreErr; err != nil {
 		out.Problem = "the store takes nothing now: " + err.Error()
 	}
+	if f := d.fleetReport(out.At); f != nil && f.Problem != "" && out.Problem == "" {
+		out.Problem = "the rules about many hosts do not run as they should: " + f.Problem
+	}
 	for _, s := range d.runner.Status() {
 		r := d.sourceOf(s)
 		c := console.Source{

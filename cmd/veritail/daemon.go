@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/fleet"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/elastic"
 )
 
 // ruleIdle is how long a silent file holds up the judgement of the others' events.
@@ -38,6 +40,8 @@ type daemon struct {
 	begun     time.Time
 	followers followers
 	announcer *announcer
+	fleet     *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
+	lease     *elastic.Lease
 	kept      atomic.Pointer[keptReport] // nil until keep has looked once
 	refused   int64                      // lines in quarantine when keep looked last
 	out       io.Writer
@@ -78,12 +82,16 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if d.patterns, err = followed(cfg, s.set); err != nil {
 		return nil, err
 	}
-	figures, engine, err := s.stages(rules.Config{Idle: ruleIdle})
+	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
+	own, err := d.openFleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	figures, engine, err := s.stages(own, rules.Config{Idle: ruleIdle})
 	if err != nil {
 		return nil, err
 	}
 	d.engine = engine
-	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
 		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer, Quarantined: d.quarantined(),

@@ -60,7 +60,7 @@ func runDaemon(ctx context.Context, cfg *configs.Daemon, feed func(context.Conte
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	d.greet()
-	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.keep, d.watchStore, feed)
+	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.keep, d.watchStore, d.runFleet, feed)
 }
 
 // together runs fs at once and returns their errors when all have ended. When one fails, the others are told to stop.

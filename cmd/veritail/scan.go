@@ -94,7 +94,7 @@ const scanGC = 400
 func scanFiles(ctx context.Context, s *setup, paths []string, format string, stdin io.Reader, stderr io.Writer) (*scanResult, error) {
 	begun := time.Now()
 	defer debug.SetGCPercent(debug.SetGCPercent(scanGC))
-	figures, engine, err := s.stages(rules.Config{Tally: true})
+	figures, engine, err := s.stages(s.rules, rules.Config{Tally: true})
 	if err != nil {
 		return nil, err
 	}

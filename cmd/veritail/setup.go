@@ -63,14 +63,14 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 	return s, nil
 }
 
-// stages returns the stages of the flow and the engine among them.
-func (s *setup) stages(cfg rules.Config) (*kpi.Stage, *rules.Engine, error) {
+// stages returns the stages of the flow, with some of the rules, and the engine among them.
+func (s *setup) stages(list []rules.Rule, cfg rules.Config) (*kpi.Stage, *rules.Engine, error) {
 	figures, err := kpi.NewStage(s.kpis)
 	if err != nil {
 		return nil, nil, userError{err}
 	}
 	cfg.Schema = s.schema
-	engine, err := rules.New(s.rules, cfg)
+	engine, err := rules.New(list, cfg)
 	if err != nil {
 		return nil, nil, userError{err}
 	}

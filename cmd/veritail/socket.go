@@ -27,6 +27,7 @@ type statusReport struct {
 	Console string         `json:"console"`
 	Totals  totalsReport   `json:"totals"`
 	Store   *keptReport    `json:"store,omitempty"`
+	Fleet   *fleetReport   `json:"fleet,omitempty"`
 	Sources []sourceReport `json:"sources"`
 }
 
@@ -77,7 +78,7 @@ func (d *daemon) status() statusReport {
 			Stored: t.Stored, Apart: t.Quarantined, Pending: t.Pending, LastCommit: t.LastCommit,
 		},
 	}
-	r.Store = d.kept.Load()
+	r.Store, r.Fleet = d.kept.Load(), d.fleetReport(time.Now())
 	if t.StoreErr != nil {
 		r.Totals.StoreError = t.StoreErr.Error()
 	}

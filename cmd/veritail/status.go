@@ -59,7 +59,7 @@ no line of a source is understood.`,
 
 // well reports whether nothing needs a person.
 func (r *statusReport) well() bool {
-	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "")
+	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "")
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
 	}
@@ -92,6 +92,9 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	}
 	if r.Store != nil {
 		r.Store.print(w, p)
+	}
+	if r.Fleet != nil {
+		r.Fleet.print(w, p, now)
 	}
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string

@@ -31,7 +31,10 @@ func (l *Lease) Stands(ctx context.Context) (map[string]storage.Stand, error) {
 				}
 			}
 		}
-		if err := s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page); err != nil {
+		err := patiently(ctx, func() error {
+			return s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page)
+		})
+		if err != nil {
 			return nil, fmt.Errorf("ask where the hosts stand: %w", err)
 		}
 		for _, hit := range page.Hits.Hits {

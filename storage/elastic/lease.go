@@ -112,7 +112,7 @@ func (l *Lease) read(ctx context.Context, out bool) (d leaseDoc, at placed, foun
 	if !out {
 		path += "?_source_excludes=body.out"
 	}
-	err = l.s.client.call(ctx, http.MethodGet, path, nil, &answer)
+	err = patiently(ctx, func() error { return l.s.client.call(ctx, http.MethodGet, path, nil, &answer) })
 	if statusOf(err) == http.StatusNotFound {
 		return d, at, false, nil
 	}
@@ -231,7 +231,7 @@ func (l *Lease) take(ctx context.Context) error {
 	if !found || at != l.place {
 		return ErrLeaseLost
 	}
-	d.Holder, d.Owner, d.Since = l.holder, rand.Text(), time.Now().UTC().Truncate(time.Second)
+	d.Holder, d.Owner, d.Since = l.holder, rand.Text(), time.Now().UTC()
 	if err := l.replace(ctx, d); err != nil {
 		return err
 	}
@@ -271,7 +271,9 @@ func (l *Lease) bringOut(ctx context.Context) error {
 
 // position is a copy of the document's.
 func (l *Lease) position() storage.Position {
-	return storage.Position{Taken: maps.Clone(l.doc.Position.Taken), Judged: l.doc.Position.Judged}
+	p := l.doc.Position
+	p.Taken = maps.Clone(p.Taken)
+	return p
 }
 
 // Renew keeps the lease, if it was not written lately. ErrLeaseLost is the error where another has it.

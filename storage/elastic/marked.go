@@ -65,19 +65,24 @@ func (s *Store) readMarked(ctx context.Context) (map[string]bool, error) {
 // whole are the parameters of searches: all of the answer or none of it.
 const whole = "allow_partial_search_results=false&ignore_unavailable=true&allow_no_indices=true"
 
-// search asks the indices behind a name. A cluster that has too much to do, or has not started the shards of a new index
-// yet, is asked again.
+// search asks the indices behind a name, patiently.
 func (s *Store) search(ctx context.Context, name string, body dsl, answer *searchAnswer) error {
 	return s.searchInto(ctx, name, body, answer, answer)
 }
 
 // searchInto is search with an answer of another form around the usual one.
 func (s *Store) searchInto(ctx context.Context, name string, body dsl, answer any, inner *searchAnswer) error {
+	err := patiently(ctx, func() error { return s.client.call(ctx, http.MethodPost, "/"+name+"/_search?"+whole, body, answer) })
+	return errors.Join(err, inner.whole())
+}
+
+// patiently asks again for a while, if the cluster has too much to do, or has not started the shards of a new index yet.
+func patiently(ctx context.Context, ask func() error) error {
 	deadline := time.Now().Add(searchPatience)
 	for attempt := 1; ; attempt++ {
-		err := s.client.call(ctx, http.MethodPost, "/"+name+"/_search?"+whole, body, answer)
+		err := ask()
 		if status := statusOf(err); status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests || time.Now().After(deadline) {
-			return errors.Join(err, inner.whole())
+			return err
 		}
 		if err := sleep(ctx, backoff(attempt)); err != nil {
 			return err

@@ -52,7 +52,9 @@ func (s *Store) readHead(ctx context.Context) (h head, at placed, found bool, er
 		Term   int64    `json:"_primary_term"`
 		Source stateDoc `json:"_source"`
 	}
-	err = s.client.call(ctx, http.MethodGet, "/"+s.names.state()+"/_doc/"+escapePath(s.headID()), nil, &answer)
+	err = patiently(ctx, func() error { // another daemon may have made the index just now
+		return s.client.call(ctx, http.MethodGet, "/"+s.names.state()+"/_doc/"+escapePath(s.headID()), nil, &answer)
+	})
 	if statusOf(err) == http.StatusNotFound {
 		return h, at, false, nil
 	}
@@ -172,7 +174,10 @@ func (s *Store) eachState(ctx context.Context, kind string, f func(json.RawMessa
 				}
 			}
 		}
-		if err := s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page); err != nil {
+		err := patiently(ctx, func() error {
+			return s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page)
+		})
+		if err != nil {
 			return err
 		}
 		for _, hit := range page.Hits.Hits {

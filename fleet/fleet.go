@@ -1,0 +1,212 @@
+// Package fleet runs the rules that are about many hosts together, over the events that all of them have stored in one
+// cluster. Every daemon has a Runner; the one that has the cluster's lease runs the rules, the others wait for it.
+//
+// How far the rules have come is, of each host, the number of its last commit that they took, and the time up to which they
+// have judged. That position stands together with what was found on the way to it, so another daemon goes on exactly there:
+// it fills the windows of the rules from the events that were taken, and takes those that were not.
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/query"
+)
+
+const (
+	// Late is how much later than its time an event may be stored and still be judged in its turn. A host that is further
+	// behind and catches up holds up the others; one that stores nothing for so long does not.
+	Late = 10 * time.Second
+
+	every = 2 * time.Second // between looks at what the hosts have stored
+)
+
+// A Cluster is the store that the hosts share, and its lease. An error of any call ends what was begun with Wait: the
+// runner then waits for the lease again.
+type Cluster interface {
+	// Wait takes the lease as soon as it is free, and returns how far its last holder has come.
+	Wait(context.Context) (storage.Position, error)
+	// Renew keeps the lease; it is called often, whatever it costs.
+	Renew(context.Context) error
+	// Commit makes a position stand, together with what was found on the way to it, and keeps the lease.
+	Commit(context.Context, storage.Position, []event.Finding, []event.Delta) error
+	// Release lets another have the lease.
+	Release(context.Context) error
+	// Stands returns, by host, the last commit that stands.
+	Stands(context.Context) (map[string]storage.Stand, error)
+	// Scan calls f with the matching events, by time, of each host's commits after from and up to to.
+	Scan(ctx context.Context, from, to map[string]int64, e query.Expr, during query.Interval, f func(*event.Page) error) error
+}
+
+// Config says what a Runner runs, and where.
+type Config struct {
+	Cluster Cluster
+	Rules   []rules.Rule
+	Schema  *event.Schema
+	Found   func([]event.Finding) // called with findings that stand, if it is not nil
+}
+
+// A Runner runs the rules whenever it has the lease. Run is called once; Err by anyone.
+type Runner struct {
+	cfg Config
+
+	mu  sync.Mutex
+	err error
+}
+
+// New returns a Runner. Its rules are compiled when they are needed; they must be such that rules.New takes.
+func New(cfg Config) *Runner { return &Runner{cfg: cfg} }
+
+// Run runs the rules, or waits for the lease, until ctx ends. Whatever fails is tried again.
+func (r *Runner) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := r.turn(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		r.failed(err)
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+		}
+	}
+	// Without it the others would wait until the lease has expired.
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), every)
+	defer cancel()
+	if err := r.cfg.Cluster.Release(stop); err != nil {
+		slog.Warn("the lease of the fleet's rules could not be given back; another daemon takes it over", "error", err)
+	}
+	return nil
+}
+
+// Err returns why the rules do not run, or why this daemon cannot tell; nil while all is well.
+func (r *Runner) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// failed notes an error, and tells of it once.
+func (r *Runner) failed(err error) {
+	r.mu.Lock()
+	before := r.err
+	r.err = err
+	r.mu.Unlock()
+	if err != nil && (before == nil || before.Error() != err.Error()) {
+		slog.Warn("the fleet's rules: trying again", "error", err)
+	}
+}
+
+// turn waits for the lease and runs the rules until something fails, or ctx ends.
+func (r *Runner) turn(ctx context.Context) error {
+	at, err := r.cfg.Cluster.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	slog.Info("this daemon runs the fleet's rules now")
+	engine, err := rules.New(r.cfg.Rules, rules.Config{Schema: r.cfg.Schema, Idle: Late})
+	if err != nil {
+		return fmt.Errorf("compile the fleet's rules: %w", err)
+	}
+	var fired []rules.Fired
+	if at.Rules != nil {
+		if err := json.Unmarshal(at.Rules, &fired); err != nil {
+			return fmt.Errorf("read what the fleet's rules remember: %w", err)
+		}
+	}
+	engine.Refire(fired)
+	if err := engine.Seed(ctx, commits{r.cfg.Cluster, nil, at.Taken}, at.Judged, time.Now()); err != nil {
+		return err
+	}
+	h := holder{r.cfg, engine, at, make(map[string]int64)}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := h.round(ctx); err != nil {
+			return err
+		}
+		r.failed(nil)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// A holder runs the rules as long as it has the lease.
+type holder struct {
+	Config
+	engine *rules.Engine
+	at     storage.Position
+	low    map[string]int64 // by host: the time up to which its own rules had judged, as far as is known
+}
+
+// round takes what the hosts have stored since the last one.
+func (h *holder) round(ctx context.Context) error {
+	stands, err := h.Cluster.Stands(ctx)
+	if err != nil {
+		return err
+	}
+	c := &event.Commit{Batch: &event.Batch{}}
+	next := storage.Position{Taken: maps.Clone(h.at.Taken), Judged: h.at.Judged}
+	if next.Taken == nil {
+		next.Taken = make(map[string]int64)
+	}
+	for host, stand := range stands {
+		if stand.Commit <= h.at.Taken[host] {
+			continue
+		}
+		next.Taken[host] = stand.Commit
+		for _, m := range stand.Marks {
+			if m.Gen == rules.Progress {
+				h.low[host] = m.Off
+			}
+		}
+		if low, known := h.low[host]; known {
+			c.To = append(c.To, event.Mark{Gen: event.GenID(xxhash.Sum64String(host)), Low: low})
+		}
+	}
+	judged, err := h.engine.Gather(ctx, commits{h.Cluster, h.at.Taken, next.Taken}, c)
+	if err != nil {
+		return err
+	}
+	next.Judged = max(next.Judged, judged)
+	if next.Rules, err = json.Marshal(h.engine.Fired()); err != nil {
+		return fmt.Errorf("write what the fleet's rules remember: %w", err)
+	}
+	if err := h.Cluster.Commit(ctx, next, c.Findings, c.Rollups); err != nil {
+		return err
+	}
+	h.at = next
+	if h.Found != nil && len(c.Findings) > 0 {
+		h.Found(c.Findings)
+	}
+	return nil
+}
+
+// commits are the events of some commits of the hosts. It implements rules.History.
+type commits struct {
+	cluster  Cluster
+	from, to map[string]int64
+}
+
+// Scan keeps the lease meanwhile.
+func (c commits) Scan(ctx context.Context, e query.Expr, during query.Interval, f func(*event.Page) error) error {
+	return c.cluster.Scan(ctx, c.from, c.to, e, during, func(p *event.Page) error {
+		if err := c.cluster.Renew(ctx); err != nil {
+			return err
+		}
+		return f(p)
+	})
+}
