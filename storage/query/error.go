@@ -11,7 +11,7 @@ import (
 type Error struct {
 	Pos    int    // byte column in the text, from 1
 	Msg    string // what is wrong
-	Repair string // what to write instead; empty where nothing is certain
+	Repair string // what to write or to do instead; never empty
 }
 
 // Error returns column, message and repair in one line.

@@ -37,12 +37,12 @@ func Parse(text string, schema *event.Schema, now time.Time) (Expr, error) {
 // parse reads a condition up to the end or to a |.
 func parse(text string, schema *event.Schema, now time.Time) (*parser, Expr, error) {
 	if len(text) > MaxLength {
-		return nil, nil, fail(MaxLength, "", "a query has at most %d bytes, this one has %d", MaxLength, len(text))
+		return nil, nil, fail(MaxLength, "write a shorter one, or two queries", "a query has at most %d bytes, this one has %d", MaxLength, len(text))
 	}
 	for i, r := range text {
 		if r == utf8.RuneError {
 			if _, n := utf8.DecodeRuneInString(text[i:]); n == 1 {
-				return nil, nil, fail(i, "", "a byte that is not UTF-8")
+				return nil, nil, fail(i, "leave the byte out; a regular expression finds any byte in its place: /caf./", "a byte that is not UTF-8")
 			}
 		}
 	}
@@ -128,14 +128,15 @@ func (p *parser) not(primary func() (Expr, error)) (Expr, error) {
 func (p *parser) operand(primary func() (Expr, error)) (Expr, error) {
 	p.space()
 	if p.end() || p.peek() == ')' || p.pipe() || p.keyword("and") || p.keyword("or") {
-		what := "the end"
+		what, repair := "the end", "write a condition here, as user.name:root"
 		if !p.end() {
 			what = clip(p.text[p.pos : p.pos+1])
 			if w := p.reserved(); w != "" {
 				what = w
+				repair += `; to find the word itself, quote it: "` + w + `"`
 			}
 		}
-		return nil, fail(p.pos, "", "a condition is missing before %s", what)
+		return nil, fail(p.pos, repair, "a condition is missing before %s", what)
 	}
 	if p.peek() == '(' {
 		return p.group(primary)
@@ -170,7 +171,7 @@ func (p *parser) pipe() bool { return p.peek() == '|' && !strings.HasPrefix(p.te
 
 func (p *parser) enter() error {
 	if p.depth++; p.depth > MaxDepth {
-		return fail(p.pos, "", "parentheses and nots stand at most %d deep in each other", MaxDepth)
+		return fail(p.pos, "leave out those that change nothing", "parentheses and nots stand at most %d deep in each other", MaxDepth)
 	}
 	return nil
 }
@@ -329,7 +330,7 @@ func (p *parser) name(stops string) (string, error) {
 	if word := p.text[at:p.pos]; isName(word) {
 		return word, nil
 	}
-	return "", fail(at, "", "%s where the name of a field is expected", quoteEmpty(p.text[at:p.pos]))
+	return "", fail(at, "write the name of a field, as source.ip; one with other characters in quotation marks", "%s where the name of a field is expected", quoteEmpty(p.text[at:p.pos]))
 }
 
 // operator reads a colon or, white space before it or not, an order; "" where there is none.

@@ -283,6 +283,41 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// Whatever is wrong with a query, its error points into the text or just behind it, and says what to do.
+func TestEveryErrorOffersARepair(t *testing.T) {
+	long := strings.Repeat("a", query.MaxLength)
+	texts := []string{long + "b", strings.Repeat("(", query.MaxDepth+1) + "a", "a\xff", "or", "a | count by", "a | count, by", "a | count by x by y",
+		"a | count every 1h every 1d", "a | sum(a),sum(b),sum(c),sum(d),sum(e),sum(f),sum(g),sum(h),sum(i),sum(j),sum(k),sum(l),sum(m),sum(n),sum(o),sum(p),sum(q)",
+		"a | count by a,b,c,d,e,f,g,h,i,j,k,l,m", "user.name>5", "message<a", "process.pid:x", "system.load>x", "x>abc", "event.duration:2", "veritail.unparsed:maybe",
+		"source.ip:", "source.ip:and", "process.pid:1*", "process.pid>1*", "user.name:" + strings.Repeat("a", query.MaxPattern) + "*", "dead-l*ck", "dead-*",
+		"/" + strings.Repeat("a", query.MaxPattern+1) + "/", "/(/", "/a{9999}/", "process.pid:/1/", "@timestamp>soon", "source.ip:[1 to 2]", "process.pid:[1 2]", "process.pid:[1 to 2"}
+	r := rand.New(rand.NewPCG(5, 14))
+	pieces := []string{"(", ")", `"`, "|", ":", ":", ">", "[", "]", "to", "and", "not", "/", "*", "\\", " ", "by", "count", "limit", "every", ",", "=", "1h", "user.name", "event.duration", "now"}
+	for range 20_000 {
+		text := querytest.RandomText(r, querytest.Schema())
+		for range 1 + r.IntN(2) {
+			at := r.IntN(len(text) + 1)
+			text = text[:at] + pieces[r.IntN(len(pieces))] + text[min(at+r.IntN(3), len(text)):]
+		}
+		texts = append(texts, text)
+	}
+	wrong := 0
+	for _, text := range texts {
+		_, err := query.ParseQuestion(text, querytest.Schema(), querytest.Now)
+		if err == nil {
+			continue
+		}
+		wrong++
+		var e *query.Error
+		if !errors.As(err, &e) || e.Repair == "" || e.Msg == "" || e.Pos < 1 || e.Pos > len(text)+1 {
+			t.Fatalf("%.100q: %v", text, err)
+		}
+	}
+	if wrong < 5000 {
+		t.Errorf("only %d of %d texts are wrong", wrong, len(texts))
+	}
+}
+
 func TestErrorsNameTheByteColumn(t *testing.T) {
 	for text, want := range map[string]int{
 		"http.response.status_code:abc":          27,

@@ -69,7 +69,7 @@ func (p *parser) asked(a *Agg) error {
 			return err
 		}
 		if slices.Contains(had, word) {
-			return fail(at, "", "%s stands twice", word)
+			return fail(at, "write it once: "+twice[word], "%s stands twice", word)
 		}
 		had = append(had, word)
 		switch word {
@@ -125,7 +125,7 @@ func (p *parser) measures(a *Agg) error {
 				return err
 			}
 			if a.Values = append(a.Values, m); len(a.Values) > MaxMeasures {
-				return fail(at, "", "at most %d measures are asked for at once", MaxMeasures)
+				return fail(at, "leave it out, and ask for it in a query of its own", "at most %d measures are asked for at once", MaxMeasures)
 			}
 		default:
 			return fail(at, "write count, or one of "+strings.Join(Functions, ", ")+" with a field: p95(event.duration); to find either of two conditions, write or",
@@ -162,6 +162,9 @@ func (p *parser) measure(fn string) (Measure, error) {
 	return Measure{Fn: fn, Field: name}, nil
 }
 
+// twice is how several values are written of what may stand once.
+var twice = map[string]string{"by": "by source.ip, user.name", "every": "every 1h", "limit": "limit 10"}
+
 // groups reads the fields after by.
 func (p *parser) groups(a *Agg) error {
 	for {
@@ -172,7 +175,7 @@ func (p *parser) groups(a *Agg) error {
 			return err
 		}
 		if a.By = append(a.By, name); len(a.By) > MaxBy {
-			return fail(at, "", "events are grouped by at most %d fields", MaxBy)
+			return fail(at, "leave it out, or narrow the query to one value of it", "events are grouped by at most %d fields", MaxBy)
 		}
 		if p.space(); p.peek() != ',' {
 			return nil

@@ -38,6 +38,12 @@ func (p *parser) typed(f field, o operand) (Expr, error) {
 	return t, nil
 }
 
+// sample is a value of each kind, for those who have written none.
+var sample = map[event.Kind]string{
+	event.Keyword: "root", event.Text: `"a phrase"`, event.Int: "404", event.Float: "1.5", event.Duration: "2s",
+	event.Time: "2026-11-23", event.Address: "10.0.0.1", event.Bool: "true",
+}
+
 var orderOps = map[string]Op{"<": Less, "<=": LessEq, ">": More, ">=": MoreEq}
 
 // order makes an ordered comparison.
@@ -46,7 +52,7 @@ func (p *parser) order(f field, op string, o operand) (Expr, error) {
 	case f.kind == event.Address:
 		return nil, fail(f.at, "write a range: "+clip(f.name)+":[10.0.0.1 to 10.0.0.9]", "addresses are not compared with %s", op)
 	case f.kind == event.Bool || f.kind == event.Text || f.kind == event.Keyword && f.known:
-		return nil, fail(f.at, "", "%s is of kind %s and has no order", clip(f.name), f.kind)
+		return nil, fail(f.at, "compare it with a value: "+clip(f.name)+":"+sample[f.kind], "%s is of kind %s and has no order", clip(f.name), f.kind)
 	case f.kind == event.Time:
 		return p.timeOrder(f, op, o)
 	}
@@ -66,13 +72,17 @@ func setOperand(t *Test, o operand) error {
 	case event.Int:
 		v, err := strconv.ParseInt(o.text, 10, 64)
 		if err != nil {
-			return fail(o.at, "", "%s is not a whole number, as %s is", show(o), clip(t.Field))
+			return fail(o.at, "write a whole number, as 404, or a range: [400 to 499]", "%s is not a whole number, as %s is", show(o), clip(t.Field))
 		}
 		t.Int, t.Str = v, strconv.FormatInt(v, 10)
 	case event.Float, event.Keyword:
 		v, ok := Number(o.text)
 		if !ok {
-			return fail(o.at, "", "%s is not a number, as %s is compared with", show(o), clip(t.Field))
+			repair := "write a number, as 1.5, or a range: [0.5 to 1]"
+			if t.Kind == event.Keyword {
+				repair = "write a number, as 1.5, or compare with the text: " + clip(t.Field) + ":" + clip(o.text)
+			}
+			return fail(o.at, repair, "%s is not a number, as %s is compared with", show(o), clip(t.Field))
 		}
 		t.Float, t.Str = v, formatFloat(v)
 	case event.Duration:

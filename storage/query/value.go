@@ -29,7 +29,7 @@ func (p *parser) field(name string, at int) field {
 // newTest makes a test without an operand, counting it.
 func (p *parser) newTest(f field, op Op) (*Test, error) {
 	if p.terms++; p.terms > MaxTerms {
-		return nil, fail(f.at, "", "a query has at most %d tests", MaxTerms)
+		return nil, fail(f.at, "write several values of one field as a network, a range or a wildcard, or ask two queries", "a query has at most %d tests", MaxTerms)
 	}
 	return &Test{Field: f.name, F: f.f, Known: f.known, Kind: f.kind, Op: op, Pos: f.at + 1}, nil
 }
@@ -77,7 +77,7 @@ func (p *parser) missing(f field, op string) error {
 	w := p.reserved()
 	switch {
 	case p.end() || p.peek() == ')' || p.pipe():
-		return fail(p.pos, "", "a value is missing after %s%s", clip(f.name), op)
+		return fail(p.pos, "write the value, as "+clip(f.name)+op+sample[f.kind]+"; "+clip(f.name)+":* finds all that have the field", "a value is missing after %s%s", clip(f.name), op)
 	case w != "":
 		return fail(p.pos, `to compare with the word itself, quote it: "`+w+`"`, "a value is missing after %s%s", clip(f.name), op)
 	}
@@ -93,7 +93,7 @@ func (p *parser) apply(f field, op string, o operand) (Expr, error) {
 		return p.equal(f, o)
 	}
 	if o.wild {
-		return nil, fail(o.at, "", "a wildcard has no order")
+		return nil, fail(o.at, "leave out the wildcard, or write : in place of the comparison", "a wildcard has no order")
 	}
 	return p.order(f, op, o)
 }
@@ -196,11 +196,11 @@ var noWildcard = map[event.Kind]string{
 
 func (p *parser) wildcard(f field, at int, pattern string) (Expr, error) {
 	if len(pattern) > MaxPattern {
-		return nil, fail(at, "", "a wildcard has at most %d bytes", MaxPattern)
+		return nil, fail(at, "write less of it, with * for the rest", "a wildcard has at most %d bytes", MaxPattern)
 	}
 	re, err := wildcardRegexp(pattern)
 	if err != nil {
-		return nil, fail(at, "", "a wildcard that cannot be used: %v", err)
+		return nil, fail(at, "quote it to find its characters themselves", "a wildcard that cannot be used: %v", err)
 	}
 	t, err := p.newTest(f, Wildcard)
 	if err != nil {
@@ -218,7 +218,7 @@ func (p *parser) phrase(f field, o operand) (Expr, error) {
 		stem, ok := newGlob(o.pattern).prefix()
 		if !ok {
 			if i := strings.IndexFunc(o.pattern, func(r rune) bool { return r != '*' && r != '?' && !IsTokenRune(r) }); i >= 0 {
-				return nil, fail(o.at, "", "%s", within)
+				return nil, fail(o.at, "to find it across words write a regular expression: /dead.?lock/", "%s", within)
 			}
 			return p.wildcard(f, o.at, string(Fold(nil, []byte(o.pattern))))
 		}
@@ -229,7 +229,7 @@ func (p *parser) phrase(f field, o operand) (Expr, error) {
 		return nil, fail(o.at, "search for it with a regular expression: /"+clip(strings.ReplaceAll(regexp.QuoteMeta(text), "/", `\/`))+"/", "there is no letter, digit or _ in what is searched for")
 	}
 	if last, _ := utf8.DecodeLastRuneInString(text); o.wild && !IsTokenRune(last) {
-		return nil, fail(o.at, "", "%s", within)
+		return nil, fail(o.at, "to find it across words write a regular expression: /dead.?lock/", "%s", within)
 	}
 	t, err := p.newTest(f, Equal)
 	if err != nil {
@@ -245,18 +245,18 @@ func (p *parser) pattern(f field, o operand) (Expr, error) {
 		return nil, fail(o.at, noWildcard[f.kind], "%s is of kind %s and takes no regular expression", clip(f.name), f.kind)
 	}
 	if len(o.text) > MaxPattern {
-		return nil, fail(o.at, "", "a regular expression has at most %d bytes", MaxPattern)
+		return nil, fail(o.at, "write less of it: what stands before and behind may be left out", "a regular expression has at most %d bytes", MaxPattern)
 	}
 	cost, err := regexpCost(o.text)
 	if err != nil {
-		return nil, fail(o.at, "", "a regular expression that cannot be read: %s", clip(err.Error()))
+		return nil, fail(o.at, `put \ before a character that is meant itself, as \( or \[, or quote the text to find it`, "a regular expression that cannot be read: %s", clip(err.Error()))
 	}
 	if p.cost += cost; p.cost > maxCost {
 		return nil, fail(o.at, "use smaller repeat counts and classes", "the regular expressions of the query are too large")
 	}
 	re, err := regexp.Compile(o.text)
 	if err != nil {
-		return nil, fail(o.at, "", "a regular expression that cannot be read: %s", clip(err.Error()))
+		return nil, fail(o.at, `put \ before a character that is meant itself, as \( or \[, or quote the text to find it`, "a regular expression that cannot be read: %s", clip(err.Error()))
 	}
 	t, err := p.newTest(f, Regexp)
 	if err != nil {

@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"commit", commitCases},
 		{"search", searchCases},
 		{"aggregate", aggregateCases},
+		{"agree", agreeCases},
 		{"scan", scanCases},
 		{"findings", findingCases},
 		{"rollups", rollupCases},
