@@ -324,9 +324,9 @@ func (l *Lease) commit(ctx context.Context, to storage.Position, out *leaseOut) 
 	return l.bringOut(ctx)
 }
 
-// Release gives the lease back, so that another takes it at once.
+// Release gives the lease back, if this one has it, so that another takes it at once.
 func (l *Lease) Release(ctx context.Context) error {
-	if l.owner == "" || l.pending {
+	if l.owner == "" || l.doc.Owner != l.owner || l.pending { // it is another's, or there is something to be done
 		return nil
 	}
 	d := l.doc

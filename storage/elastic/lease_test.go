@@ -133,9 +133,17 @@ func TestLeaseIsTakenOverFromOneThatIsStopped(t *testing.T) {
 	f.holds(1)
 	f.commit(second, 3)
 	f.holds(1, 3)
+	if _, err := first.look(t.Context()); err != nil { // it waits for its turn now
+		t.Fatal(err)
+	}
+	if err := first.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if st := second.State(); st.Holder != "host2" || st.Judged != 3 || st.Quiet > LeaseExpiry {
 		t.Errorf("the second one says %+v", st)
 	}
+	f.commit(second, 4) // nobody else has given it back
+	f.holds(1, 3, 4)
 }
 
 func TestLeaseThatIsRenewedStays(t *testing.T) {
