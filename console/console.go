@@ -85,7 +85,7 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/", s.page("overview", s.overview))
 	r.Get("/findings", s.page("findings", s.findings))
 	r.Get("/findings/{id}", s.page("finding", s.finding))
-	r.Get("/search", s.page("search", s.search))
+	r.Get("/search", s.searching)
 	r.Get("/sources", s.page("sources", s.sources))
 	if c.Try != nil {
 		r.Get("/playground", s.page("playground", s.playground))

@@ -54,6 +54,7 @@ type request struct {
 	links
 	now    time.Time
 	status Status
+	scan   *scanning // told of what is read; nil: nobody is
 }
 
 // an answer is what a page shows. Code is 200 unless set.
@@ -70,26 +71,30 @@ func (s *server) page(name string, load func(context.Context, *request) (answer,
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), answerIn)
 		defer cancel()
-		req := &request{r, links{r.URL.Query().Get("site")}, s.Now().UTC(), s.Status()}
+		req := &request{Request: r, links: links{r.URL.Query().Get("site")}, now: s.Now().UTC(), status: s.Status()}
 		a, err := load(ctx, req)
-		page := name
-		switch {
-		case errors.Is(err, errNotFound):
-			a, _ = s.notFound(ctx, req)
-			page = ""
-		case err != nil:
-			if r.Context().Err() != nil {
-				return // the reader has gone
-			}
-			s.Log.Error("console: page", "path", r.URL.Path, "err", err)
-			a = s.failed(req, err)
-			page = "failed"
-		}
-		if page == "" {
-			page = "missing"
-		}
-		s.send(ctx, w, req, page, a)
+		s.finish(ctx, w, req, name, a, err)
 	}
+}
+
+// finish sends the page called name, or the one that says why there is none.
+func (s *server) finish(ctx context.Context, w http.ResponseWriter, r *request, name string, a answer, err error) {
+	switch {
+	case errors.Is(err, errNotFound):
+		a, _ = s.notFound(ctx, r)
+		name = ""
+	case err != nil:
+		if r.Context().Err() != nil {
+			return // the reader has gone
+		}
+		s.Log.Error("console: page", "path", r.URL.Path, "err", err)
+		a = s.failed(r, err)
+		name = "failed"
+	}
+	if name == "" {
+		name = "missing"
+	}
+	s.send(ctx, w, r, name, a)
 }
 
 func (s *server) send(ctx context.Context, w http.ResponseWriter, r *request, page string, a answer) {

@@ -122,6 +122,7 @@ type searchPage struct {
 	First    string
 	Unparsed string
 	Sources  string
+	Stopped  bool // the query is not run
 }
 
 // A queryError is what is wrong with a query, where, and what to write instead.
@@ -157,6 +158,9 @@ func (s *server) search(ctx context.Context, r *request) (answer, error) {
 		p.Shown = paint(a.q, -1)
 	}
 	p = s.period(r, a, p)
+	if p.Stopped = r.URL.Query().Get("run") == "no"; p.Stopped {
+		return answer{Title: "Search", Body: p}, nil
+	}
 	if err := s.fill(ctx, r, a, &p); err != nil {
 		return answer{}, err
 	}
@@ -192,6 +196,9 @@ func (s *server) fill(ctx context.Context, r *request, a ask, p *searchPage) err
 	p.Per = duration(found.step)
 	p.Wide, p.Slim = histogram(bins(r, a, found, during), found.step, 932), histogram(narrower(r, a, found, during), found.step*narrow, 346)
 	p.Facets = found.facets
+	if found.uncounted {
+		p.Note = joinNotes(p.Note, "not counted by each field: the query takes too long")
+	}
 	if a.Agg != nil {
 		p.Numbers = s.numbers(r, a, found.table)
 	}
@@ -205,6 +212,13 @@ func (s *server) fill(ctx context.Context, r *request, a ask, p *searchPage) err
 		p.More = r.to("/search", "q", a.q, "last", a.last, "from", moment(a.from), "to", moment(a.to), "after", cursor(*c))
 	}
 	return nil
+}
+
+func joinNotes(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
 }
 
 // bins are the bars of the histogram, with the gaps between them.

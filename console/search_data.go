@@ -17,6 +17,7 @@ type found struct {
 	step      time.Duration
 	total     int64
 	facets    []facet
+	uncounted bool // fields were left out for want of time
 }
 
 // A facet is one field with its most frequent values, counted over the whole result.
@@ -40,25 +41,32 @@ const (
 	facetsShown = 5
 )
 
+// facetsIn is how long a search may have taken for fields to be counted, each of which takes as long again.
+const facetsIn = 5 * time.Second
+
 // mostBars bounds the bars of the histogram.
 const mostBars = 72
 
 func (s *server) readSearch(ctx context.Context, r *request, a ask, during query.Interval) (f found, err error) {
+	began := time.Now()
 	all := query.And{a.Where, s.site(r.site)}
 	view := s.view(r.Request)
 	if a.Agg != nil {
+		r.scan.does("Asking for numbers of events")
 		asked := *a.Agg
 		asked.Where, asked.During = all, during
 		if f.table, err = s.Reader.Aggregate(ctx, view, asked); err != nil {
 			return f, fmt.Errorf("ask for numbers of events: %w", err)
 		}
 	} else {
+		r.scan.does("Looking for events")
 		f.rows, err = s.Reader.Search(ctx, view, query.Search{Where: all, During: during, Limit: eventsPerPage, After: a.after})
 		if err != nil {
 			return f, fmt.Errorf("search events: %w", err)
 		}
 	}
 	f.step = roundStep(time.Duration(during.To-during.From)*time.Microsecond, mostBars)
+	r.scan.does("Counting them over time")
 	t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, Every: f.step, Limit: 1000})
 	if err != nil {
 		return f, fmt.Errorf("count events over time: %w", err)
@@ -74,6 +82,11 @@ func (s *server) readSearch(ctx context.Context, r *request, a ask, during query
 		if len(f.facets) == facetsShown {
 			break
 		}
+		if time.Since(began) > facetsIn {
+			f.uncounted = true
+			break
+		}
+		r.scan.does("Counting them by " + field)
 		t, err := s.Reader.Aggregate(ctx, view, query.Agg{Where: all, During: during, By: []string{field}, Limit: facetValues + 1})
 		if err != nil {
 			return f, fmt.Errorf("count events by %s: %w", field, err)
