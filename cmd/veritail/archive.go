@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/archive"
 )
 
@@ -128,10 +129,15 @@ func (a *archiveAsk) run(ctx context.Context, configFile string) (*archived, err
 	return done, mendable(err)
 }
 
-// mendable marks errors that are of the archive, not of Veritail.
+// mendable marks errors that are of an archive or a backup, or of the place for one, not of Veritail.
 func mendable(err error) error {
-	if errors.Is(err, errElsewhere) || errors.As(err, new(archive.Problems)) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+	if errors.As(err, new(archive.Problems)) {
 		return userError{err}
+	}
+	for _, target := range []error{errElsewhere, storage.ErrFull, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission} {
+		if errors.Is(err, target) {
+			return userError{err}
+		}
 	}
 	return err
 }

@@ -131,6 +131,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("POST /check", d.answerCheck)
 	mux.HandleFunc("GET /report", d.answerReport)
 	mux.HandleFunc("POST /archive", d.answerArchive)
+	mux.HandleFunc("POST /backup", d.answerBackup)
 	return serve(ctx, l, mux)
 }
 

@@ -73,7 +73,7 @@ func (s *Store) openFiles(ctx context.Context) (*database, *writer, error) {
 		return nil, nil, err
 	}
 	db.dir = s.shelf.dir
-	w, err := newWriter(ctx, db, s.cfg)
+	w, err := newWriter(ctx, db, s.cfg, &s.backups)
 	if err == nil {
 		err = s.tidy(w)
 	}
@@ -117,6 +117,7 @@ func (s *Store) Close() error {
 	}
 	if d := s.dead.Swap(&deadness{errClosed}); s.db == nil {
 		if d == nil || d.err != errClosed {
+			s.endCopying()
 			inUse.Delete(s.cfg.Path)
 		}
 		return nil
@@ -124,6 +125,7 @@ func (s *Store) Close() error {
 	if err := s.stop(); err != nil {
 		return s.lose(fmt.Errorf("close the store %s: %w", s.cfg.Path, err))
 	}
+	s.endCopying()
 	inUse.Delete(s.cfg.Path)
 	return nil
 }

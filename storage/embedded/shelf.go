@@ -28,6 +28,9 @@ type offShelf struct {
 	turn uint64
 }
 
+// sealedSuffix is that of the shelf's folder, behind the store's path.
+const sealedSuffix = ".sealed"
+
 // sealedName is the file of a part: a name is never used twice.
 func sealedName(day, part int32) string { return fmt.Sprintf("%s-%d.parquet", dayName(day), part) }
 

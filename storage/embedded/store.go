@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -54,6 +55,8 @@ type Store struct {
 	sealing  sync.Mutex   // held while days are sealed, before writing
 	shelf    shelf        // the files of sealed days
 	lastPart atomic.Int32 // the highest number of a part that there ever was
+	backups  atomic.Int32 // that run: they hold up checkpoints
+	copying  *os.File     // the database file, opened by the first of them; guarded by writing
 
 	writing sync.Mutex // held by commits, Expire and checkpoints, and while the database is opened or closed
 	w       *writer    // guarded by writing, and nil where db is
@@ -108,7 +111,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)
 	}
 	s := &Store{cfg: cfg, schema: cfg.Schema, lost: make(chan struct{})}
-	s.shelf.dir = path + ".sealed"
+	s.shelf.dir = path + sealedSuffix
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := s.start(ctx, noLimit); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -22,11 +23,12 @@ type writer struct {
 	small  *stage
 
 	runRows       int
-	walDue        int64 // bytes of WAL that are checkpointed
-	minFree       int64 // bytes that have to be free then, at least
-	notBefore     int64 // bytes of WAL, after a checkpoint that failed
-	checkpointErr error // of the last checkpoint
-	freed         int64 // bytes of tables that were dropped since, about: they count as used until the next
+	walDue        int64         // bytes of WAL that are checkpointed
+	minFree       int64         // bytes that have to be free then, at least
+	notBefore     int64         // bytes of WAL, after a checkpoint that failed
+	checkpointErr error         // of the last checkpoint
+	backups       *atomic.Int32 // while there are any, nothing is checkpointed
+	freed         int64         // bytes of tables that were dropped since, about: they count as used until the next
 
 	announced map[int32]time.Time // days that will be dropped
 
@@ -38,12 +40,13 @@ type writer struct {
 	doubts   []event.Finding    // what was wrong when the store was opened
 }
 
-func newWriter(ctx context.Context, db *database, cfg Config) (*writer, error) {
+func newWriter(ctx context.Context, db *database, cfg Config, backups *atomic.Int32) (*writer, error) {
 	c, err := db.connect()
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree, copied: cfg.copied, app: newAppender(), small: new(stage)}
+	w := &writer{c: c, path: cfg.Path, runRows: cfg.runRows, walDue: cfg.walDue, minFree: cfg.minFree, copied: cfg.copied, backups: backups,
+		app: newAppender(), small: new(stage)}
 	err = c.interruptible(ctx, func() error {
 		for _, sql := range []string{
 			// By itself neither a commit nor the end of the process checkpoints.

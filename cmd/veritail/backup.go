@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/storage/backup"
+	"github.com/saypro/veritail/storage/embedded"
+)
+
+func backupCommand() *cobra.Command {
+	var check, asJSON bool
+	var configFile string
+	c := &cobra.Command{
+		Use:   "backup DIRECTORY",
+		Short: "Copy the whole store while the daemon runs, or check such a copy",
+		Long: `Backup copies the embedded store - events, findings, figures and how far each file
+was read - into a new directory, with a manifest of the files' SHA-256. The daemon
+goes on meanwhile; the copy is the store as it stood at one commit. A directory of
+that name is whole: until then its name ends in .part.
+
+With -check the files are compared with the manifest and nothing else is done.
+veritail restore makes a store of a backup again; veritail archive keeps single days.
+
+Exit status: 0 done; 1 a backup that differs from its manifest, or an error you can
+mend; 2 an error of Veritail or its machine.`,
+		Example: `  veritail backup /srv/backup/veritail-$(date +%F)
+  veritail backup -check /srv/backup/veritail-2026-11-24
+  veritail backup -json /srv/backup/now | jq .events`,
+		Args: wants(1, 1, "one DIRECTORY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := runBackup(cmd.Context(), configFile, args[0], check, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			done := "copied to " + args[0] + ". veritail restore makes a store of it again."
+			if check {
+				done = "are as the manifest says."
+			}
+			return printBackup(cmd.OutOrStdout(), m, asJSON, done)
+		},
+	}
+	c.Flags().BoolVar(&check, "check", false, "only compare the files with the manifest")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the manifest")
+	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
+	return c
+}
+
+func restoreCommand() *cobra.Command {
+	var asJSON bool
+	var configFile string
+	c := &cobra.Command{
+		Use:   "restore DIRECTORY",
+		Short: "Make a store of a backup again",
+		Long: `Restore copies a backup to where the configuration has its store. Every file is
+compared with the manifest, and the store with itself, before it takes that place.
+The daemon must not run, and no store may be there: move one away first.
+
+The daemon then goes on where the backup stood, and reads what came after it from
+the logs, rotated ones too.
+
+Exit status: 0 done; 1 a backup that is refused, or another error you can mend;
+2 an error of Veritail or its machine.`,
+		Example: `  systemctl stop veritail
+  mv /var/lib/veritail/store /var/lib/veritail/store.old
+  veritail restore /srv/backup/veritail-2026-11-24
+  systemctl start veritail`,
+		Args: wants(1, 1, "one DIRECTORY"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := runRestore(cmd.Context(), configFile, args[0], cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return printBackup(cmd.OutOrStdout(), m, asJSON, "restored. The daemon can be started.")
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the manifest")
+	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
+	return c
+}
+
+// errBackupElsewhere is why there is nothing to back up.
+var errBackupElsewhere = userErrorf("%w, which has its own snapshots: see its snapshot and restore API", errElsewhere)
+
+// runBackup asks the daemon, or without one its store.
+func runBackup(ctx context.Context, configFile, dir string, check bool, stderr io.Writer) (*backup.Manifest, error) {
+	if check {
+		m, err := backup.Read(dir)
+		if err != nil {
+			return nil, mendable(err)
+		}
+		found, err := m.Check(ctx, dir)
+		if err == nil && len(found) > 0 {
+			err = found
+		}
+		return m, mendable(err)
+	}
+	c, err := dial(configFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.cfg.Store.Kind == configs.OnElasticsearch {
+		return nil, errBackupElsewhere
+	}
+	if dir, err = filepath.Abs(dir); err != nil { // the daemon was started elsewhere
+		return nil, err
+	}
+	defer watchCopy(stderr, dir+backup.Suffix, sizeBelow(c.cfg.Store.Path))()
+	m := new(backup.Manifest)
+	err = c.post(ctx, "/backup", url.Values{"dir": {dir}}, m)
+	if !errors.Is(err, errNoDaemon) {
+		return m, err
+	}
+	if !storeThere(c.cfg) {
+		return nil, err
+	}
+	err = withStore(ctx, c.cfg, func(d *daemon) (err error) {
+		m, err = d.backup(ctx, dir)
+		return err
+	})
+	return m, mendable(err)
+}
+
+func (d *daemon) backup(ctx context.Context, dir string) (*backup.Manifest, error) {
+	st, err := d.embedded("backup")
+	if err != nil {
+		return nil, err
+	}
+	return st.Backup(ctx, dir, time.Now())
+}
+
+func (d *daemon) answerBackup(w http.ResponseWriter, r *http.Request) {
+	m, err := d.backup(r.Context(), r.URL.Query().Get("dir"))
+	switch {
+	case errors.As(mendable(err), new(userError)):
+		refuse(w, http.StatusBadRequest, err)
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, err)
+	default:
+		answer(w, m)
+	}
+}
+
+func runRestore(ctx context.Context, configFile, dir string, stderr io.Writer) (*backup.Manifest, error) {
+	c, err := dial(configFile)
+	if err != nil {
+		return nil, err
+	}
+	if c.cfg.Store.Kind == configs.OnElasticsearch {
+		return nil, errBackupElsewhere
+	}
+	if _, err := c.do(ctx, http.MethodGet, "/status", nil); !errors.Is(err, errNoDaemon) {
+		return nil, userErrorf("the daemon is running; stop it first")
+	}
+	home := filepath.Dir(storeFile(c.cfg))
+	if err := os.MkdirAll(filepath.Dir(home), 0o700); err != nil {
+		return nil, err
+	}
+	defer watchCopy(stderr, home+backup.Suffix, sizeBelow(dir))()
+	m, err := embedded.RestoreBackup(ctx, dir, storeFile(c.cfg))
+	return m, mendable(err)
+}
+
+// watchCopy draws how much of a directory has been written, by whomever, until it is told to end.
+func watchCopy(stderr io.Writer, dir string, total int64) (end func()) {
+	bar := newProgress(stderr, total)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(200 * time.Millisecond):
+				bar.add(sizeBelow(dir) - bar.done)
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-ended
+		bar.end()
+	}
+}
+
+// sizeBelow returns the size of the files below a directory, of those that can be seen.
+func sizeBelow(dir string) (n int64) {
+	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if info, err := e.Info(); err == nil {
+				n += info.Size()
+			}
+		}
+		return nil
+	})
+	return n
+}
+
+func printBackup(out io.Writer, m *backup.Manifest, asJSON bool, done string) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(m); err != nil {
+			return fmt.Errorf("print what was done: %w", err)
+		}
+		return nil
+	}
+	w := &sink{w: out}
+	days := ""
+	if m.First != "" {
+		days = " of " + m.First
+		if m.Last != m.First {
+			days += " to " + m.Last
+		}
+	}
+	w.f("%s events%s in %d files, %s, %s\n", n(m.Events), days, len(m.Files), size(m.Bytes()), done)
+	if w.err != nil {
+		return fmt.Errorf("print what was done: %w", w.err)
+	}
+	return nil
+}

@@ -1,0 +1,237 @@
+// Package backup is a folder that holds a copy of a store as it stood at one commit: the store's own files, and a manifest
+// with their SHA-256, so that one that was altered, cut or lost is noticed before it takes a store's place. The manifest is
+// written last and the folder gets its name after that: a folder of that name is whole, or was changed later.
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/storage/archive"
+)
+
+// ManifestName is the manifest's file.
+const ManifestName = "backup.json"
+
+// version is the manifest's own layout.
+const version = 1
+
+// Suffix is that of the name of a folder that is being written.
+const Suffix = ".part"
+
+// A Manifest says what a backup holds.
+type Manifest struct {
+	Version int       `json:"version"`
+	Made    time.Time `json:"made"`
+	Layout  int       `json:"layout"` // of the store
+	Commits int64     `json:"commits"`
+	Events  int64     `json:"events"`
+	First   string    `json:"first_day,omitempty"` // of its events, as 2026-11-24, in UTC
+	Last    string    `json:"last_day,omitempty"`
+	Files   []File    `json:"files"`
+}
+
+// A File is one of the store's files.
+type File struct {
+	Name   string `json:"file"` // below the folder, with slashes
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hexadecimal
+}
+
+// Bytes returns the size of all files.
+func (m *Manifest) Bytes() (n int64) {
+	for _, f := range m.Files {
+		n += f.Bytes
+	}
+	return n
+}
+
+// A Source is a file to be copied, of which the first Bytes count.
+type Source struct {
+	Name  string
+	Bytes int64
+	From  io.ReaderAt
+}
+
+// Write makes the backup dir of sources, durably, and fills in the manifest's files. Nothing may be there, also not under
+// the name with Suffix; after an error neither is.
+func Write(ctx context.Context, dir string, m *Manifest, sources []Source) error {
+	part := dir + Suffix
+	for _, name := range []string{dir, part} {
+		if _, err := os.Lstat(name); err == nil {
+			return fmt.Errorf("%w: %s", fs.ErrExist, name)
+		}
+	}
+	if err := os.Mkdir(part, 0o700); err != nil {
+		return err
+	}
+	err := write(ctx, part, m, sources)
+	if err == nil {
+		err = os.Rename(part, dir)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(part))
+	}
+	return archive.Sync(filepath.Dir(dir))
+}
+
+func write(ctx context.Context, dir string, m *Manifest, sources []Source) error {
+	m.Version, m.Files = version, nil
+	for _, s := range sources {
+		f, err := copyFile(ctx, dir, s)
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", s.Name, err)
+		}
+		m.Files = append(m.Files, f)
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, ManifestName)
+	if err := os.WriteFile(path, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return errors.Join(archive.Sync(path), archive.Sync(dir))
+}
+
+// copyFile copies a source below dir, durably. Fewer bytes than it has to have are an error.
+func copyFile(ctx context.Context, dir string, s Source) (File, error) {
+	path := filepath.Join(dir, filepath.FromSlash(s.Name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return File{}, err
+	}
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return File{}, err
+	}
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, h), &interrupted{ctx, io.NewSectionReader(s.From, 0, s.Bytes)})
+	if err == nil && n != s.Bytes {
+		err = fmt.Errorf("%d bytes of %d were there", n, s.Bytes)
+	}
+	if err := errors.Join(err, out.Sync(), out.Close(), archive.Sync(filepath.Dir(path))); err != nil {
+		return File{}, err
+	}
+	return File{s.Name, n, fmt.Sprintf("%x", h.Sum(nil))}, nil
+}
+
+// interrupted is a reader that ends with a context.
+type interrupted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *interrupted) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(b)
+}
+
+// Problems are what is wrong with a backup, one line each. They refuse it.
+type Problems = archive.Problems
+
+const maxManifest = 64 << 20
+
+// Read reads the manifest of the backup in dir. One that is not understood is Problems; without one the error is
+// fs.ErrNotExist.
+func Read(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, ManifestName)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the backup: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(text, m); err != nil {
+		return nil, Problems{fmt.Sprintf("%s is no manifest: %v", path, err)}
+	}
+	if m.Version != version {
+		return nil, Problems{fmt.Sprintf("%s has version %d, this Veritail reads version %d", path, m.Version, version)}
+	}
+	for _, f := range m.Files {
+		if !fs.ValidPath(f.Name) || strings.Contains(f.Name, `\`) {
+			return nil, Problems{fmt.Sprintf("%s: %q is no name of a file of a backup", path, f.Name)}
+		}
+	}
+	return m, nil
+}
+
+// Check compares the files of the backup in dir with its manifest and returns what differs.
+func (m *Manifest) Check(ctx context.Context, dir string) (Problems, error) {
+	var found Problems
+	for _, f := range m.Files {
+		if err := ctx.Err(); err != nil {
+			return found, context.Cause(ctx)
+		}
+		sum, n, err := archive.Sum(filepath.Join(dir, filepath.FromSlash(f.Name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			found = append(found, f.Name+" is missing")
+		case err != nil:
+			return found, err
+		case n != f.Bytes:
+			found = append(found, fmt.Sprintf("%s has %d bytes, the manifest says %d", f.Name, n, f.Bytes))
+		case sum != f.SHA256:
+			found = append(found, fmt.Sprintf("%s has the SHA-256 %s, the manifest says %s", f.Name, sum, f.SHA256))
+		}
+	}
+	more, err := m.unknown(dir)
+	return append(found, more...), err
+}
+
+// unknown names files that the manifest does not.
+func (m *Manifest) unknown(dir string) (found Problems, err error) {
+	err = fs.WalkDir(os.DirFS(dir), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path == ManifestName {
+			return err
+		}
+		if !slices.ContainsFunc(m.Files, func(f File) bool { return f.Name == path }) {
+			found = append(found, path+" is not in the manifest")
+		}
+		return nil
+	})
+	return found, err
+}
+
+// CopyTo copies the files of the backup in dir to another folder, where none of them is, and compares what it copies
+// with the manifest: Problems say what differs.
+func (m *Manifest) CopyTo(ctx context.Context, dir, to string) error {
+	for _, f := range m.Files {
+		if err := m.copyBack(ctx, dir, to, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manifest) copyBack(ctx context.Context, dir, to string, f File) error {
+	in, err := os.Open(filepath.Join(dir, filepath.FromSlash(f.Name)))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	got, err := copyFile(ctx, to, Source{f.Name, f.Bytes, in})
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", f.Name, err)
+	}
+	if got != f {
+		return Problems{fmt.Sprintf("%s has the SHA-256 %s, the manifest says %s", f.Name, got.SHA256, f.SHA256)}
+	}
+	return nil
+}
