@@ -129,7 +129,7 @@ func (s *server) pieces(ctx context.Context, w http.ResponseWriter, r *request) 
 	flush := http.NewResponseController(w).Flush
 	return func(name string, a answer) bool {
 		var b bytes.Buffer
-		var data any = a.Body
+		data := a.Body
 		if name != "scan-line" {
 			data = s.frame(ctx, r, "search", a)
 		}

@@ -242,12 +242,17 @@ func rollupsView(a *args, v access.View) (string, error) {
 		FROM (SELECT * REPLACE (nullif(site, '') AS site, nullif(dataset, '') AS dataset) FROM rollups) WHERE ` + cond, nil
 }
 
-// archivesView lists the stored days. Who does not see everything sees none: their sizes tell of all events.
+// archivesView lists what the stored days lie in: the tables, and the files of sealed days with what was written down of
+// them when they were made. Who does not see everything sees none: their sizes tell of all events.
 func archivesView(v access.View) string {
 	cond := "FALSE"
 	if !v.None() && v.Filter() == nil {
 		cond = "TRUE"
 	}
-	return `SELECT DATE '1970-01-01' + day AS day, part > 0 AS sealed, sum(events)::BIGINT AS events, sum(lines)::BIGINT AS lines
-		FROM counts WHERE ` + cond + ` GROUP BY day, part > 0`
+	return `SELECT s.file AS file, DATE '1970-01-01' + k.day AS day,
+		CASE WHEN k.part = 0 THEN 'table' WHEN s.restored IS NOT NULL THEN 'restored' ELSE 'sealed' END AS state,
+		k.events AS events, k.lines AS lines, s.bytes AS bytes, s.sha256 AS sha256,
+		make_timestamp(s."first") AS first, make_timestamp(s."last") AS last, make_timestamp(coalesce(s.restored, s.sealed)) AS since
+		FROM (SELECT day, part, sum(events)::BIGINT AS events, sum(lines)::BIGINT AS lines FROM counts GROUP BY day, part) AS k
+		LEFT JOIN sealed AS s ON k.part = s.part WHERE ` + cond + ` ORDER BY k.day, k.part`
 }

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -100,7 +101,7 @@ func TestSQL(t *testing.T) {
 		`WITH per AS (SELECT "user.name" AS who, count(*) AS n FROM events GROUP BY 1) SELECT max(n), count(*) FROM per`:                                                                                      "max(n)|count_star()\n1|2",
 		`SELECT id, title, severity, events, "first" FROM findings`:                                                                                                                                           "id|title|severity|events|first\nf1|of alice|high|3|2026-11-24 10:00:00",
 		`SELECT series, dataset, minute, n, "sum" FROM rollups`:                                                                                                                                               "series|dataset|minute|n|sum\nkpi/x|test|2026-11-24 10:00:00|2|5.0",
-		`SELECT * FROM archives`:                                                             "day|sealed|events|lines\n2026-11-24|false|2|2",
+		`SELECT * FROM archives`:                                                             "file|day|state|events|lines|bytes|sha256|first|last|since\nNULL|2026-11-24|table|2|2|NULL|NULL|NULL|NULL|NULL",
 		`SELECT * FROM range(3) ORDER BY 1 DESC`:                                             "range\n2\n1\n0",
 		`SELECT 1 AS a UNION ALL SELECT NULL ORDER BY a NULLS LAST`:                          "a\n1\nNULL",
 		`SELECT count(*) FROM events e JOIN findings f ON f.title LIKE '%' || e."user.name"`: "count_star()\n1",
@@ -108,6 +109,32 @@ func TestSQL(t *testing.T) {
 		if got, err := ask(t, s, access.All(), statement); err != nil || got != want {
 			t.Errorf("%s\ngives %s, error %v\nwant  %s", statement, got, err, want)
 		}
+	}
+}
+
+// The archives name each sealed file with the SHA-256 that it has.
+func TestSQLListsTheSealedFiles(t *testing.T) {
+	l := newSiteLogs(siteStart, siteDays, 22_000)
+	s := openTest(t, l.schema, "")
+	fill(t, s, l, 20_000)
+	got, err := ask(t, s, access.All(), `SELECT file, sha256, bytes, state FROM archives WHERE state <> 'table' ORDER BY day`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(got, "\n")[1:]
+	if len(rows) != siteDays-hotDays {
+		t.Errorf("%d files are listed, want %d:\n%s", len(rows), siteDays-hotDays, got)
+	}
+	for _, row := range rows {
+		cells := strings.Split(row, "|")
+		content, err := os.ReadFile(filepath.Join(s.shelf.dir, cells[0]))
+		if want := fmt.Sprintf("%x|%d|sealed", sha256.Sum256(content), len(content)); err != nil || strings.Join(cells[1:], "|") != want {
+			t.Errorf("the file %s is listed as %s, error %v, want %s", cells[0], row, err, want)
+		}
+	}
+	days, err := ask(t, s, access.All(), `SELECT count(*) AS days, sum(events) AS n, count(file) AS files, min(first) >= DATE '2026-11-20' AS timely FROM archives`)
+	if want := "days|n|files|timely\n7|20000|5|true"; err != nil || days != want {
+		t.Errorf("the archives hold %s, error %v, want %s", days, err, want)
 	}
 }
 
