@@ -232,3 +232,36 @@ func BenchmarkRead(b *testing.B) {
 		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
 	})
 }
+
+// BenchmarkOpen measures what a start costs with ten million events in the tables of two days: opening, and comparing the
+// store with itself.
+func BenchmarkOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "events.db")
+	s, err := Open(b.Context(), Config{Path: path})
+	if err != nil {
+		b.Fatal(err)
+	}
+	mark := event.Mark{Gen: killGen}
+	for range 82 {
+		commit(b, s, numbered(s.schema, &mark, rowGroup))
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	var compare time.Duration
+	for b.Loop() {
+		s, err := Open(b.Context(), Config{Path: path})
+		if err != nil {
+			b.Fatal(err)
+		}
+		begin := time.Now()
+		if err := s.write(b.Context(), (*writer).compareStart); err != nil {
+			b.Fatal(err)
+		}
+		compare += time.Since(begin)
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(compare.Milliseconds())/float64(b.N), "ms-compare")
+}

@@ -103,6 +103,7 @@ func (w *writer) checkpoint(wal int64) error {
 		return fmt.Errorf("move the WAL into the store: %w", err)
 	}
 	w.freed = 0
+	w.sweep()
 	return nil
 }
 

@@ -18,15 +18,17 @@ func (s *Store) Expire(ctx context.Context, p storage.Policy) (storage.Report, e
 	if p.Now.IsZero() {
 		p.Now = time.Now()
 	}
+	left := false
 	err := s.writeLoaded(ctx, func(w *writer) error {
 		files, err := w.expire(p, &r)
-		s.shelf.takeOff(files)
+		w.gone = append(w.gone, files...)
+		left = len(w.gone) > 0
 		return err
 	})
 	if err != nil {
 		return r, fmt.Errorf("drop what is past its time: %w", err)
 	}
-	if len(r.Dropped) > 0 {
+	if len(r.Dropped) > 0 || left {
 		_ = s.write(ctx, (*writer).freeBlocks) // Check tells of a checkpoint that failed
 	}
 	return r, nil
@@ -91,6 +93,12 @@ func (w *writer) deleteBefore(table, column string, keep time.Duration, now time
 		return nil
 	}
 	before := now.Add(-keep)
+	if table == "rollups" {
+		err := one(w.c, "SELECT coalesce(sum(n), 0)::BIGINT FROM rollups WHERE minute < $1", func(c []cells) { w.rolled -= c[0].i64(0) }, before.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
 	rows, err := w.c.query("DELETE FROM "+table+" WHERE "+column+" < $1", before.UnixMicro())
 	if err != nil {
 		return err

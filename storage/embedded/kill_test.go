@@ -22,6 +22,9 @@ import (
 // killEnv, when set, makes the test binary the process that is killed: it holds the path of the store to write.
 const killEnv = "VERITAIL_TEST_WRITE_UNTIL_KILLED"
 
+// fullEnv, when set, makes it leave nothing free, and go on from the marks when something fails.
+const fullEnv = "VERITAIL_TEST_FILL_THE_DISK"
+
 func TestMain(m *testing.M) {
 	if path := os.Getenv(killEnv); path != "" {
 		err := writeUntilKilled(path)
@@ -37,7 +40,12 @@ const killGen = event.GenID(7)
 // then it seals all days. It returns only on errors.
 func writeUntilKilled(path string) error {
 	schema := event.NewSchema()
-	s, err := Open(context.Background(), Config{Path: path, Schema: schema, walDue: 2 << 20})
+	cfg := Config{Path: path, Schema: schema, walDue: 2 << 20}
+	full := os.Getenv(fullEnv) != ""
+	if full {
+		cfg.keptFree, cfg.minFree = -1, 1
+	}
+	s, err := Open(context.Background(), cfg)
 	if err != nil {
 		return err
 	}
@@ -56,12 +64,22 @@ func writeUntilKilled(path string) error {
 			rows = 130_000 // a row group and more: these bypass the WAL
 		}
 		c := numbered(schema, &mark, rows)
-		if refused, err := s.Commit(context.Background(), c); err != nil || len(refused) > 0 {
+		if refused, err := s.Commit(context.Background(), c); err != nil && full {
+			marks, err := s.Marks(context.Background())
+			if err != nil {
+				return err
+			}
+			if mark = (event.Mark{Gen: killGen}); len(marks) > 0 {
+				mark = marks[0]
+			}
+			time.Sleep(time.Millisecond)
+			continue
+		} else if err != nil || len(refused) > 0 {
 			return fmt.Errorf("commit: refused %v: %w", refused, err)
 		}
 		fmt.Println(mark.Off)
 		if rand.IntN(3) == 0 {
-			if _, err := s.Seal(context.Background(), SealPolicy{Now: later}); err != nil {
+			if _, err := s.Seal(context.Background(), SealPolicy{Now: later}); err != nil && !full {
 				return err
 			}
 		}
@@ -180,7 +198,7 @@ func checkKilled(t *testing.T, s *Store, acked int64) {
 	err = s.read(ctx, func(c *conn) error {
 		return one(c, "SELECT count(*)::INTEGER FROM sealed", func(c []cells) { sealed = int(c[0].i32(0)) })
 	})
-	if files := sealedFiles(t, s); err != nil || len(files) != sealed {
-		t.Errorf("there are %d sealed parts and the files %v, error %v", sealed, files, err)
+	if files := sealedFiles(t, s); err != nil || len(files) != sealed+len(s.w.gone) {
+		t.Errorf("there are %d sealed parts and the files %v, of which %v will go, error %v", sealed, files, s.w.gone, err)
 	}
 }

@@ -20,7 +20,7 @@ func (w *writer) migrate() error {
 					return fmt.Errorf("create the store's tables: %w", err)
 				}
 			}
-			return w.c.exec(`INSERT INTO meta VALUES (?, 0)`, int32(schemaVersion))
+			return w.c.exec(`INSERT INTO meta VALUES (?, 0, 0)`, int32(schemaVersion))
 		})
 	}
 	version := 0
@@ -49,7 +49,7 @@ func (w *writer) migrate() error {
 }
 
 // migrations are the steps from each layout to the next.
-var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3}
+var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3, (*writer).fromLayout4}
 
 // fromLayout1 adds what layout 2 has more: parts in the counts, and runs. The runs stay empty: a day's next commit, or
 // its sealing, makes them, and until then its events are looked at one by one.
@@ -82,4 +82,12 @@ func (w *writer) fromLayout2() error { return w.c.exec(createSealed) }
 // fromLayout3 begins to count the commits.
 func (w *writer) fromLayout3() error {
 	return w.c.exec(`ALTER TABLE meta ADD COLUMN commits BIGINT DEFAULT 0`)
+}
+
+// fromLayout4 begins to sum up the figures.
+func (w *writer) fromLayout4() error {
+	if err := w.c.exec(`ALTER TABLE meta ADD COLUMN rolled BIGINT`); err != nil {
+		return err
+	}
+	return w.c.exec(`UPDATE meta SET rolled = (SELECT coalesce(sum(n), 0)::BIGINT FROM rollups)`)
 }

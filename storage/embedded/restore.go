@@ -114,7 +114,7 @@ func (s *Store) takeIn(ctx context.Context, from string, f sealedFile, want arch
 	f.file = filepath.Join(s.shelf.dir, f.name())
 	defer func() {
 		if err != nil {
-			s.shelf.takeOff([]string{f.name()})
+			s.discard(ctx, []sealedFile{f})
 		}
 	}()
 	if err := s.cfg.room(want.Bytes); err != nil {

@@ -101,6 +101,7 @@ func (w *writer) putRollups(deltas []event.Delta) error {
 		duckdb.TypeBigInt, duckdb.TypeDouble)
 	for _, d := range deltas {
 		w.small.add(d.Site, d.Series, d.Dataset, d.Minute, d.Bucket, d.N, d.Sum)
+		w.rolled += d.N
 	}
 	return w.small.end()
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,25 @@ import (
 
 // small are the tables that have to be read as a whole: what cannot be read of them cannot be had from the files.
 var small = []string{"generations", "marks", "counts", "sealed", "expired", "findings", "rollups"}
+
+// agree makes what is summed up that of what is there. Lines that a mark tells of and that nothing else accounts for count
+// as dropped.
+var agree = []string{
+	`UPDATE meta SET rolled = (SELECT coalesce(sum(n), 0)::BIGINT FROM rollups)`,
+	`INSERT INTO expired SELECT m.gen, 0, m.parsed + m.unparsed - coalesce(k.lines, 0) FROM marks m LEFT JOIN
+		(SELECT gen, sum(lines)::BIGINT AS lines FROM (SELECT gen, lines FROM counts WHERE part NOT IN (SELECT part FROM sealed WHERE restored IS NOT NULL)
+			UNION ALL SELECT gen, lines FROM expired) GROUP BY gen) k ON m.gen = k.gen
+		WHERE m.parsed + m.unparsed <> coalesce(k.lines, 0)
+		ON CONFLICT DO UPDATE SET lines = expired.lines + excluded.lines`,
+}
+
+// single are the statements that leave of a day's events those that a mark has reached, each once.
+func single(day int32) []string {
+	return []string{
+		fmt.Sprintf(`DELETE FROM %s AS t USING marks AS m WHERE t.gen = m.gen AND t.off + t.len > m.off`, eventTable(day)),
+		fmt.Sprintf(`DELETE FROM %s WHERE rowid IN (SELECT r FROM (SELECT rowid AS r, row_number() OVER (PARTITION BY gen, off) AS copy FROM %[1]s) WHERE copy > 1)`, eventTable(day)),
+	}
+}
 
 // salvage copies what can be read of the database to a new one at fresh. An error says that too little can be read, or
 // that the database is of an earlier layout.
@@ -34,7 +54,7 @@ func (r *repair) salvage(fresh string) (holes []Hole, err error) {
 				return err
 			}
 		}
-		if err := c.exec(fmt.Sprintf("INSERT INTO meta SELECT version, commits FROM old.meta WHERE version = %d", schemaVersion)); err != nil {
+		if err := c.exec(fmt.Sprintf("INSERT INTO meta SELECT * FROM old.meta WHERE version = %d", schemaVersion)); err != nil {
 			return err
 		}
 		for _, table := range small {
@@ -47,6 +67,11 @@ func (r *repair) salvage(fresh string) (holes []Hole, err error) {
 		}
 		if holes, err = copyDays(c); err != nil {
 			return err
+		}
+		for _, sql := range agree {
+			if err := c.exec(sql); err != nil {
+				return err
+			}
 		}
 		return c.exec("CHECKPOINT")
 	})
@@ -93,11 +118,16 @@ func copyDays(c *conn) ([]Hole, error) {
 			}
 		}
 		rows := int64(0)
-		if err := one(c, "SELECT count(*) FROM old."+eventTable(day), func(c []cells) { rows = c[0].i64(0) }); err != nil {
+		if err := one(c, "SELECT coalesce(max(rowid) + 1, 0) FROM old."+eventTable(day), func(c []cells) { rows = c[0].i64(0) }); err != nil {
 			return nil, err
 		}
 		for at := int64(0); at < rows; at += rowsOfGroup {
 			if err := copyRows(c, day, at, min(rowsOfGroup, rows-at)); err != nil {
+				return nil, err
+			}
+		}
+		for _, sql := range single(day) {
+			if err := c.exec(sql); err != nil {
 				return nil, err
 			}
 		}
@@ -133,7 +163,7 @@ func copyRows(c *conn, day int32, at, n int64) error {
 func holesOf(c *conn, day int32) ([]Hole, error) {
 	r, err := c.query(fmt.Sprintf(`SELECT k.gen, coalesce(g.path, ''), k.events - coalesce(t.events, 0), k.lines - coalesce(t.lines, 0)
 		FROM counts k LEFT JOIN (SELECT gen, count(*) AS events, sum(lines)::BIGINT AS lines FROM %s GROUP BY gen) t ON t.gen = k.gen
-		LEFT JOIN generations g ON g.id = k.gen WHERE k.day = $1 AND k.part = 0 AND k.events <> coalesce(t.events, 0) ORDER BY k.gen`, eventTable(day)), day)
+		LEFT JOIN generations g ON g.id = k.gen WHERE k.day = $1 AND k.part = 0 AND (k.events <> coalesce(t.events, 0) OR k.lines <> coalesce(t.lines, 0)) ORDER BY k.gen`, eventTable(day)), day)
 	if err != nil {
 		return nil, err
 	}
@@ -157,6 +187,7 @@ func holesOf(c *conn, day int32) ([]Hole, error) {
 			}
 		}
 	}
+	holes = slices.DeleteFunc(holes, func(h Hole) bool { return h.Events <= 0 })
 	left := int64(0)
 	if err := one(c, "SELECT count(*) FROM "+eventTable(day), func(c []cells) { left = c[0].i64(0) }); err != nil || left > 0 {
 		return holes, err

@@ -12,7 +12,7 @@ import (
 
 // schemaVersion is the layout that this package writes. It is stored; older ones are brought up to it when a store is
 // opened (see migrate.go), a newer one is refused.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // column is a column of the event tables.
 type column struct {
@@ -123,7 +123,7 @@ var selectAll = func() string {
 
 // createTables makes everything but the event tables, which come one a day.
 var createTables = []string{
-	`CREATE TABLE meta (version INTEGER NOT NULL, commits BIGINT)`,
+	`CREATE TABLE meta (version INTEGER NOT NULL, commits BIGINT, rolled BIGINT)`,
 	`CREATE TABLE generations (id UBIGINT PRIMARY KEY, host VARCHAR, path VARCHAR, dataset VARCHAR, format VARCHAR,
 		site VARCHAR, device UBIGINT, inode UBIGINT, birth BIGINT, head UBIGINT, head_len INTEGER)`,
 	`CREATE TABLE marks (gen UBIGINT PRIMARY KEY, off BIGINT, open VARCHAR, lines_read BIGINT, parsed BIGINT,

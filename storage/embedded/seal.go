@@ -234,7 +234,7 @@ func (j *sealJob) swap(now time.Time) error {
 				w.freed += d.inside
 			}
 		}
-		return w.transaction(func() error {
+		err = w.transaction(func() error {
 			for _, p := range j.from {
 				file, err := w.dropPart(p)
 				if err != nil {
@@ -251,32 +251,42 @@ func (j *sealJob) swap(now time.Time) error {
 			}
 			return nil
 		})
+		if err == nil {
+			w.gone = append(w.gone, old...)
+		}
+		return err
 	})
 	if err != nil {
 		return err
 	}
 	j.done = true
-	j.s.shelf.takeOff(old)
 	_ = j.s.write(j.ctx, (*writer).freeBlocks) // Check tells of a checkpoint that failed
 	return nil
 }
 
-// cleanUp removes what was made in vain. What cannot be removed goes with the next opening.
+// cleanUp removes what was made in vain.
 func (j *sealJob) cleanUp() {
-	if j.done || len(j.made) == 0 {
-		return
+	if !j.done && len(j.made) > 0 {
+		j.s.discard(j.ctx, j.made)
 	}
-	var files []string
-	for _, f := range j.made {
-		files = append(files, f.name())
-	}
-	j.s.shelf.takeOff(files)
-	_ = j.s.write(context.WithoutCancel(j.ctx), func(w *writer) error {
-		for _, f := range j.made {
+}
+
+// discard removes files that did not become parts. A COMMIT that failed may stand all the same: then they are. What
+// cannot be removed goes with a later opening.
+func (s *Store) discard(ctx context.Context, made []sealedFile) {
+	_ = s.write(context.WithoutCancel(ctx), func(w *writer) error {
+		stands := false
+		if err := w.rows(fmt.Sprintf(`SELECT 1 FROM sealed WHERE part = %d`, made[0].id), func([]cells, int) { stands = true }); err != nil || stands {
+			return err
+		}
+		var files []string
+		for _, f := range made {
 			if err := w.c.exec("DROP TABLE IF EXISTS " + f.runs()); err != nil {
 				return err
 			}
+			files = append(files, f.name())
 		}
+		s.shelf.takeOff(files)
 		return nil
 	})
 }

@@ -140,6 +140,12 @@ func TestLateEventsAreSealedInTheirTurn(t *testing.T) {
 	if err != nil || events != 4000 {
 		t.Errorf("a read that began before saw %d events, error %v", events, err)
 	}
+	if n := len(sealedFiles(t, s)); n != 4 {
+		t.Errorf("before the main file says that they are gone there are %d files, want 4", n)
+	}
+	if _, err := s.Expire(t.Context(), storage.Policy{}); err != nil {
+		t.Fatal(err)
+	}
 	if n := len(sealedFiles(t, s)); n != 2 {
 		t.Errorf("afterwards there are %d files, want 2", n)
 	}

@@ -77,32 +77,44 @@ func (h *shelf) sweep() {
 	})
 }
 
-// tidy makes the folder if it is not there, removes the files that are not among keep, which a killed process left, and
-// returns the highest number of a part in any name.
-func (h *shelf) tidy(keep map[string]bool) (highest int32, err error) {
+// tidy makes the folder if it is not there, and removes what a killed process left half written. It returns the files
+// that are not among keep, and the highest number of a part in any name.
+func (h *shelf) tidy(keep map[string]bool) (others []string, highest int32, err error) {
 	if err := os.Mkdir(h.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return 0, fmt.Errorf("make the folder of sealed days: %w", err)
+		return nil, 0, fmt.Errorf("make the folder of sealed days: %w", err)
 	}
 	files, err := os.ReadDir(h.dir)
 	if err != nil {
-		return 0, fmt.Errorf("read the folder of sealed days: %w", err)
+		return nil, 0, fmt.Errorf("read the folder of sealed days: %w", err)
 	}
 	for _, f := range files {
-		_, number, _ := strings.Cut(strings.TrimSuffix(f.Name(), ".tmp"), "-")
+		name, half := strings.CutSuffix(f.Name(), ".tmp")
+		_, number, _ := strings.Cut(name, "-")
 		number, ours := strings.CutSuffix(number, ".parquet")
 		n, err := strconv.ParseInt(number, 10, 32)
 		if !ours || err != nil {
 			continue
 		}
 		highest = max(highest, int32(n))
-		if keep[f.Name()] {
-			continue
-		}
-		if err := os.Remove(filepath.Join(h.dir, f.Name())); err != nil {
-			return 0, fmt.Errorf("remove what an earlier process left: %w", err)
+		switch {
+		case half:
+			if err := os.Remove(filepath.Join(h.dir, f.Name())); err != nil {
+				return nil, 0, fmt.Errorf("remove what an earlier process left: %w", err)
+			}
+		case !keep[f.Name()]:
+			others = append(others, f.Name())
 		}
 	}
-	return highest, nil
+	return others, highest, nil
+}
+
+// sweep takes the files off that no part has any more. Before, the database's main file has to say so: were the WAL that
+// says it cut, the store would want them back.
+func (w *writer) sweep() {
+	if len(w.gone) > 0 {
+		w.takeOff(w.gone)
+		w.gone = nil
+	}
 }
 
 // tidy brings folder, tables and memory into line with the parts that there are, after whatever ended the last process.
@@ -116,9 +128,13 @@ func (s *Store) tidy(w *writer) error {
 	if err != nil {
 		return fmt.Errorf("read the sealed days: %w", err)
 	}
-	highest, err := s.shelf.tidy(keep)
+	others, highest, err := s.shelf.tidy(keep)
 	if err != nil {
 		return err
+	}
+	w.takeOff = s.shelf.takeOff
+	if w.gone = append(w.gone, others...); fileSize(w.path+".wal") == 0 {
+		w.sweep()
 	}
 	s.lastPart.Store(max(s.lastPart.Load(), highest))
 	var orphans []string

@@ -32,6 +32,11 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"a store of a newer layout", `UPDATE meta SET version = 99`, "layout 99"},
 		{"a store without the events that it counted", `DELETE FROM events_20261124 WHERE off = 20`, "19 events of 19 lines are there, 20 events of 20 lines were written"},
+		{"a store with an event twice", `INSERT INTO events_20261124 SELECT * FROM events_20261124 WHERE off = 20; UPDATE counts SET events = events + 1, lines = lines + 1`,
+			"1 events are stored once more"},
+		{"a store with an event that no mark has reached", `UPDATE marks SET off = 195`, "an event ends 5 bytes behind the mark"},
+		{"a store with lines that no mark tells of", `UPDATE marks SET parsed = 19`, "its mark accounts for 19 lines, 20 were stored"},
+		{"a store with other figures", `UPDATE rollups SET n = n + 1`, "the figures sum up to 21, 20 were added"},
 		{"a store with lines that it did not count", `UPDATE counts SET lines = lines - 1`, "does not agree with itself"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -41,7 +46,14 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			commit(t, s, numbered(s.schema, &event.Mark{Gen: killGen}, 20))
-			if err := s.write(t.Context(), func(w *writer) error { return w.c.exec(tc.sql) }); err != nil {
+			if err := s.write(t.Context(), func(w *writer) error {
+				for _, sql := range strings.Split(tc.sql, "; ") {
+					if err := w.c.exec(sql); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.Close(); err != nil {
@@ -49,6 +61,13 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			if _, err := Open(t.Context(), Config{Path: path}); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("opening it returns %v, want an error with %q", err, tc.want)
+			}
+			if strings.Contains(tc.sql, "version") { // there is nothing to repair
+				return
+			}
+			s, _ = repairTest(t, path)
+			if r, err := s.Check(t.Context()); err != nil || len(r.Problems) > 0 || r.Events < 19 || r.Events > 20 {
+				t.Errorf("after a repair check finds %d events and %v, error %v", r.Events, r.Problems, err)
 			}
 		})
 	}

@@ -30,10 +30,14 @@ type writer struct {
 	backups       *atomic.Int32 // while there are any, nothing is checkpointed
 	freed         int64         // bytes of tables that were dropped since, about: they count as used until the next
 
+	gone    []string             // files that no part has any more
+	takeOff func(files []string) // removes them once no read needs them
+
 	announced map[int32]time.Time // days that will be dropped
 
 	commits  int64      // transactions that there ever were
 	lines    int64      // that the marks account for
+	rolled   int64      // what the transaction adds to the figures
 	water    *waterFile // nil where it could not be written
 	waterErr error
 	newGens  []event.Generation // that the transaction writes
@@ -81,7 +85,7 @@ func (w *writer) begin() error {
 	if err := w.load(); err != nil {
 		return err
 	}
-	if err := w.compareNewest(); err != nil {
+	if err := w.compareStart(); err != nil {
 		return err
 	}
 	if g != nil {
@@ -162,11 +166,12 @@ func (w *writer) rows(sql string, f func(c []cells, i int)) error {
 // transaction runs f in a transaction, counts it and commits it, or rolls it back when f fails. After any error the
 // writer reads its state from the store again before it is used.
 func (w *writer) transaction(f func() error) error {
+	w.rolled = 0
 	err := w.atomically(func() error {
 		if err := f(); err != nil {
 			return err
 		}
-		return w.c.exec("UPDATE meta SET commits = commits + 1")
+		return w.c.exec("UPDATE meta SET commits = commits + 1, rolled = rolled + $1", w.rolled)
 	})
 	if err != nil {
 		return err
