@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/configs"
-	"github.com/saypro/veritail/fleet"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/fleet"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/elastic"
 )

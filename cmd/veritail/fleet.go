@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/saypro/veritail/fleet"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/fleet"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/elastic"
 )

@@ -32,10 +32,10 @@ var may = map[string][]string{
 	"storage/access":         {"storage/query"},
 	"storage":                {"pipeline/event", "storage/query", "storage/access"},
 	"rules":                  {"pipeline/event", "storage/query", "configs"},
-	"fleet":                  {"pipeline/event", "rules", "storage", "storage/query"},
+	"rules/fleet":            {"pipeline/event", "rules", "storage", "storage/query"},
 	"reports":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "configs"},
 	"console":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "reports/", "configs"},
-	"cmd":                    {"pipeline/", "configs", "fleet", "parsers/", "rules/", "storage/", "reports/", "console/", "testdata/"},
+	"cmd":                    {"pipeline/", "configs", "parsers/", "rules/", "storage/", "reports/", "console/", "testdata/"},
 	"testdata":               {},
 	"tools":                  {},
 }
