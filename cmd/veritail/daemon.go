@@ -44,6 +44,7 @@ type daemon struct {
 	lease     *elastic.Lease
 	kept      atomic.Pointer[keptReport] // nil until keep has looked once
 	refused   int64                      // lines in quarantine when keep looked last
+	clockTold string                     // id of the last finding of clocks that differ; like refused of keep only
 	out       io.Writer
 }
 

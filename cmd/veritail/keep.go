@@ -10,6 +10,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/elastic"
 	"github.com/saypro/veritail/storage/embedded"
 )
 
@@ -73,7 +74,7 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	for _, what := range r.Dropped {
 		slog.Info("retention", "dropped", what)
 	}
-	return k, errors.Join(sealing, d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now))
+	return k, errors.Join(sealing, d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now), d.announceClock(ctx, p.Now))
 }
 
 // seal seals the days that have ended, in a store that has such.
@@ -114,6 +115,46 @@ func (d *daemon) announceRefused(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("announce what was refused: %w", err)
 	}
 	return nil
+}
+
+// maxSkew is how far the clocks of this host and of the cluster may be apart.
+const maxSkew = time.Minute
+
+// announceClock makes it a finding, once a day, that the clocks of this host and of the cluster are far apart.
+func (d *daemon) announceClock(ctx context.Context, now time.Time) error {
+	st, ok := d.store.(*elastic.Store)
+	if !ok {
+		return nil
+	}
+	skew, err := st.Skew(ctx)
+	if err != nil || skew.Abs() <= maxSkew {
+		return err
+	}
+	f := clockFinding(skew, now)
+	if f.ID == d.clockTold {
+		return nil
+	}
+	slog.Warn(f.Title, "cluster ahead by", skew.Round(time.Second))
+	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{f}}); err != nil {
+		return fmt.Errorf("announce that clocks differ: %w", err)
+	}
+	d.clockTold = f.ID
+	return nil
+}
+
+func clockFinding(skew time.Duration, now time.Time) event.Finding {
+	at, how := now.UnixMicro(), "behind"
+	if skew < 0 {
+		how = "ahead of"
+	}
+	return event.Finding{
+		ID: "store-clock-" + now.UTC().Format(time.DateOnly), Rule: "veritail.clock", Severity: "medium", Audience: []string{"operator", "security"},
+		Title: "The clocks of this host and of Elasticsearch differ",
+		Message: fmt.Sprintf("This host's clock is %s %s the cluster's. Nothing is lost, but stamps without a year or zone, retention and what is "+
+			"compared between hosts go by the host's clock.", skew.Abs().Round(time.Second), how),
+		Runbook: "Look which one is wrong (timedatectl, chronyc tracking) and let both follow a time server.",
+		Count:   1, Time: at, First: at, Last: at,
+	}
 }
 
 // diskLimit is what the embedded store may take on disk, 0 for no bound.

@@ -83,3 +83,15 @@ func TestSizesAreWrittenInTheirUnit(t *testing.T) {
 		}
 	}
 }
+
+func TestAClockThatIsOffIsTold(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for skew, want := range map[time.Duration]string{
+		12 * time.Minute:                   "This host's clock is 12m0s behind the cluster's.",
+		-3*time.Hour - 20*time.Millisecond: "This host's clock is 3h0m0s ahead of the cluster's.",
+	} {
+		if f := clockFinding(skew, now); !strings.HasPrefix(f.Message, want) || f.ID != "store-clock-2026-11-24" {
+			t.Errorf("%s: %s %s", skew, f.ID, f.Message)
+		}
+	}
+}

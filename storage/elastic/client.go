@@ -244,6 +244,32 @@ func (c *client) version(ctx context.Context) (string, error) {
 	return version, nil
 }
 
+// Skew returns how far the clock of the cluster is ahead of this host's, about: that of the node whose is nearest.
+func (s *Store) Skew(ctx context.Context) (time.Duration, error) {
+	var stats struct {
+		Nodes map[string]struct{ Timestamp int64 } // ms
+	}
+	begun := s.cfg.now()
+	if err := s.client.call(ctx, http.MethodGet, "/_nodes/stats/os?filter_path=nodes.*.timestamp", nil, &stats); err != nil {
+		return 0, fmt.Errorf("ask Elasticsearch for its time: %w", err)
+	}
+	ended := s.cfg.now()
+	skew, found := time.Duration(0), false
+	for _, n := range stats.Nodes {
+		at := time.UnixMilli(n.Timestamp)
+		d := time.Duration(0) // somewhere while it was asked
+		if at.Before(begun) {
+			d = at.Sub(begun)
+		} else if at.After(ended) {
+			d = at.Sub(ended)
+		}
+		if !found || d.Abs() < skew.Abs() {
+			skew, found = d, true
+		}
+	}
+	return skew, nil
+}
+
 func (c *client) askVersion(ctx context.Context) (string, error) {
 	var root struct {
 		Version struct{ Number string }

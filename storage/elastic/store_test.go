@@ -44,3 +44,21 @@ func TestConformance(t *testing.T) {
 		return s
 	})
 }
+
+func TestSkewIsOfTheNearestClock(t *testing.T) {
+	for _, off := range []time.Duration{0, -10 * time.Minute, 3 * time.Hour} {
+		cfg := testConfig(t, t.TempDir(), event.NewSchema())
+		cfg.now = func() time.Time { return time.Now().Add(off) }
+		s, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		skew, err := s.Skew(t.Context())
+		if want := -off; err != nil || (skew-want).Abs() > 5*time.Second {
+			t.Errorf("with a clock that is off by %s the cluster is ahead by %s, want %s: %v", off, skew, want, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
