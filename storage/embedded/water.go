@@ -267,7 +267,11 @@ func (g *gap) finding(path string) event.Finding {
 		f.Message += ": the WAL was cut or removed, or an earlier state was put back."
 		f.Runbook += " Find out who or what changed " + path + ".wal."
 	}
-	if n := len(g.forgotten); n > 0 {
+	switch n := len(g.forgotten); n {
+	case 0:
+	case 1:
+		f.Message += " A log file was forgotten with them, and is followed again from its beginning."
+	default:
 		f.Message += fmt.Sprintf(" %d log files were forgotten with them, and are followed again from their beginning.", n)
 	}
 	if g.wal != "" {
