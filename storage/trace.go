@@ -5,7 +5,7 @@ import "context"
 // A Trace follows a read while a store answers it. Its functions may be nil. They are called from goroutines of the
 // store's, one call at a time, and never after the read has returned; a slow one delays the answer.
 type Trace struct {
-	Progress func(Progress) // now and then, while events are looked at one after the other
+	Progress func(Progress) // now and then, while events are looked at; nothing need have changed
 	Step     func(string)   // how the question was answered, a line at a time
 }
 

@@ -11,15 +11,16 @@ import (
 // scanning draws how far a query has come, on a terminal only and only when it takes longer than half a second.
 type scanning struct {
 	w     io.Writer // nil: no terminal
+	what  string    // what is looked at: "events"
 	begun time.Time
 	drawn bool
 }
 
-func newScanning(w io.Writer) *scanning {
+func newScanning(w io.Writer, what string) *scanning {
 	if !isTerminal(w) {
 		w = nil
 	}
-	return &scanning{w: w, begun: time.Now()}
+	return &scanning{w: w, what: what, begun: time.Now()}
 }
 
 func (s *scanning) tell(p storage.Progress) {
@@ -27,7 +28,7 @@ func (s *scanning) tell(p storage.Progress) {
 		return
 	}
 	s.drawn = true
-	fmt.Fprintf(s.w, "\r\033[K%s; Ctrl-C ends it", scannedText(p))
+	fmt.Fprintf(s.w, "\r\033[K%s, %s; Ctrl-C ends it", scannedText(p, s.what), time.Since(s.begun).Round(time.Second))
 }
 
 // end clears the line.
@@ -38,13 +39,13 @@ func (s *scanning) end() {
 }
 
 // scannedText says how far a query has come.
-func scannedText(p storage.Progress) string {
+func scannedText(p storage.Progress, what string) string {
 	text := "Working"
 	switch {
 	case p.Total == 0 && p.Read > 0:
-		text = "Looked at " + n(p.Read) + " events"
+		text = "Looked at " + n(p.Read) + " " + what
 	case p.Total > 0:
-		text = fmt.Sprintf("%3d %%: looked at %s of %s events", p.Read*100/p.Total, n(p.Read), n(p.Total))
+		text = fmt.Sprintf("%3d %%: looked at %s of %s %s", p.Read*100/p.Total, n(p.Read), n(p.Total), what)
 	}
 	if p.Found > 0 {
 		text += ", " + n(p.Found) + " found"

@@ -165,7 +165,7 @@ func (s *search) tail(ctx context.Context) error {
 
 // answer asks the daemon, or without one its store, and shows progress meanwhile.
 func (s *search) answer(ctx context.Context) (*found, error) {
-	a, bar := &found{}, newScanning(s.note)
+	a, bar := &found{}, newScanning(s.note, "events")
 	defer bar.end()
 	err := s.from.question(ctx, "/search", s.ask(), a, bar.tell, func(ctx context.Context, d *daemon) error {
 		here, err := d.search(ctx, s.ask())

@@ -62,7 +62,7 @@ Ctrl-C ends it.`,
 				return err
 			}
 			ask, a := url.Values{"q": {statement}, "limit": {strconv.Itoa(limit)}}, &selected{}
-			bar := newScanning(cmd.ErrOrStderr())
+			bar := newScanning(cmd.ErrOrStderr(), "rows")
 			err = c.question(cmd.Context(), "/sql", ask, a, bar.tell, func(ctx context.Context, d *daemon) (err error) {
 				a, err = d.sql(ctx, ask)
 				return err

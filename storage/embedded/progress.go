@@ -39,7 +39,7 @@ func (g *gauge) run(rows int64) (end func()) {
 // progressEvery is how often progress is told.
 const progressEvery = 200 * time.Millisecond
 
-// follow tells tell how far c's reading is until end is called, which waits for the last call of tell.
+// follow tells tell every progressEvery how far c's reading is, until end is called, which waits for the last call of tell.
 func (c *conn) follow(tell func(storage.Progress)) (end func(), err error) {
 	for _, set := range []string{"SET enable_progress_bar = true", "SET enable_progress_bar_print = false", "SET progress_bar_time = 0"} {
 		if err := c.exec(set); err != nil {
@@ -52,17 +52,19 @@ func (c *conn) follow(tell func(storage.Progress)) (end func(), err error) {
 		defer close(ended)
 		tick := time.NewTicker(progressEvery)
 		defer tick.Stop()
-		last := storage.Progress{Read: -1} // so that the first is told even if nothing is known yet
+		var last storage.Progress
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-			if p := c.progress(); p.Read > last.Read || p.Found > last.Found {
-				last = p
-				tell(p)
+			p := c.progress()
+			if p.Total == last.Total { // what is looked at again is not counted back
+				p.Read = max(p.Read, last.Read)
 			}
+			last = p
+			tell(p)
 		}
 	}()
 	return func() { stop(); <-ended }, nil
