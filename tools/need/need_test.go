@@ -35,6 +35,29 @@ func program(t *testing.T, name string) (r *recorder, path string) {
 	return r, Program(r, name)
 }
 
+func TestADiskThatCannotBeMountedSkipsOrFails(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	disk := func() (r *recorder) {
+		r = &recorder{TB: t}
+		defer func() {
+			if p := recover(); p != nil && p != any(r) {
+				panic(p)
+			}
+		}()
+		Disk(r, 1<<20)
+		return r
+	}
+	const message = "needs the right to mount a tmpfs, which root has"
+	t.Setenv("REQUIRE_ALL", "")
+	if r := disk(); !strings.HasPrefix(r.skipped, message) || r.failed != "" {
+		t.Errorf("skipped %q, failed %q", r.skipped, r.failed)
+	}
+	t.Setenv("REQUIRE_ALL", "1")
+	if r := disk(); !strings.HasPrefix(r.failed, message) || r.skipped != "" {
+		t.Errorf("skipped %q, failed %q with REQUIRE_ALL=1", r.skipped, r.failed)
+	}
+}
+
 func TestAProgramThatIsNotThereSkipsOrFails(t *testing.T) {
 	before := All
 	t.Cleanup(func() { All = before })
