@@ -58,14 +58,13 @@ func (m *Manifest) Bytes() (n int64) {
 
 // A Source is a file to be copied, of which the first Bytes count.
 type Source struct {
-	Name  string
-	Bytes int64
-	From  io.ReaderAt
+	File // where it has a SHA256, the copy must have that
+	From io.ReaderAt
 }
 
 // Write makes the backup dir of sources, durably, and fills in the manifest's files. Nothing may be there, also not under
-// the name with Suffix; after an error neither is.
-func Write(ctx context.Context, dir string, m *Manifest, sources []Source) error {
+// the name with Suffix; after an error neither is. When all is written still is asked, and its error is that of Write.
+func Write(ctx context.Context, dir string, m *Manifest, sources []Source, still func() error) error {
 	part := dir + Suffix
 	for _, name := range []string{dir, part} {
 		if _, err := os.Lstat(name); err == nil {
@@ -76,6 +75,9 @@ func Write(ctx context.Context, dir string, m *Manifest, sources []Source) error
 		return err
 	}
 	err := write(ctx, part, m, sources)
+	if err == nil {
+		err = still()
+	}
 	if err == nil {
 		err = os.Rename(part, dir)
 	}
@@ -123,7 +125,11 @@ func copyFile(ctx context.Context, dir string, s Source) (File, error) {
 	if err := errors.Join(err, out.Sync(), out.Close(), archive.Sync(filepath.Dir(path))); err != nil {
 		return File{}, err
 	}
-	return File{s.Name, n, fmt.Sprintf("%x", h.Sum(nil))}, nil
+	got := File{s.Name, n, fmt.Sprintf("%x", h.Sum(nil))}
+	if s.SHA256 != "" && s.SHA256 != got.SHA256 {
+		return File{}, Problems{fmt.Sprintf("%s has the SHA-256 %s, it was made with %s", s.Name, got.SHA256, s.SHA256)}
+	}
+	return got, nil
 }
 
 // interrupted is a reader that ends with a context.
@@ -226,12 +232,8 @@ func (m *Manifest) copyBack(ctx context.Context, dir, to string, f File) error {
 		return err
 	}
 	defer in.Close()
-	got, err := copyFile(ctx, to, Source{f.Name, f.Bytes, in})
-	if err != nil {
+	if _, err := copyFile(ctx, to, Source{f, in}); err != nil {
 		return fmt.Errorf("copy %s: %w", f.Name, err)
-	}
-	if got != f {
-		return Problems{fmt.Sprintf("%s has the SHA-256 %s, the manifest says %s", f.Name, got.SHA256, f.SHA256)}
 	}
 	return nil
 }

@@ -56,37 +56,37 @@ func (s *Store) backup(ctx context.Context, dir string, now time.Time) (*backup.
 		if i > 0 {
 			defer f.Close()
 		}
-		sources = append(sources, backup.Source{Name: o.name, Bytes: o.bytes, From: f})
+		sources = append(sources, backup.Source{File: o.File, From: f})
 	}
 	if err := fits(filepath.Dir(dir), own); err != nil {
 		return nil, err
 	}
-	if err := backup.Write(ctx, dir, m, sources); err != nil {
-		return nil, err
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if s.opened != opened { // and so may have been checkpointed
-		return nil, errors.Join(errors.New("the store failed and was opened again meanwhile; try again"), os.RemoveAll(dir))
-	}
-	return m, nil
+	err = backup.Write(ctx, dir, m, sources, func() error {
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		if s.opened != opened { // and so may have been checkpointed
+			return errors.New("the store failed and was opened again meanwhile; try again")
+		}
+		return nil
+	})
+	return m, err
 }
 
-// An ownFile is one of the store's files, as long as it is now.
+// An ownFile is one of the store's files, as long as it is now. Of a sealed one it is known what it was made as.
 type ownFile struct {
-	name, path string
-	bytes      int64
+	backup.File
+	path string
 }
 
 // ownFiles returns the store's files, the database first, and fills in what the manifest says of it.
 func (w *writer) ownFiles(m *backup.Manifest) ([]ownFile, error) {
-	own := []ownFile{{backupName, w.path, fileSize(w.path)}}
+	own := []ownFile{{backup.File{Name: backupName, Bytes: fileSize(w.path)}, w.path}}
 	if wal := w.path + ".wal"; fileSize(wal) > 0 {
-		own = append(own, ownFile{backupName + ".wal", wal, fileSize(wal)})
+		own = append(own, ownFile{backup.File{Name: backupName + ".wal", Bytes: fileSize(wal)}, wal})
 	}
-	err := w.rows(`SELECT file FROM sealed ORDER BY file`, func(c []cells, i int) {
-		path := filepath.Join(w.path+sealedSuffix, c[0].str(i))
-		own = append(own, ownFile{backupSealed + "/" + c[0].str(i), path, fileSize(path)})
+	err := w.rows(`SELECT file, bytes, sha256 FROM sealed ORDER BY file`, func(c []cells, i int) {
+		f := backup.File{Name: backupSealed + "/" + c[0].str(i), Bytes: c[1].i64(i), SHA256: c[2].str(i)}
+		own = append(own, ownFile{f, filepath.Join(w.path+sealedSuffix, c[0].str(i))})
 	})
 	if err == nil {
 		m.Commits = w.commits
@@ -129,7 +129,7 @@ func (s *Store) endCopying() {
 func fits(dir string, files []ownFile) error {
 	need := int64(0)
 	for _, f := range files {
-		need += f.bytes
+		need += f.Bytes
 	}
 	free, err := freeSpace(dir)
 	if err == nil && free < need {
@@ -160,7 +160,7 @@ func restoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, err
 	if list, err := os.ReadDir(home); err == nil && len(list) > 0 {
 		return nil, backup.Problems{"there is a store in " + home + " already: move it away first"}
 	}
-	if err := fits(filepath.Dir(home), []ownFile{{bytes: m.Bytes()}}); err != nil {
+	if err := fits(filepath.Dir(home), []ownFile{{File: backup.File{Bytes: m.Bytes()}}}); err != nil {
 		return nil, err
 	}
 	part := home + backup.Suffix

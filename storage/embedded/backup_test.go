@@ -140,9 +140,9 @@ func TestASlowBackupIsTheStoreOfItsBeginning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, backup.Source{Name: o.name, Bytes: o.bytes, From: f})
+		sources = append(sources, backup.Source{File: o.File, From: f})
 	}
-	if err := backup.Write(t.Context(), filepath.Join(dir, "backup"), m, sources); err != nil {
+	if err := backup.Write(t.Context(), filepath.Join(dir, "backup"), m, sources, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	s.backups.Add(-1)
@@ -256,6 +256,38 @@ func TestABackupThatWasChangedIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What could not be restored is no backup: a sealed file that was damaged since it was made, a store that was opened again.
+func TestABackupThatCouldNotBeRestoredIsNotMade(t *testing.T) {
+	s, dir := smallBackup(t)
+	refused := func(want string) {
+		t.Helper()
+		if _, err := s.Backup(t.Context(), dir+"-2", later); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a backup says %v, not %q", err, want)
+		}
+		if left, _ := filepath.Glob(dir + "-2*"); len(left) > 0 {
+			t.Errorf("it leaves %v", left)
+		}
+	}
+	err := backup.Write(t.Context(), dir+"-2", new(backup.Manifest), nil, func() error { return fs.ErrInvalid })
+	if left, _ := filepath.Glob(dir + "-2*"); !errors.Is(err, fs.ErrInvalid) || len(left) > 0 {
+		t.Errorf("what does not hold any more is written with %v and leaves %v", err, left)
+	}
+	file := filepath.Join(s.cfg.Path+sealedSuffix, sealedFiles(t, s)[0])
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(filepath.Base(file)+" has the SHA-256")
+	if err := os.Truncate(file, 100); err != nil {
+		t.Fatal(err)
+	}
+	refused("100 bytes of")
 }
 
 func TestABackupTakesNothingsPlace(t *testing.T) {
