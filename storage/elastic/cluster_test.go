@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -160,6 +161,56 @@ func TestBusyCluster(t *testing.T) {
 	}
 	if s.bulk.limit() >= firstBulk {
 		t.Errorf("requests have still %d bytes", s.bulk.limit())
+	}
+}
+
+// A query that is cancelled closes its connection, by which Elasticsearch ends the search; the store answers on.
+func TestCancelledQueryEndsInTheCluster(t *testing.T) {
+	var hold atomic.Bool
+	held, left := make(chan struct{}, 1), make(chan struct{}, 1)
+	srv := proxy(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if !hold.Load() || !strings.HasSuffix(r.URL.Path, "/_search") {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is there
+		held <- struct{}{}
+		select {
+		case <-r.Context().Done():
+			left <- struct{}{}
+		case <-time.After(20 * time.Second):
+		}
+		return true
+	})
+	srv.Start()
+	cfg := testConfig(t, t.TempDir(), event.NewSchema())
+	cfg.Addresses = []string{srv.URL}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, batchOf(page(cfg.Schema, 1, 100)))
+	for name, read := range map[string]func(context.Context) error{
+		"search":    func(ctx context.Context) error { _, err := s.Search(ctx, access.All(), query.Search{}); return err },
+		"aggregate": func(ctx context.Context) error { _, err := s.Aggregate(ctx, access.All(), query.Agg{}); return err },
+	} {
+		hold.Store(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- read(ctx) }()
+		<-held
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: it ends with %v", name, err)
+		}
+		select {
+		case <-left:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: the connection stays open", name)
+		}
+		hold.Store(false)
+		if got := count(t, s); got != 100 {
+			t.Errorf("%s: afterwards there are %d events, want 100", name, got)
+		}
 	}
 }
 
