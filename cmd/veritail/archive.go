@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,7 +44,8 @@ Exit status: 0 done; 1 an archive that is refused, or another error you can mend
   veritail archive -from 2026-11-01 -to 2026-11-30 -json /srv/archive/november
   veritail archive -check /srv/archive/november
   veritail archive -restore -from 2026-11-24 -to 2026-11-24 /srv/archive/november`,
-		Args: wants(1, 1, "one DIRECTORY"),
+		Args:              wants(1, 1, "one DIRECTORY"),
+		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.fill(args[0]); err != nil {
 				return err
@@ -76,6 +78,11 @@ Exit status: 0 done; 1 an archive that is refused, or another error you can mend
 	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
 	c.MarkFlagsMutuallyExclusive("restore", "check")
 	return c
+}
+
+// directories lets a shell complete names of directories.
+func directories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
 }
 
 // archiveAsk is what is to be done.
@@ -134,7 +141,7 @@ func mendable(err error) error {
 	if errors.As(err, new(archive.Problems)) {
 		return userError{err}
 	}
-	for _, target := range []error{errElsewhere, storage.ErrFull, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission} {
+	for _, target := range []error{errElsewhere, storage.ErrFull, syscall.ENOSPC, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission} {
 		if errors.Is(err, target) {
 			return userError{err}
 		}

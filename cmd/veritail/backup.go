@@ -39,7 +39,8 @@ mend; 2 an error of Veritail or its machine.`,
 		Example: `  veritail backup /srv/backup/veritail-$(date +%F)
   veritail backup -check /srv/backup/veritail-2026-11-24
   veritail backup -json /srv/backup/now | jq .events`,
-		Args: wants(1, 1, "one DIRECTORY"),
+		Args:              wants(1, 1, "one DIRECTORY"),
+		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := runBackup(cmd.Context(), configFile, args[0], check, cmd.ErrOrStderr())
 			if err != nil {
@@ -77,7 +78,8 @@ Exit status: 0 done; 1 a backup that is refused, or another error you can mend;
   mv /var/lib/veritail/store /var/lib/veritail/store.old
   veritail restore /srv/backup/veritail-2026-11-24
   systemctl start veritail`,
-		Args: wants(1, 1, "one DIRECTORY"),
+		Args:              wants(1, 1, "one DIRECTORY"),
+		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := runRestore(cmd.Context(), configFile, args[0], cmd.ErrOrStderr())
 			if err != nil {

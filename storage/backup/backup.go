@@ -150,11 +150,16 @@ type Problems = archive.Problems
 
 const maxManifest = 64 << 20
 
-// Read reads the manifest of the backup in dir. One that is not understood is Problems; without one the error is
-// fs.ErrNotExist.
+// Read reads the manifest of the backup in dir. One that is not understood is Problems, and so is an archive; without one
+// the error is fs.ErrNotExist.
 func Read(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, ManifestName)
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(dir, archive.ManifestName)); err == nil {
+			return nil, Problems{dir + " is an archive of days, not a backup: veritail archive -restore brings them back"}
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the backup: %w", err)
 	}

@@ -283,7 +283,7 @@ func TestABackupThatCouldNotBeRestoredIsNotMade(t *testing.T) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(filepath.Base(file)+" has the SHA-256")
+	refused(filepath.Base(file) + " has the SHA-256")
 	if err := os.Truncate(file, 100); err != nil {
 		t.Fatal(err)
 	}
@@ -362,4 +362,62 @@ func TestAKilledBackupIsNotTakenForOne(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d kills met a backup that was being written", parts, rounds)
+}
+
+const restoreEnv = "VERITAIL_TEST_RESTORE_UNTIL_KILLED"
+
+// A process that is killed while it restores leaves the store's folder whole or not there, and the next one goes through.
+func TestAKilledRestoreIsNotTakenForAStore(t *testing.T) {
+	if dir := os.Getenv(restoreEnv); dir != "" {
+		if _, err := RestoreBackup(t.Context(), filepath.Join(dir, "backup"), filepath.Join(dir, "home", "events.db")); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	_, whole := smallBackup(t)
+	dir := filepath.Dir(whole)
+	home := filepath.Join(dir, "home")
+	killed := 0
+	for round := range 8 {
+		if err := os.RemoveAll(home); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAKilledRestore")
+		cmd.Env = append(os.Environ(), restoreEnv+"="+dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+			if left, _ := filepath.Glob(home + "*"); len(left) > 0 {
+				break
+			}
+		}
+		time.Sleep(time.Duration(round) * 5 * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed, or had ended
+		if _, err := os.Stat(home); err != nil {
+			killed++
+			continue
+		}
+		s, err := Open(t.Context(), Config{Path: filepath.Join(home, "events.db")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantSound(t, s, 6500)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if killed == 0 {
+		t.Error("no restore was killed before it had ended")
+	}
+	if err := os.RemoveAll(home); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RestoreBackup(t.Context(), whole, filepath.Join(home, "events.db")); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := filepath.Glob(home + "*"); len(left) != 1 {
+		t.Errorf("there are %v", left)
+	}
 }
