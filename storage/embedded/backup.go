@@ -38,9 +38,9 @@ func (s *Store) backup(ctx context.Context, dir string, now time.Time) (*backup.
 	defer s.backups.Add(-1)
 	m := &backup.Manifest{Made: now.UTC(), Layout: schemaVersion}
 	var own []ownFile
-	opened := 0
+	opened, overridden := 0, 0
 	err := s.write(ctx, func(w *writer) (err error) {
-		opened = s.opened
+		opened, overridden = s.opened, w.overridden
 		own, err = w.ownFiles(m)
 		return err
 	})
@@ -61,15 +61,20 @@ func (s *Store) backup(ctx context.Context, dir string, now time.Time) (*backup.
 	if err := fits(filepath.Dir(dir), own); err != nil {
 		return nil, err
 	}
-	err = backup.Write(ctx, dir, m, sources, func() error {
-		s.writing.Lock()
-		defer s.writing.Unlock()
-		if s.opened != opened { // and so may have been checkpointed
-			return errors.New("the store failed and was opened again meanwhile; try again")
-		}
-		return nil
-	})
-	return m, err
+	return m, backup.Write(ctx, dir, m, sources, func() error { return s.asHeld(opened, overridden) })
+}
+
+// asHeld is why the files may no longer be those of the beginning of a backup, which stood at the given counts.
+func (s *Store) asHeld(opened, overridden int) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	switch {
+	case s.opened != opened:
+		return errors.New("the store failed and was opened again meanwhile; try again")
+	case s.w != nil && s.w.overridden != overridden:
+		return fmt.Errorf("%w: the store needed the space that is left where it lies while it was copied", storage.ErrFull)
+	}
+	return nil
 }
 
 // An ownFile is one of the store's files, as long as it is now. Of a sealed one it is known what it was made as.

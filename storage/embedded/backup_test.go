@@ -290,6 +290,30 @@ func TestABackupThatCouldNotBeRestoredIsNotMade(t *testing.T) {
 	refused("100 bytes of")
 }
 
+// Where the disk runs short, the store checkpoints although a backup is made, and the backup is none.
+func TestABackupGivesWayToIntake(t *testing.T) {
+	s := openTest(t, event.NewSchema(), "")
+	mark := event.Mark{Gen: killGen}
+	free, err := freeSpace(filepath.Dir(s.cfg.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.backups.Add(1)
+	defer s.backups.Add(-1)
+	for _, tc := range []struct {
+		minFree int64
+		yields  bool
+	}{{1, false}, {free / 3 * 2, true}, {2 * free, false}} { // the last could not checkpoint in any case
+		s.w.walDue, s.w.minFree = 1<<19, tc.minFree
+		overridden := s.w.overridden
+		commit(t, s, numbered(s.schema, &mark, 6000))
+		wal, err := fileSize(s.cfg.Path+".wal"), s.asHeld(s.opened, overridden)
+		if errors.Is(err, storage.ErrFull) != tc.yields || (wal < 1<<19) != tc.yields {
+			t.Errorf("with %d bytes free of which %d are wanted: %v, and the WAL has %d bytes", free, tc.minFree, err, wal)
+		}
+	}
+}
+
 func TestABackupTakesNothingsPlace(t *testing.T) {
 	s, dir := smallBackup(t)
 	if _, err := s.Backup(t.Context(), dir, later); !errors.Is(err, fs.ErrExist) {

@@ -57,7 +57,10 @@ func (w *writer) freeBlocks() error { return w.checkpointNow(fileSize(w.path + "
 
 func (w *writer) checkpointNow(wal int64) error {
 	if w.backups.Load() > 0 {
-		return nil // the next commit after them asks again
+		if !w.short(wal) {
+			return nil // the next commit after them asks again
+		}
+		w.overridden++
 	}
 	err := w.checkpoint(wal)
 	for range readersWait / readersPoll {
@@ -78,6 +81,14 @@ func (w *writer) checkpointNow(wal int64) error {
 		return err
 	}
 	return nil
+}
+
+// short reports whether a checkpoint that waits for a backup may soon have too little space: the WAL grows meanwhile, and
+// what it needs with it. Intake comes first then.
+func (w *writer) short(wal int64) bool {
+	free, err := freeSpace(filepath.Dir(w.path))
+	need := max(w.minFree, 6*wal)
+	return err == nil && free >= need && free < 2*need
 }
 
 // A read that began before the last commit needs rows as they were before it changed them, and no checkpoint is

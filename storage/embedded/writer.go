@@ -28,6 +28,7 @@ type writer struct {
 	notBefore     int64         // bytes of WAL, after a checkpoint that failed
 	checkpointErr error         // of the last checkpoint
 	backups       *atomic.Int32 // while there are any, nothing is checkpointed
+	overridden    int           // checkpoints that were made all the same, for want of space
 	freed         int64         // bytes of tables that were dropped since, about: they count as used until the next
 
 	gone    []string             // files that no part has any more
