@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -168,6 +170,45 @@ func compareFiles(c *conn, r *storage.Report) error {
 		}
 		return nil
 	})
+}
+
+// missFiles stores a finding of each sealed file that is gone or has another size than it was made with: queries of its
+// day will fail or leave it out. Check compares what is in the files.
+func (w *writer) missFiles(now time.Time) error {
+	var found []event.Finding
+	err := w.rows(`SELECT file, bytes, rows, day FROM sealed ORDER BY part`, func(c []cells, i int) {
+		file, bytes, at := c[0].str(i), c[1].i64(i), now.UnixMicro()
+		size := int64(-1)
+		if st, err := os.Stat(filepath.Join(w.c.dir, file)); err == nil {
+			size = st.Size()
+		}
+		if size == bytes {
+			return
+		}
+		f := event.Finding{
+			ID: fmt.Sprintf("store-sealed-%s-%d", file, size), Rule: "veritail.store", Severity: "high", Audience: []string{"operator", "security"},
+			Title:   "A sealed day of the store is gone",
+			Message: fmt.Sprintf("%s, %d events of %s, is missing.", file, c[2].i64(i), dayTime(c[3].i32(i)).Format(time.DateOnly)),
+			Runbook: "Put the file back into " + w.c.dir + " from a backup (veritail backup) or an archive that has it. veritail repair -check compares all files with their SHA-256.",
+			Count:   c[2].i64(i), Time: at, First: at, Last: at,
+		}
+		if size >= 0 {
+			f.Title = "A sealed day of the store was changed"
+			f.Message = fmt.Sprintf("%s, %d events of %s, has %d bytes and was made with %d.", file, c[2].i64(i), dayTime(c[3].i32(i)).Format(time.DateOnly), size, bytes)
+		}
+		found = append(found, f)
+	})
+	if err == nil && len(found) > 0 {
+		err = w.transaction(func() error { return w.putFindings(found) })
+	}
+	if err != nil {
+		return fmt.Errorf("look for the files of sealed days: %w", err)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	w.doubts = append(w.doubts, found...)
+	return w.load()
 }
 
 // compareMarks compares the lines that the marks account for with those that were stored, dropped ones included. What

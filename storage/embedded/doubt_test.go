@@ -180,3 +180,37 @@ func TestWhatIsNotedOutsideIsAHelpOnly(t *testing.T) {
 		}
 	}
 }
+
+// A sealed file that is gone, or has another size, is told at every start, and is one finding.
+func TestAMissingSealedFileIsAFinding(t *testing.T) {
+	s, _ := smallBackup(t)
+	path, file := s.cfg.Path, filepath.Join(s.shelf.dir, sealedFiles(t, s)[0])
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change := []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { return os.Truncate(file, 100) }, "has 100 bytes and was made with "},
+		{func() error { return os.Remove(file) }, "is missing."},
+		{func() error { return nil }, "is missing."},
+	}
+	for _, tc := range change {
+		if err := tc.do(); err != nil {
+			t.Fatal(err)
+		}
+		s := openTest(t, event.NewSchema(), path)
+		if told := s.Doubts(); len(told) != 1 || !strings.Contains(told[0].Message, tc.want) {
+			t.Errorf("told: %v, want %q", told, tc.want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = openTest(t, event.NewSchema(), path)
+	found, err := s.Findings(t.Context(), access.All(), storage.FindingQuery{Rules: []string{"veritail.store"}})
+	if err != nil || len(found) != 2 {
+		t.Errorf("found %v: %v, want one finding of each change", found, err)
+	}
+}

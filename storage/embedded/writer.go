@@ -96,6 +96,9 @@ func (w *writer) begin() error {
 		}
 		w.doubts = append(w.doubts, f)
 	}
+	if err := w.missFiles(time.Now()); err != nil {
+		return err
+	}
 	w.acknowledge(nil)
 	return nil
 }
