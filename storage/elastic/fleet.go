@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -19,36 +18,18 @@ func (l *Lease) Stands(ctx context.Context) (map[string]storage.Stand, error) {
 		return nil, err
 	}
 	stands := make(map[string]storage.Stand)
-	const together = 500
-	body := dsl{"size": together, "query": filter(term("kind", "head")), "sort": []any{dsl{fWriter: "asc"}},
-		"_source": []string{fWriter, "body.batch", "body.marks"}}
-	for {
-		var page struct {
-			Hits struct {
-				Hits []struct {
-					Source stateDoc `json:"_source"`
-					Sort   []any
-				}
-			}
+	err := s.stateSearch(ctx, filter(term("kind", "head")), fWriter, []string{fWriter, "body.batch", "body.marks"}, func(d stateDoc) error {
+		var h head
+		if err := json.Unmarshal(d.Body, &h); err != nil {
+			return fmt.Errorf("%s: %w", d.Writer, err)
 		}
-		err := patiently(ctx, func() error {
-			return s.client.call(ctx, http.MethodPost, "/"+s.names.state()+"/_search?"+whole, body, &page)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("ask where the hosts stand: %w", err)
-		}
-		for _, hit := range page.Hits.Hits {
-			var h head
-			if err := json.Unmarshal(hit.Source.Body, &h); err != nil {
-				return nil, fmt.Errorf("read where %s stands: %w", hit.Source.Writer, err)
-			}
-			stands[hit.Source.Writer] = storage.Stand{Commit: h.Batch, Marks: h.Marks}
-			body["search_after"] = hit.Sort
-		}
-		if len(page.Hits.Hits) < together {
-			return stands, nil
-		}
+		stands[d.Writer] = storage.Stand{Commit: h.Batch, Marks: h.Marks}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read where the hosts stand: %w", err)
 	}
+	return stands, nil
 }
 
 // Scan calls f with the matching events of those commits that lie, by writer, after from and up to to. Otherwise it is as

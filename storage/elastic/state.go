@@ -161,10 +161,14 @@ func (s *Store) load(ctx context.Context) error {
 
 // eachState calls f with the bodies of the writer's documents of one kind, ordered by generation.
 func (s *Store) eachState(ctx context.Context, kind string, f func(json.RawMessage) error) error {
-	body := dsl{
-		"size": 2000, "_source": []string{"body"}, "sort": []any{dsl{fGen: "asc"}},
-		"query": filter(dsl{"term": dsl{"kind": kind}}, dsl{"term": dsl{fWriter: s.cfg.Writer}}),
-	}
+	query := filter(term("kind", kind), term(fWriter, s.cfg.Writer))
+	return s.stateSearch(ctx, query, fGen, []string{"body"}, func(d stateDoc) error { return f(d.Body) })
+}
+
+// stateSearch calls f with the wanted fields of all documents of the state index that a query finds, ordered by a field.
+func (s *Store) stateSearch(ctx context.Context, query dsl, by string, wanted []string, f func(stateDoc) error) error {
+	const together = 2000
+	body := dsl{"size": together, "_source": wanted, "sort": []any{dsl{by: "asc"}}, "query": query}
 	for {
 		var page struct {
 			Hits struct {
@@ -181,12 +185,12 @@ func (s *Store) eachState(ctx context.Context, kind string, f func(json.RawMessa
 			return err
 		}
 		for _, hit := range page.Hits.Hits {
-			if err := f(hit.Source.Body); err != nil {
+			if err := f(hit.Source); err != nil {
 				return err
 			}
 			body["search_after"] = hit.Sort
 		}
-		if len(page.Hits.Hits) < 2000 {
+		if len(page.Hits.Hits) < together {
 			return nil
 		}
 	}
