@@ -50,7 +50,7 @@ type Repaired struct {
 	Holes []Hole   // events that could not be read
 }
 
-// A Hole is how many events of a generation could not be read of a day's table. They count as dropped until Refill brings
+// A Hole is how many events of a generation could not be read of a day's table. They count as dropped until a Filler brings
 // them back.
 type Hole struct {
 	Day    string // 2026-11-24
