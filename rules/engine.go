@@ -29,6 +29,7 @@ type Engine struct {
 	cfg   Config
 	rules []*compiled
 	cond  conditions
+	about [][]*compiled // by the number of their condition
 	queue queue
 	gens  map[event.GenID]*progress
 	// reached is up to where the matches have been judged. One that comes later is judged as if it were of this time.
@@ -47,13 +48,13 @@ type Engine struct {
 	held    [1]hit // a copy of it
 	spare   spare
 	places  map[place]*place
-	matched []matched // scratch: the rules that match rows of the page
+	matched []matched // scratch: what matches rows of the page
 }
 
-// matched are the rows of a page that a rule's condition holds for.
+// matched are the rows of a page that the condition of some rules holds for.
 type matched struct {
-	rule *compiled
-	rows *event.Bits
+	rules []*compiled
+	rows  *event.Bits
 }
 
 // New returns an engine for rules that Load has read. Mistakes in their queries are reported together, as
@@ -75,6 +76,10 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 	}
 	if len(faults) > 0 {
 		return nil, faults
+	}
+	e.about = make([][]*compiled, e.cond.Len())
+	for _, r := range e.rules {
+		e.about[r.when] = append(e.about[r.when], r)
 	}
 	return e, nil
 }
@@ -116,24 +121,33 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 		latest = now.UnixMicro()
 	}
 	e.matched = e.matched[:0]
-	var any event.Bits
-	for _, r := range e.rules {
-		rows := e.cond.Match(r.when)
-		if *rows == (event.Bits{}) {
+	for _, i := range e.cond.Candidates() {
+		if len(e.about[i]) == 0 { // it is no rule's own: which event tells of which
 			continue
 		}
-		e.matched = append(e.matched, matched{r, rows})
-		for w := range any {
-			any[w] |= rows[w]
+		if rows := e.cond.Match(i); *rows != (event.Bits{}) {
+			e.matched = append(e.matched, matched{e.about[i], rows})
 		}
 	}
-	for w, word := range any {
-		for ; word != 0; word &= word - 1 {
-			row := w*64 + bits.TrailingZeros64(word)
-			for _, m := range e.matched {
-				if m.rows.Has(row) {
-					e.queue.add(e.match(m.rule, row, latest))
-				}
+	for w := range len(event.Bits{}) {
+		e.word(w, latest)
+	}
+}
+
+// word collects what matches of rows 64w to 64w+63.
+func (e *Engine) word(w int, latest int64) {
+	any := uint64(0)
+	for i := range e.matched {
+		any |= e.matched[i].rows[w]
+	}
+	for ; any != 0; any &= any - 1 {
+		bit := any & -any
+		for i := range e.matched {
+			if e.matched[i].rows[w]&bit == 0 {
+				continue
+			}
+			for _, r := range e.matched[i].rules {
+				e.queue.add(e.match(r, w*64+bits.TrailingZeros64(any), latest))
 			}
 		}
 	}

@@ -19,6 +19,14 @@ func word[T any](values []T, w int) []T {
 	return values[min(w<<6, len(values)):min(w<<6+64, len(values))]
 }
 
+// count returns how many rows are set.
+func count(rows *event.Bits) (n int) {
+	for _, w := range rows {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 // bit is 1 where b is true. The compiler makes it a move without a branch.
 func bit(b bool) uint64 {
 	if b {
@@ -175,7 +183,9 @@ type stringTest struct {
 	re    *pattern
 	buf   []byte // scratch: the page's value
 
+	shared  *shared
 	known   *keyword // what is known of the field's values in the page; nil: nothing
+	value   int      // the number of equal there
 	suspect int      // the number of re there, -1 for none
 	left    event.Bits
 }
@@ -195,9 +205,12 @@ func newStringTest(t *Test) *stringTest {
 
 // share lets the test use what others find out of its field.
 func (n *stringTest) share(s *shared) {
-	n.known, n.suspect = s.keyword(n.f), -1
-	if n.re != nil {
-		n.suspect = n.known.add(n.re)
+	n.shared, n.known, n.suspect = s, s.keyword(n.f), -1
+	switch {
+	case n.re != nil:
+		n.suspect = n.known.search.add(n.re.needles)
+	case n.glob == nil:
+		n.value = n.known.value(n.equal)
 	}
 }
 
@@ -235,37 +248,20 @@ func (n *stringTest) eval(p *event.Page, in, out *event.Bits) {
 	if c == nil {
 		return
 	}
-	equal := n.re == nil && n.glob == nil
-	if equal && n.known != nil && n.known.equal(p, c, n.equal, in, out) {
+	if n.re == nil && n.glob == nil {
+		n.known.equal(n.shared.page, p, c, n.value, in, out)
 		return
 	}
-	if n.suspect >= 0 && n.known != nil {
-		intersect(in, n.known.suspectsOf(p, c, n.suspect), &n.left)
+	if n.suspect >= 0 {
+		intersect(in, n.known.search.suspectsOf(n.shared.page, p, c, n.suspect), &n.left)
 		in = &n.left
 	}
 	for w := range out {
-		rows := in[w] & c.Valid[w]
-		if equal {
-			out[w] = n.equals(p.Arena.Buf, word(c.Str, w), rows)
-			continue
-		}
-		for ; rows != 0; rows &= rows - 1 {
+		for rows := in[w] & c.Valid[w]; rows != 0; rows &= rows - 1 {
 			i := bits.TrailingZeros64(rows)
 			if n.match(p.Bytes(c.Str[w<<6+i])) {
 				out[w] |= 1 << i
 			}
 		}
 	}
-}
-
-// equals compares lengths first: most values differ in it.
-func (n *stringTest) equals(arena []byte, values []event.Str, rows uint64) (hits uint64) {
-	size := uint32(len(n.equal))
-	for ; rows != 0; rows &= rows - 1 {
-		i := bits.TrailingZeros64(rows)
-		if s := values[i]; s.Len == size && string(arena[s.Off:s.Off+size]) == n.equal {
-			hits |= 1 << i
-		}
-	}
-	return hits
 }

@@ -63,7 +63,9 @@ func (s *shared) test(t *Test) node {
 		n.share(s)
 		return n
 	case event.Text:
-		return newTextTest(t)
+		n := newTextTest(t)
+		n.share(s)
+		return n
 	case event.Float:
 		return newFloatTest(t)
 	case event.Address:

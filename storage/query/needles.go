@@ -143,7 +143,7 @@ func exact(re *syntax.Regexp) []string {
 	case syntax.OpEmptyMatch:
 		return []string{""}
 	case syntax.OpLiteral:
-		if n := literalNeedle(re); n != nil && len(n[0]) == len(string(re.Rune)) {
+		if n := literalNeedle(re); n != nil && utf8.RuneCountInString(n[0]) == len(re.Rune) {
 			return n
 		}
 	case syntax.OpCharClass:
@@ -197,26 +197,40 @@ func commonest(list []string) int {
 	return least
 }
 
-// literalNeedle returns the longest part of a literal that ASCII lower case compares as the expression does. Where
-// the expression folds case, k and s also stand for letters outside of ASCII (the Kelvin sign, the long s).
+// maxForms bounds the forms in which a literal is looked for.
+const maxForms = 8
+
+// literalNeedle returns texts of which one stands wherever the literal does, compared in ASCII lower case: mostly the literal
+// itself. Where the expression folds case, k and s also stand for letters outside of ASCII (the Kelvin sign, the long s), so
+// there are several; of a literal with many such letters, or others beyond ASCII, it is a part.
 func literalNeedle(re *syntax.Regexp) []string {
 	fold := re.Flags&syntax.FoldCase != 0
-	var best, part []byte
+	best, part := []string(nil), []string{""}
+	take := func() {
+		if part[0] != "" && (best == nil || better(part, best)) {
+			best = part
+		}
+	}
 	for _, r := range re.Rune {
-		c := asciiLower(r)
-		if fold && (r >= utf8.RuneSelf || c == 'k' || c == 's') {
-			part = part[:0]
-			continue
+		forms := []string{string(asciiLower(r))}
+		if fold {
+			switch forms[0] {
+			case "k":
+				forms = append(forms, "\u212a")
+			case "s":
+				forms = append(forms, "\u017f")
+			}
 		}
-		part = utf8.AppendRune(part, c)
-		if len(part) > len(best) {
-			best = slices.Clone(part)
+		if fold && r >= utf8.RuneSelf || len(part)*len(forms) > maxForms {
+			take()
+			part = []string{""}
+		}
+		if !fold || r < utf8.RuneSelf {
+			part = cross(part, forms)
 		}
 	}
-	if len(best) == 0 {
-		return nil
-	}
-	return []string{string(best)}
+	take()
+	return best
 }
 
 // classNeedles returns the characters of a small class.

@@ -9,6 +9,7 @@ type Set struct {
 	shared *shared
 	list   []*Matcher
 	byText map[string]int
+	index  index
 
 	page *event.Page
 	bits []event.Bits
@@ -16,7 +17,11 @@ type Set struct {
 }
 
 // NewSet returns a set without trees.
-func NewSet() *Set { return &Set{shared: newShared(), byText: map[string]int{}} }
+func NewSet() *Set {
+	s := &Set{shared: newShared(), byText: map[string]int{}}
+	s.index = index{shared: s.shared, places: map[place][]int32{}}
+	return s
+}
 
 // Add adds a tree and returns its number, the one it has if it was added before. Errors are those of Compile.
 func (s *Set) Add(e Expr) (int, error) {
@@ -33,14 +38,22 @@ func (s *Set) Add(e Expr) (int, error) {
 	}
 	s.list, s.bits, s.done = append(s.list, m), append(s.bits, event.Bits{}), append(s.done, -1)
 	s.byText[text] = len(s.list) - 1
+	s.index.add(e, len(s.list)-1)
 	return len(s.list) - 1, nil
 }
+
+// Len returns how many trees there are.
+func (s *Set) Len() int { return len(s.list) }
 
 // Begin makes p the page that Match looks at. The page must not change until the next one.
 func (s *Set) Begin(p *event.Page) {
 	s.page = p
 	s.shared.page++
 }
+
+// Candidates returns the numbers of the trees that may match rows of the page, in ascending order: all others match none.
+// They are valid until the next Begin.
+func (s *Set) Candidates() []int { return s.index.candidates(s.page) }
 
 // Match returns the rows of the page that match tree i. They are valid until the next Begin.
 func (s *Set) Match(i int) *event.Bits {

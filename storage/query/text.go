@@ -18,6 +18,11 @@ type textTest struct {
 	glob   glob
 	re     *pattern
 	fold   []byte // scratch: one folded token
+
+	shared  *shared
+	search  *search // for what others look for in the field, too
+	suspect int     // the number of phrase or re there, -1 for none
+	left    event.Bits
 }
 
 func newTextTest(t *Test) *textTest {
@@ -33,6 +38,20 @@ func newTextTest(t *Test) *textTest {
 	return n
 }
 
+// share lets the test use what others find out of its field.
+func (n *textTest) share(s *shared) {
+	n.shared, n.search, n.suspect = s, s.text(n.f), -1
+	switch {
+	case n.re != nil:
+		n.suspect = n.search.add(n.re.needles)
+	case n.phrase != nil && n.phrase.ascii:
+		n.suspect = n.search.addAll(n.phrase.tokens)
+	}
+}
+
+// fewRows is of how many rows a text is looked at at once: to look at all of the page for all tests costs more.
+const fewRows = event.PageRows / 16
+
 func (n *textTest) cost() int {
 	if n.phrase != nil {
 		return costPhrase
@@ -43,6 +62,10 @@ func (n *textTest) cost() int {
 func (n *textTest) eval(p *event.Page, in, out *event.Bits) {
 	*out = event.Bits{}
 	c := column(p, n.f, event.Text)
+	if n.suspect >= 0 && n.search.lists > 1 && count(in) > fewRows {
+		intersect(in, n.search.suspectsIn(n.shared.page, p, n.suspect, func(i int) (event.Str, bool) { return n.text(p, c, i) }), &n.left)
+		in = &n.left
+	}
 	for w, rows := range in {
 		for ; rows != 0; rows &= rows - 1 {
 			i := bits.TrailingZeros64(rows)
