@@ -224,6 +224,8 @@ func (s *Set) assign(f *format, i int, c grok.Capture) (assign, error) {
 // compileOn sets which fields a format within others reads.
 func (s *Set) compileOn(f *format, ff *formatFile) error {
 	switch {
+	case s.listed:
+		return nil
 	case len(ff.On) > 0 && len(f.within) == 0:
 		return errors.New("on: only a format within others reads a field")
 	case len(ff.When) > 0 && len(f.within) == 0:

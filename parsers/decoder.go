@@ -140,12 +140,6 @@ func (d *Decoder) use(f *format) {
 	for _, spec := range f.carry {
 		d.carry = append(d.carry, newCarry(spec))
 	}
-	d.nestedCarry = map[*nestedSpec][]*carry{}
-	for _, r := range f.inner {
-		for _, in := range r.formats {
-			d.carryWithin(in.nested)
-		}
-	}
 	if f.streams != nil {
 		for _, l := range f.streams.lines {
 			if l.complete.Load() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
+	"github.com/saypro/veritail/pipeline/event"
 )
 
 // An entry is what is known of a format before it is compiled.
@@ -20,10 +21,14 @@ type entry struct {
 	rank   int
 	names  []string               // words in a path that speak for it
 	within []string               // the formats whose messages it reads; empty: it reads lines
+	on     []event.Field          // with within: the fields that it reads
+	when   []condition            // with within: of the events whose fields it reads
+	size   int                    // of its expressions in bytes; 0 where they cannot be tried together with those of others
+	room   room                   // what the format needs once it is complete
 	signs  []grok.Sign            // of the lines it takes at least one has one of them; nil: any may be one
 	format atomic.Pointer[format] // nil until it is compiled
 
-	complete atomic.Bool // the format has those that read fields of its events
+	complete atomic.Bool // the format knows those that read fields of its events
 }
 
 // newEntry returns the entry of a format file.
@@ -89,7 +94,8 @@ func (s *Set) get(e *entry) *format {
 	return s.compiled(e)
 }
 
-// whole returns f with the formats that read fields of its events: it can make events of lines.
+// whole returns f with what reads the fields of its events: it can make events of lines. These formats themselves are compiled when
+// one of them is asked for a text.
 func (s *Set) whole(f *format) *format {
 	if !f.complete.Load() {
 		s.mu.Lock()
@@ -110,9 +116,6 @@ func (s *Set) compiled(e *entry) *format {
 		panic(err)
 	}
 	f, err := s.compile(e, &ff)
-	if err == nil {
-		f.when, err = s.conditions(ff.When)
-	}
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", file, err))
 	}
@@ -127,7 +130,7 @@ func (s *Set) completed(f *format) *format {
 	}
 	for _, in := range s.inner {
 		if in.reads(f.entry) {
-			f.read(s.completed(s.compiled(in)))
+			f.read(in)
 		}
 	}
 	s.index(f)
@@ -137,13 +140,16 @@ func (s *Set) completed(f *format) *format {
 	if err := errors.Join(s.compileNested(f), s.compileStreams(f)); err != nil {
 		panic(fmt.Errorf("formats/%s.toml: %w", f.name, err))
 	}
-	f.done()
+	f.done(true)
 	return f
 }
 
-// done says that f is complete.
-func (f *format) done() {
-	f.room, f.file = f.need(), nil
+// done says that f is complete. Of a listed one it is known what room it needs.
+func (f *format) done(listed bool) {
+	if !listed {
+		f.entry.room = f.need()
+	}
+	f.room, f.file = f.entry.room, nil
 	f.complete.Store(true)
 }
 
@@ -186,7 +192,11 @@ func (f *format) need() room {
 	}
 	for i := range f.inner {
 		for _, in := range f.inner[i].formats {
-			r = r.or(in.need())
+			if of := in.format.Load(); of != nil {
+				r = r.or(of.need())
+			} else {
+				r = r.or(in.room)
+			}
 		}
 	}
 	return r

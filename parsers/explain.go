@@ -130,11 +130,12 @@ func (e *Explanation) within(d *Decoder, w *rowWriter, f *format) {
 		if !ok {
 			continue
 		}
-		for _, in := range r.formats {
+		for _, listed := range r.formats {
 			text := w.page.Bytes(at)
-			if !w.has(in.when) {
+			if !w.has(listed.when) {
 				continue
 			}
+			in := d.set.whole(d.set.get(listed))
 			if p, ok := d.match(in, text, &d.inner); ok {
 				e.Steps = append(e.Steps, d.step(in, p, text, d.inner.slots, w.page.Schema.Def(r.field).Name))
 				e.within(d, w, in)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -28,7 +29,15 @@ func IndexOf(fsys fs.FS) (string, error) {
 	var formats, fields []string
 	for _, f := range x.Formats {
 		e := set.byName[f.Name]
-		f.Rank, f.Names, f.Within, f.Signs = e.rank, e.names, e.within, e.signs
+		f.Rank, f.Names, f.Within, f.Signs, f.Size, f.Slots, f.Temps = e.rank, e.names, e.within, e.signs, e.size, e.room.slots, e.room.temps
+		for _, field := range e.on {
+			f.On = append(f.On, set.Schema.Def(field).Name)
+		}
+		var ff formatFile
+		if err := configs.Decode(fsys, "formats/"+f.Name+".toml", &ff); err != nil {
+			return "", err
+		}
+		f.When = ff.When
 		line, err := asJSON(f)
 		if err != nil {
 			return "", err

@@ -62,12 +62,10 @@ type format struct {
 	without        patterns       // with members of a capture: those that are tried where the members cannot be read
 	bare           *pattern       // of a format that has members and no patterns: its constants
 	temps          map[string]int // captures that are no field: _name
-	on             []event.Field  // with within: the fields that it reads
 	file           *formatFile    // nil once the format is complete
 	nested         *nestedSpec    // with within: the records of another format that it captures; nil: none
 	streams        *streams       // nil: its messages are no lines of other logs
 	inner          []reading      // the formats that read fields of this one's events
-	when           []condition
 	slots          int
 	room           room    // of its lines and of the formats within
 	alone          *format // without those that read fields of its events, where decoding tells which lines are its own; else nil
@@ -237,7 +235,7 @@ func (s *Set) WithOnly(name, text string) (*Set, error) {
 	}
 	f.format.Store(f)
 	only.add(f.entry)
-	f.done()
+	f.done(false)
 	return only, nil
 }
 

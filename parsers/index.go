@@ -28,12 +28,17 @@ type index struct {
 
 // indexed is a format in an index.
 type indexed struct {
-	Name   string      `json:"name"`
-	Sum    string      `json:"sum"` // of its file
-	Rank   int         `json:"rank"`
-	Names  []string    `json:"names,omitempty"`
-	Within []string    `json:"within,omitempty"`
-	Signs  []grok.Sign `json:"signs,omitempty"`
+	Name   string            `json:"name"`
+	Sum    string            `json:"sum"` // of its file
+	Rank   int               `json:"rank"`
+	Names  []string          `json:"names,omitempty"`
+	Within []string          `json:"within,omitempty"`
+	On     []string          `json:"on,omitempty"`
+	When   map[string]string `json:"when,omitempty"`
+	Size   int               `json:"size,omitempty"` // see entry
+	Slots  int               `json:"slots"`          // with Temps: the room it needs
+	Temps  int               `json:"temps,omitempty"`
+	Signs  []grok.Sign       `json:"signs,omitempty"`
 }
 
 // Open is Load for formats that are known to be free of mistakes. If an index of exactly these files stands beside them, a
@@ -57,7 +62,15 @@ func Open(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		}
 	}
 	for _, f := range x.Formats {
-		s.add(&entry{name: f.Name, rank: f.Rank, names: f.Names, within: f.Within, signs: f.Signs})
+		e := &entry{name: f.Name, rank: f.Rank, names: f.Names, within: f.Within, size: f.Size, room: room{f.Slots, f.Temps}, signs: f.Signs}
+		for _, name := range f.On {
+			field, _ := schema.Lookup(name)
+			e.on = append(e.on, field)
+		}
+		if e.when, err = s.conditions(f.When); err != nil {
+			return nil, err
+		}
+		s.add(e)
 	}
 	s.sort()
 	return s, nil

@@ -101,8 +101,11 @@ func (s *Set) nestedOf(name string) (nestedSpec, error) {
 
 // carryWithin gets ready to carry fields from one record of n to the next, unless that has been done.
 func (d *Decoder) carryWithin(n *nestedSpec) {
-	if n == nil || d.nestedCarry[n] != nil {
+	if d.nestedCarry[n] != nil {
 		return
+	}
+	if d.nestedCarry == nil {
+		d.nestedCarry = map[*nestedSpec][]*carry{}
 	}
 	for _, spec := range n.of.carry {
 		d.nestedCarry[n] = append(d.nestedCarry[n], newCarry(spec))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/parsers/grok"
 	"github.com/saypro/veritail/pipeline/event"
@@ -13,6 +14,12 @@ import (
 // one matcher, so that a text which none of them takes is looked at once.
 type try struct {
 	when    []condition
+	entries []*entry
+	tried   atomic.Pointer[tried] // nil until a text is read
+}
+
+// tried is what is compiled of a try.
+type tried struct {
 	formats []*format
 	match   *grok.Set // of their patterns; nil for a single format
 	list    []*pattern
@@ -25,13 +32,13 @@ type try struct {
 const maxTogether = 8 << 10
 
 // tries returns the runs in formats, which come by rank. Conditions on the field by hold for all of them.
-func (s *Set) tries(formats []*format, by event.Field) []*try {
+func (s *Set) tries(formats []*entry, by event.Field) []*try {
 	var out []*try
 	for len(formats) > 0 {
 		first := formats[0]
-		n, size := 1, first.size()
+		n, size := 1, first.size
 		for size > 0 && n < len(formats) {
-			more := formats[n].size()
+			more := formats[n].size
 			if more == 0 || size+more > maxTogether || !slices.EqualFunc(formats[n].others(by), first.others(by), condition.equal) {
 				break
 			}
@@ -43,8 +50,8 @@ func (s *Set) tries(formats []*format, by event.Field) []*try {
 	return out
 }
 
-// size returns how large the expressions of f are, 0 where they cannot be tried together with those of others.
-func (f *format) size() int {
+// length returns how large the expressions of f are, 0 where they cannot be tried together with those of others.
+func (f *format) length() int {
 	if f.patterns.match == nil || f.prefix != nil {
 		return 0
 	}
@@ -52,57 +59,76 @@ func (f *format) size() int {
 }
 
 // try returns the try of formats. There is one of equal formats, so that their matcher is built once.
-func (s *Set) try(formats []*format, by event.Field) *try {
+func (s *Set) try(formats []*entry, by event.Field) *try {
 	names := make([]string, len(formats))
-	for i, f := range formats {
-		names[i] = f.name
+	for i, e := range formats {
+		names[i] = e.name
 	}
 	key := fmt.Sprint(by, " ", strings.Join(names, " "))
-	if t := s.made[key]; t != nil {
-		return t
+	t := s.made[key]
+	if t == nil {
+		t = &try{when: formats[0].others(by), entries: formats}
+		s.made[key] = t
 	}
-	t := &try{when: formats[0].others(by), formats: formats}
-	if len(formats) > 1 {
-		var sets []*grok.Set
-		for i, f := range formats {
-			sets = append(sets, f.patterns.match)
-			t.list = append(t.list, f.patterns.list...)
-			for range f.patterns.list {
-				t.of = append(t.of, i)
-			}
-		}
-		t.match = grok.Together(sets...)
-	}
-	s.made[key] = t
 	return t
 }
 
-// others returns the conditions of f but an exact one on by.
-func (f *format) others(by event.Field) []condition {
+// others returns the conditions of e but an exact one on by.
+func (e *entry) others(by event.Field) []condition {
 	var out []condition
-	for i := range f.when {
-		if c := &f.when[i]; c.field != by || !c.exact() {
+	for i := range e.when {
+		if c := &e.when[i]; c.field != by || !c.exact() {
 			out = append(out, *c)
 		}
 	}
 	return out
 }
 
+// compiledTry compiles the formats of t, unless they are.
+func (s *Set) compiledTry(t *try) *tried {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done := t.tried.Load(); done != nil {
+		return done
+	}
+	out := &tried{}
+	var sets []*grok.Set
+	for i, e := range t.entries {
+		f := s.completed(s.compiled(e))
+		out.formats = append(out.formats, f)
+		if len(t.entries) > 1 {
+			sets = append(sets, f.patterns.match)
+			out.list = append(out.list, f.patterns.list...)
+			for range f.patterns.list {
+				out.of = append(out.of, i)
+			}
+		}
+	}
+	if len(sets) > 0 {
+		out.match = grok.Together(sets...)
+	}
+	t.tried.Store(out)
+	return out
+}
+
 // take returns the first format of t that takes text, and its pattern, nil if none does; d.inner then holds what it
 // captured. Where members or a record have to be read, too, a text may be one of a later format although a pattern takes it.
 func (d *Decoder) take(t *try, text []byte) (*format, *pattern) {
-	from := 0
-	if t.match != nil {
-		i := t.match.Match(text, d.inner.slots)
+	of, from := t.tried.Load(), 0
+	if of == nil {
+		of = d.set.compiledTry(t)
+	}
+	if of.match != nil {
+		i := of.match.Match(text, d.inner.slots)
 		if i < 0 {
 			return nil, nil
 		}
-		from = t.of[i]
-		if in := t.formats[from]; in.members == nil && in.nested == nil {
-			return in, t.list[i]
+		from = of.of[i]
+		if in := of.formats[from]; in.members == nil && in.nested == nil {
+			return in, of.list[i]
 		}
 	}
-	for _, in := range t.formats[from:] {
+	for _, in := range of.formats[from:] {
 		if p, ok := d.match(in, text, &d.inner); ok && (in.nested == nil || d.findNested(in, p, text)) {
 			return in, p
 		}
@@ -113,9 +139,9 @@ func (d *Decoder) take(t *try, text []byte) (*format, *pattern) {
 // A reading is the tries of one field: the first that takes its text counts.
 type reading struct {
 	field   event.Field
-	number  bool      // the field is one: its digits are read
-	formats []*format // all, by rank
-	tries   []*try    // of them
+	number  bool     // the field is one: its digits are read
+	formats []*entry // all, by rank
+	tries   []*try   // of them
 
 	// Where many of them are for some values of one field only, such as the program in syslog, its value finds those
 	// that may be meant.
@@ -138,9 +164,9 @@ func (s *Set) index(f *format) {
 func (s *Set) indexOne(r *reading) {
 	r.by, r.number = -1, s.Schema.Def(r.field).Kind == event.Int
 	count, most := map[event.Field]int{}, fewFormats
-	for _, f := range r.formats {
-		for i := range f.when {
-			if c := &f.when[i]; c.exact() {
+	for _, e := range r.formats {
+		for i := range e.when {
+			if c := &e.when[i]; c.exact() {
 				count[c.field]++
 			}
 		}
@@ -154,8 +180,8 @@ func (s *Set) indexOne(r *reading) {
 		r.tries = s.tries(r.formats, -1)
 		return
 	}
-	byValue := map[string][]*format{}
-	var rest []*format
+	byValue := map[string][]*entry{}
+	var rest []*entry
 	for _, f := range r.formats {
 		if c := f.condition(r.by); c != nil {
 			for _, v := range c.values {
@@ -168,7 +194,7 @@ func (s *Set) indexOne(r *reading) {
 	r.rest = s.tries(rest, r.by)
 	r.byValue = make(map[string][]*try, len(byValue))
 	for v := range byValue {
-		var meant []*format
+		var meant []*entry
 		for _, f := range r.formats {
 			if c := f.condition(r.by); c == nil || slices.Contains(c.values, v) {
 				meant = append(meant, f)
@@ -178,10 +204,10 @@ func (s *Set) indexOne(r *reading) {
 	}
 }
 
-// condition returns the exact condition of f on a field, nil if there is none.
-func (f *format) condition(field event.Field) *condition {
-	for i := range f.when {
-		if c := &f.when[i]; c.field == field && c.exact() {
+// condition returns the exact condition of e on a field, nil if there is none.
+func (e *entry) condition(field event.Field) *condition {
+	for i := range e.when {
+		if c := &e.when[i]; c.field == field && c.exact() {
 			return c
 		}
 	}

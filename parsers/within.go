@@ -21,7 +21,9 @@ func (s *Set) attach() error {
 	}
 	var all []*format
 	for _, e := range slices.Concat(s.lines, s.inner) {
-		all = append(all, e.format.Load())
+		f := e.format.Load()
+		e.size = f.length()
+		all = append(all, f)
 	}
 	for _, in := range all {
 		fail(in, s.attachOne(in, all))
@@ -41,7 +43,7 @@ func (s *Set) attach() error {
 		}
 	}
 	for _, f := range all {
-		f.done()
+		f.done(false)
 	}
 	return errors.Join(errs...)
 }
@@ -58,7 +60,7 @@ func (s *Set) attachOne(in *format, all []*format) error {
 	}
 	for _, f := range all {
 		if in.reads(f.entry) {
-			f.read(in)
+			f.read(in.entry)
 		}
 	}
 	return nil
@@ -75,12 +77,12 @@ func (s *Set) names() []string {
 }
 
 // read lets in read its fields of f's events; formats come by rank.
-func (f *format) read(in *format) {
+func (f *format) read(in *entry) {
 	for _, field := range in.on {
 		i := slices.IndexFunc(f.inner, func(r reading) bool { return r.field == field })
 		switch {
 		case i < 0:
-			f.inner = append(f.inner, reading{field: field, formats: []*format{in}})
+			f.inner = append(f.inner, reading{field: field, formats: []*entry{in}})
 		case !slices.Contains(f.inner[i].formats, in):
 			f.inner[i].formats = append(f.inner[i].formats, in)
 		}
@@ -99,7 +101,7 @@ func circle(f *format, path []string) []string {
 	}
 	for _, r := range f.inner {
 		for _, in := range r.formats {
-			if found := circle(in, append(slices.Clip(path), f.name)); found != nil {
+			if found := circle(in.format.Load(), append(slices.Clip(path), f.name)); found != nil {
 				return found
 			}
 		}
@@ -143,6 +145,7 @@ func (d *Decoder) readFields(w *rowWriter, f *format) {
 			d.derive(w, in, d.inner.temps)
 			w.null = outer
 			if in.nested != nil {
+				d.carryWithin(in.nested)
 				d.writeNested(w, in.nested)
 			}
 			d.unwrap(w, in)
