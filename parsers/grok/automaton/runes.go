@@ -11,7 +11,7 @@ type byteRange struct{ lo, hi byte }
 // runes returns the arcs that take one rune of the ranges (pairs of first and last rune) and lead to out. The text is
 // valid UTF-8, so what no valid text can hold need not be refused.
 func (n *nfa) runes(ranges []rune, out uint32) []arc {
-	r := &runeCompiler{n: n, out: out, made: map[[2]uint32]uint32{}}
+	var r *runeCompiler
 	var ascii byteSet
 	for i := 0; i < len(ranges); i += 2 {
 		lo, hi := ranges[i], min(ranges[i+1], unicode.MaxRune)
@@ -20,12 +20,18 @@ func (n *nfa) runes(ranges []rune, out uint32) []arc {
 			lo = utf8.RuneSelf
 		}
 		if lo <= hi {
+			if r == nil {
+				r = &runeCompiler{n: n, out: out, made: map[[2]uint32]uint32{}}
+			}
 			r.split(lo, hi)
 		}
 	}
 	var arcs []arc
 	if ascii != (byteSet{}) {
 		arcs = append(arcs, arc{n.set(ascii), out})
+	}
+	if r == nil {
+		return arcs
 	}
 	return append(arcs, r.arcs(r.root)...)
 }
