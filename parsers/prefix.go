@@ -160,33 +160,58 @@ func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpe
 	return v, nil
 }
 
+// A settingPart is a piece of a setting: text that is written as it stands, or an escape, one letter.
+type settingPart struct {
+	text   string
+	escape string
+	padded bool // as in %-10u: blanks stand around what it writes
+}
+
+var escape = regexp.MustCompile(`^%(-?[0-9]*)(.)`)
+
+// partsOf takes a setting apart.
+func partsOf(setting string) (parts []settingPart, err error) {
+	for setting != "" {
+		text, _, _ := strings.Cut(setting, "%")
+		if text != "" {
+			parts, setting = append(parts, settingPart{text: text}), setting[len(text):]
+			continue
+		}
+		m := escape.FindStringSubmatch(setting)
+		switch {
+		case m == nil:
+			return nil, fmt.Errorf("%q: nothing is escaped at its end", setting)
+		case m[2] == "%":
+			parts = append(parts, settingPart{text: "%"})
+		default:
+			parts = append(parts, settingPart{escape: m[2], padded: m[1] != ""})
+		}
+		setting = setting[len(m[0]):]
+	}
+	return parts, nil
+}
+
 // detailOf returns the number of a setting's escapes.
 func detailOf(setting string) int { return strings.Count(strings.ReplaceAll(setting, "%%", ""), "%") }
 
-// expression returns the grok expression of what a setting writes. An escape may be padded, as in %-10u: then blanks
-// stand around what it writes.
+// expression returns the grok expression of what a setting writes.
 func (p *prefixSpec) expression(escapes map[string]string, setting string) (string, error) {
+	parts, err := partsOf(setting)
+	if err != nil {
+		return "", err
+	}
 	var out strings.Builder
 	open := false
-	for i := 0; i < len(setting); i++ {
-		if setting[i] != '%' {
-			out.WriteString(regexp.QuoteMeta(setting[i : i+1]))
-			continue
-		}
-		m := escape.FindStringSubmatch(setting[i:])
-		if m == nil {
-			return "", fmt.Errorf("%q: nothing is escaped at its end", setting)
-		}
-		i += len(m[0]) - 1
-		switch expr, ok := escapes[m[2]]; {
-		case m[2] == "%":
-			out.WriteByte('%')
-		case m[2] == p.rest && p.rest != "" && !open:
+	for _, part := range parts {
+		switch expr, ok := escapes[part.escape]; {
+		case part.escape == "":
+			out.WriteString(regexp.QuoteMeta(part.text))
+		case part.escape == p.rest && !open:
 			out.WriteString("(?:")
 			open = true
 		case !ok:
-			return "", fmt.Errorf("%q: %%%s is no escape", setting, m[2])
-		case m[1] != "":
+			return "", fmt.Errorf("%q: %%%s is no escape", setting, part.escape)
+		case part.padded:
 			out.WriteString(" *" + expr + " *")
 		default:
 			out.WriteString(expr)
@@ -197,8 +222,6 @@ func (p *prefixSpec) expression(escapes map[string]string, setting string) (stri
 	}
 	return out.String(), nil
 }
-
-var escape = regexp.MustCompile(`^%(-?[0-9]*)(.)`)
 
 // forget makes p one that has met no setting yet.
 func (p *prefixSpec) forget() {

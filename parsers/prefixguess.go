@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -141,8 +142,10 @@ func (p *prefixSpec) guess(settings []string, lines [][]byte, usual bool) []gues
 	var out []guess
 	for i, setting := range settings {
 		g := guess{setting: setting, place: i, detail: detailOf(setting)}
-		if head := p.beginningOf(setting, usual); head != nil {
-			g.lines = takenBy(head, lines)
+		if fit := p.headed(setting, lines); len(fit) > 0 {
+			if head := p.beginningOf(setting, usual); head != nil {
+				g.lines = takenBy(head, fit)
+			}
 		}
 		if g.lines > 0 {
 			out = append(out, g)
@@ -158,6 +161,29 @@ func (p *prefixSpec) guess(settings []string, lines [][]byte, usual bool) []gues
 		return 0
 	})
 	return out
+}
+
+// headed returns those of the lines that hold, in its order, what a setting writes as it stands before what may be missing. Most
+// known settings do so in none, and are not compiled.
+func (p *prefixSpec) headed(setting string, lines [][]byte) [][]byte {
+	parts, err := partsOf(setting)
+	if err != nil {
+		return nil
+	}
+	if p.rest != "" {
+		if i := slices.IndexFunc(parts, func(part settingPart) bool { return part.escape == p.rest }); i >= 0 {
+			parts = parts[:i]
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(lines), func(line []byte) bool {
+		ok := true
+		for _, part := range parts {
+			if _, line, ok = bytes.Cut(line, []byte(part.text)); !ok {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 const (
