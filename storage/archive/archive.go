@@ -63,24 +63,10 @@ const maxManifest = 256 << 20
 // Read reads the manifest of the archive in dir. One that is not understood is Problems; if there is none the error is
 // fs.ErrNotExist.
 func Read(dir string) (*Manifest, error) {
-	path := filepath.Join(dir, ManifestName)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open the archive: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
 	m := new(Manifest)
-	switch err := json.Unmarshal(text, m); {
-	case len(text) > maxManifest:
-		return nil, Problems{fmt.Sprintf("%s is larger than %d bytes", path, maxManifest)}
-	case err != nil:
-		return nil, Problems{fmt.Sprintf("%s is no manifest: %v", path, err)}
-	case m.Version != version:
-		return nil, Problems{fmt.Sprintf("%s has version %d, this Veritail reads version %d", path, m.Version, version)}
+	path := filepath.Join(dir, ManifestName)
+	if err := Decode(path, version, m); err != nil {
+		return nil, fmt.Errorf("open the archive: %w", err)
 	}
 	for i := range m.Files {
 		if err := m.Files[i].check(); err != nil {
@@ -88,6 +74,34 @@ func Read(dir string) (*Manifest, error) {
 		}
 	}
 	return m, nil
+}
+
+// Decode reads the manifest at path into m, a pointer. One of another version, or that is none, is Problems; if there is
+// none the error is fs.ErrNotExist.
+func Decode(path string, version int, m any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxManifest {
+		return Problems{fmt.Sprintf("%s is larger than %d bytes", path, maxManifest)}
+	}
+	var head struct{ Version int }
+	if err := json.Unmarshal(text, &head); err != nil {
+		return Problems{fmt.Sprintf("%s is no manifest: %v", path, err)}
+	}
+	if head.Version != version {
+		return Problems{fmt.Sprintf("%s has version %d, this Veritail reads version %d", path, head.Version, version)}
+	}
+	if err := json.Unmarshal(text, m); err != nil {
+		return Problems{fmt.Sprintf("%s is no manifest: %v", path, err)}
+	}
+	return nil
 }
 
 // check refuses names that could lead out of the folder, and days that are none.

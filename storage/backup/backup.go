@@ -148,13 +148,12 @@ func (r *interrupted) Read(b []byte) (int, error) {
 // Problems are what is wrong with a backup, one line each. They refuse it.
 type Problems = archive.Problems
 
-const maxManifest = 64 << 20
-
 // Read reads the manifest of the backup in dir. One that is not understood is Problems, and so is an archive; without one
 // the error is fs.ErrNotExist.
 func Read(dir string) (*Manifest, error) {
+	m := new(Manifest)
 	path := filepath.Join(dir, ManifestName)
-	f, err := os.Open(path)
+	err := archive.Decode(path, version, m)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Lstat(filepath.Join(dir, archive.ManifestName)); err == nil {
 			return nil, Problems{dir + " is an archive of days, not a backup: veritail archive -restore brings them back"}
@@ -162,18 +161,6 @@ func Read(dir string) (*Manifest, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the backup: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	m := new(Manifest)
-	if err := json.Unmarshal(text, m); err != nil {
-		return nil, Problems{fmt.Sprintf("%s is no manifest: %v", path, err)}
-	}
-	if m.Version != version {
-		return nil, Problems{fmt.Sprintf("%s has version %d, this Veritail reads version %d", path, m.Version, version)}
 	}
 	for _, f := range m.Files {
 		if !fs.ValidPath(f.Name) || strings.Contains(f.Name, `\`) {
