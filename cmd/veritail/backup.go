@@ -31,11 +31,15 @@ was read - into a new directory, with a manifest of the files' SHA-256. The daem
 goes on meanwhile; the copy is the store as it stood at one commit. A directory of
 that name is whole: until then its name ends in .part.
 
+A sealed day that was damaged in the store is left out and named: the rest is backed
+up all the same, the manifest says what it lacks, it is a finding, and the exit
+status is 1.
+
 With -check the files are compared with the manifest and nothing else is done.
 veritail restore makes a store of a backup again; veritail archive keeps single days.
 
-Exit status: 0 done; 1 a backup that differs from its manifest, or an error you can
-mend; 2 an error of Veritail or its machine.`,
+Exit status: 0 done; 1 a backup that lacks a day or differs from its manifest, or an
+error you can mend; 2 an error of Veritail or its machine.`,
 		Example: `  veritail backup /srv/backup/veritail-$(date +%F)
   veritail backup -check /srv/backup/veritail-2026-11-24
   veritail backup -json /srv/backup/now | jq .events`,
@@ -50,7 +54,10 @@ mend; 2 an error of Veritail or its machine.`,
 			if check {
 				done = "are as the manifest says."
 			}
-			return printBackup(cmd.OutOrStdout(), m, asJSON, done)
+			if err := printBackup(cmd.OutOrStdout(), m, asJSON, done); err != nil || check {
+				return err
+			}
+			return lacking(m)
 		},
 	}
 	c.Flags().BoolVar(&check, "check", false, "only compare the files with the manifest")
@@ -66,8 +73,9 @@ func restoreCommand() *cobra.Command {
 		Use:   "restore DIRECTORY",
 		Short: "Make a store of a backup again",
 		Long: `Restore copies a backup to where the configuration has its store. Every file is
-compared with the manifest, and the store with itself, before it takes that place.
-The daemon must not run, and no store may be there: move one away first.
+compared with the manifest, and the store with itself, before it takes that place,
+which may be a mount point. The daemon must not run, and no store may be there: move
+what is in the directory away first. Days that the backup lacks are a finding.
 
 The daemon then goes on where the backup stood, and reads what came after it from
 the logs, rotated ones too.
@@ -140,7 +148,7 @@ func (d *daemon) backup(ctx context.Context, dir string) (*backup.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
-	return st.Backup(ctx, dir, time.Now())
+	return st.Backup(ctx, dir, version, time.Now())
 }
 
 func (d *daemon) answerBackup(w http.ResponseWriter, r *http.Request) {
@@ -170,7 +178,7 @@ func runRestore(ctx context.Context, configFile, dir string, stderr io.Writer) (
 	if err := os.MkdirAll(filepath.Dir(home), 0o700); err != nil {
 		return nil, err
 	}
-	defer watchCopy(stderr, home+backup.Suffix, sizeBelow(dir))()
+	defer watchCopy(stderr, home, sizeBelow(dir))()
 	m, err := embedded.RestoreBackup(ctx, dir, storeFile(c.cfg))
 	return m, mendable(err)
 }
@@ -211,6 +219,18 @@ func sizeBelow(dir string) (n int64) {
 	return n
 }
 
+// lacking is the error of a backup that could not have all of the store.
+func lacking(m *backup.Manifest) error {
+	switch len(m.Lacks) {
+	case 0:
+		return nil
+	case 1:
+		return userErrorf("a sealed day is damaged in the store, and not in the backup")
+	default:
+		return userErrorf("%d sealed files are damaged in the store, and not in the backup", len(m.Lacks))
+	}
+}
+
 func printBackup(out io.Writer, m *backup.Manifest, asJSON bool, done string) error {
 	if asJSON {
 		enc := json.NewEncoder(out)
@@ -222,13 +242,16 @@ func printBackup(out io.Writer, m *backup.Manifest, asJSON bool, done string) er
 	}
 	w := &sink{w: out}
 	days := ""
-	if m.First != "" {
-		days = " of " + m.First
-		if m.Last != m.First {
-			days += " to " + m.Last
+	if len(m.Days) > 0 {
+		first, last := m.Days[0].Day, m.Days[len(m.Days)-1].Day
+		if days = " of " + first; last != first {
+			days += " to " + last
 		}
 	}
 	w.f("%s events%s in %d files, %s, %s\n", n(m.Events), days, len(m.Files), size(m.Bytes()), done)
+	for _, l := range m.Lacks {
+		w.f("It lacks %s events of %s: %s was damaged when it was made: %s.\n", n(l.Events), l.Day.Day, l.Name, l.Why)
+	}
 	if w.err != nil {
 		return fmt.Errorf("print what was done: %w", w.err)
 	}

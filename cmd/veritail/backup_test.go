@@ -39,7 +39,7 @@ func TestADaemonGoesOnFromABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = daemon.Wait() // it was killed
-	refused("move it away first", "restore", "second")
+	refused("away first", "restore", "second")
 	for _, name := range []string{"first", "second"} {
 		if err := os.RemoveAll(filepath.Join(dir, "state", "store")); err != nil {
 			t.Fatal(err)

@@ -32,13 +32,27 @@ const Suffix = ".part"
 // A Manifest says what a backup holds.
 type Manifest struct {
 	Version int       `json:"version"`
+	Program string    `json:"program"` // the version of Veritail that made it
 	Made    time.Time `json:"made"`
 	Layout  int       `json:"layout"` // of the store
 	Commits int64     `json:"commits"`
 	Events  int64     `json:"events"`
-	First   string    `json:"first_day,omitempty"` // of its events, as 2026-11-24, in UTC
-	Last    string    `json:"last_day,omitempty"`
+	Days    []Day     `json:"days"` // with events, in order
 	Files   []File    `json:"files"`
+	Lacks   []Lack    `json:"lacks,omitempty"` // what the store should have held: none of it is in Events, Days and Files
+}
+
+// A Day is how many events there are of one.
+type Day struct {
+	Day    string `json:"day"` // as 2026-11-24, in UTC
+	Events int64  `json:"events"`
+}
+
+// A Lack is a sealed file of the store that was damaged when the backup was made.
+type Lack struct {
+	File        // as it was made
+	Day         // what it held
+	Why  string `json:"why"`
 }
 
 // A File is one of the store's files.
@@ -56,14 +70,28 @@ func (m *Manifest) Bytes() (n int64) {
 	return n
 }
 
-// A Source is a file to be copied, of which the first Bytes count.
-type Source struct {
-	File // where it has a SHA256, the copy must have that
-	From io.ReaderAt
+// without takes a damaged file out of what the manifest says.
+func (m *Manifest) without(l Lack) {
+	m.Lacks = append(m.Lacks, l)
+	m.Events -= l.Events
+	for i := range m.Days {
+		if m.Days[i].Day == l.Day.Day {
+			m.Days[i].Events -= l.Events
+		}
+	}
+	m.Days = slices.DeleteFunc(m.Days, func(d Day) bool { return d.Events == 0 })
 }
 
-// Write makes the backup dir of sources, durably, and fills in the manifest's files. Nothing may be there, also not under
-// the name with Suffix; after an error neither is. When all is written still is asked, and its error is that of Write.
+// A Source is a file to be copied, of which the first Bytes count.
+type Source struct {
+	File
+	From io.ReaderAt
+	Held Day // what a file holds that may be lacking when it has not the SHA256 that it should
+}
+
+// Write makes the backup dir of sources, durably, and fills in the manifest's files and what it lacks. Nothing may be
+// there, also not under the name with Suffix; after an error neither is. When all is written still is asked, and its error
+// is that of Write.
 func Write(ctx context.Context, dir string, m *Manifest, sources []Source, still func() error) error {
 	part := dir + Suffix
 	for _, name := range []string{dir, part} {
@@ -88,13 +116,18 @@ func Write(ctx context.Context, dir string, m *Manifest, sources []Source, still
 }
 
 func write(ctx context.Context, dir string, m *Manifest, sources []Source) error {
-	m.Version, m.Files = version, nil
+	m.Version, m.Files, m.Lacks = version, nil, nil
 	for _, s := range sources {
 		f, err := copyFile(ctx, dir, s)
-		if err != nil {
+		var damage Problems
+		switch {
+		case errors.As(err, &damage) && s.Held.Events > 0:
+			m.without(Lack{File: s.File, Day: s.Held, Why: damage.Error()})
+		case err != nil:
 			return fmt.Errorf("copy %s: %w", s.Name, err)
+		default:
+			m.Files = append(m.Files, f)
 		}
-		m.Files = append(m.Files, f)
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
@@ -107,7 +140,8 @@ func write(ctx context.Context, dir string, m *Manifest, sources []Source) error
 	return errors.Join(archive.Sync(path), archive.Sync(dir))
 }
 
-// copyFile copies a source below dir, durably. Fewer bytes than it has to have are an error.
+// copyFile copies a source below dir, durably. One that is not as it has to be, or cannot be
+// read, is Problems. After an error nothing is left.
 func copyFile(ctx context.Context, dir string, s Source) (File, error) {
 	path := filepath.Join(dir, filepath.FromSlash(s.Name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -117,32 +151,48 @@ func copyFile(ctx context.Context, dir string, s Source) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(out, h), &interrupted{ctx, io.NewSectionReader(s.From, 0, s.Bytes)})
-	if err == nil && n != s.Bytes {
-		err = fmt.Errorf("%d bytes of %d were there", n, s.Bytes)
+	got, err := copyTo(out, &interrupted{ctx: ctx, r: io.NewSectionReader(s.From, 0, s.Bytes)}, s)
+	err = errors.Join(err, out.Close())
+	if err != nil {
+		return File{}, errors.Join(err, os.Remove(path))
 	}
-	if err := errors.Join(err, out.Sync(), out.Close(), archive.Sync(filepath.Dir(path))); err != nil {
-		return File{}, err
-	}
-	got := File{s.Name, n, fmt.Sprintf("%x", h.Sum(nil))}
-	if s.SHA256 != "" && s.SHA256 != got.SHA256 {
-		return File{}, Problems{fmt.Sprintf("%s has the SHA-256 %s, it was made with %s", s.Name, got.SHA256, s.SHA256)}
-	}
-	return got, nil
+	return got, archive.Sync(filepath.Dir(path))
 }
 
-// interrupted is a reader that ends with a context.
+func copyTo(out *os.File, in *interrupted, s Source) (File, error) {
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(out, h), in)
+	got := File{s.Name, n, fmt.Sprintf("%x", h.Sum(nil))}
+	switch {
+	case in.err != nil:
+		err = Problems{in.err.Error()}
+	case err != nil:
+	case n != s.Bytes:
+		err = Problems{fmt.Sprintf("%d bytes of %d were there", n, s.Bytes)}
+	case s.SHA256 != "" && s.SHA256 != got.SHA256:
+		err = Problems{fmt.Sprintf("it has the SHA-256 %s and was made with %s", got.SHA256, s.SHA256)}
+	default:
+		err = out.Sync()
+	}
+	return got, err
+}
+
+// interrupted is a reader that ends with a context, and keeps the error of what it reads.
 type interrupted struct {
 	ctx context.Context
 	r   io.Reader
+	err error
 }
 
 func (r *interrupted) Read(b []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, context.Cause(r.ctx)
 	}
-	return r.r.Read(b)
+	n, err := r.r.Read(b)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 // Problems are what is wrong with a backup, one line each. They refuse it.
@@ -224,7 +274,7 @@ func (m *Manifest) copyBack(ctx context.Context, dir, to string, f File) error {
 		return err
 	}
 	defer in.Close()
-	if _, err := copyFile(ctx, to, Source{f, in}); err != nil {
+	if _, err := copyFile(ctx, to, Source{File: f, From: in}); err != nil {
 		return fmt.Errorf("copy %s: %w", f.Name, err)
 	}
 	return nil

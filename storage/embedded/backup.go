@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
-	"github.com/saypro/veritail/storage/archive"
 	"github.com/saypro/veritail/storage/backup"
 )
 
@@ -24,19 +24,22 @@ const (
 // until the next checkpoint DuckDB changes nothing of its file that the last one or the WAL refers to, so the file and
 // as much of the WAL as there is now are the store of now, however long copying takes. Checkpoints and the removal of
 // sealed files wait.
-func (s *Store) Backup(ctx context.Context, dir string, now time.Time) (*backup.Manifest, error) {
-	m, err := s.backup(ctx, dir, now)
+//
+// Sealed files that are not as they were made are left out: the manifest says what it lacks, and so does a finding. The
+// manifest names the version of the program.
+func (s *Store) Backup(ctx context.Context, dir, program string, now time.Time) (*backup.Manifest, error) {
+	m, err := s.backup(ctx, dir, program, now)
 	if err != nil {
 		return nil, fmt.Errorf("back up to %s: %w", dir, err)
 	}
 	return m, nil
 }
 
-func (s *Store) backup(ctx context.Context, dir string, now time.Time) (*backup.Manifest, error) {
+func (s *Store) backup(ctx context.Context, dir, program string, now time.Time) (*backup.Manifest, error) {
 	defer s.shelf.begin()()
 	s.backups.Add(1)
 	defer s.backups.Add(-1)
-	m := &backup.Manifest{Made: now.UTC(), Layout: schemaVersion}
+	m := &backup.Manifest{Program: program, Made: now.UTC(), Layout: schemaVersion}
 	var own []ownFile
 	opened, overridden := 0, 0
 	err := s.write(ctx, func(w *writer) (err error) {
@@ -49,19 +52,54 @@ func (s *Store) backup(ctx context.Context, dir string, now time.Time) (*backup.
 	}
 	sources := make([]backup.Source, 0, len(own))
 	for i, o := range own {
+		source := backup.Source{File: o.File, Held: o.held}
 		f, err := s.openOwn(i == 0, o.path)
-		if err != nil {
+		switch {
+		case err != nil && o.held.Events > 0:
+			source.From = unopened{err}
+		case err != nil:
 			return nil, err
+		default:
+			source.From = f
 		}
 		if i > 0 {
 			defer f.Close()
 		}
-		sources = append(sources, backup.Source{File: o.File, From: f})
+		sources = append(sources, source)
 	}
 	if err := fits(filepath.Dir(dir), own); err != nil {
 		return nil, err
 	}
-	return m, backup.Write(ctx, dir, m, sources, func() error { return s.asHeld(opened, overridden) })
+	if err := backup.Write(ctx, dir, m, sources, func() error { return s.asHeld(opened, overridden) }); err != nil {
+		return nil, err
+	}
+	if err := s.tellLacks(ctx, m, now); err != nil {
+		return nil, fmt.Errorf("the backup is there, and lacks %d files; %w", len(m.Lacks), err)
+	}
+	return m, nil
+}
+
+// unopened reads as a file that could not be opened.
+type unopened struct{ err error }
+
+func (u unopened) ReadAt([]byte, int64) (int, error) { return 0, u.err }
+
+// tellLacks stores a finding of each file that a backup could not have.
+func (s *Store) tellLacks(ctx context.Context, m *backup.Manifest, now time.Time) error {
+	if len(m.Lacks) == 0 {
+		return nil
+	}
+	found := make([]event.Finding, len(m.Lacks))
+	for i, l := range m.Lacks {
+		found[i] = sealedFinding("store-lack-"+path.Base(l.Name), l.Events, now)
+		found[i].Title = "A sealed day of the store is damaged"
+		found[i].Message = fmt.Sprintf("%s, %d events of %s, could not be backed up: %s.", path.Base(l.Name), l.Events, l.Day.Day, l.Why)
+		found[i].Runbook = "Put the file back into " + s.shelf.dir + " from an older backup or an archive that has it: " +
+			"those after it lack the day. veritail repair -check compares all files with their SHA-256."
+	}
+	return s.writeLoaded(ctx, func(w *writer) error {
+		return w.transaction(func() error { return w.putFindings(found) })
+	})
 }
 
 // asHeld is why the files may no longer be those of the beginning of a backup, which stood at the given counts.
@@ -77,31 +115,43 @@ func (s *Store) asHeld(opened, overridden int) error {
 	return nil
 }
 
-// An ownFile is one of the store's files, as long as it is now. Of a sealed one it is known what it was made as.
+// An ownFile is one of the store's files, as long as it is now. Of a sealed one it is known what it was made as, and holds.
 type ownFile struct {
 	backup.File
 	path string
+	held backup.Day
 }
 
 // ownFiles returns the store's files, the database first, and fills in what the manifest says of it.
 func (w *writer) ownFiles(m *backup.Manifest) ([]ownFile, error) {
-	own := []ownFile{{backup.File{Name: backupName, Bytes: fileSize(w.path)}, w.path}}
+	own := []ownFile{{File: backup.File{Name: backupName, Bytes: fileSize(w.path)}, path: w.path}}
 	if wal := w.path + ".wal"; fileSize(wal) > 0 {
-		own = append(own, ownFile{backup.File{Name: backupName + ".wal", Bytes: fileSize(wal)}, wal})
+		own = append(own, ownFile{File: backup.File{Name: backupName + ".wal", Bytes: fileSize(wal)}, path: wal})
 	}
-	err := w.rows(`SELECT file, bytes, sha256 FROM sealed ORDER BY file`, func(c []cells, i int) {
+	err := w.rows(`SELECT file, bytes, sha256, day, rows FROM sealed ORDER BY file`, func(c []cells, i int) {
 		f := backup.File{Name: backupSealed + "/" + c[0].str(i), Bytes: c[1].i64(i), SHA256: c[2].str(i)}
-		own = append(own, ownFile{f, filepath.Join(w.path+sealedSuffix, c[0].str(i))})
+		own = append(own, ownFile{f, filepath.Join(w.c.dir, c[0].str(i)), backup.Day{Day: dayText(c[3].i32(i)), Events: c[4].i64(i)}})
 	})
-	if err == nil {
-		m.Commits = w.commits
-		err = w.rows(`SELECT coalesce(sum(events), 0)::BIGINT, coalesce(min(day), 0), coalesce(max(day), 0) FROM counts`, func(c []cells, i int) {
-			if m.Events = c[0].i64(i); m.Events > 0 {
-				m.First, m.Last = dayTime(c[1].i32(i)).Format(time.DateOnly), dayTime(c[2].i32(i)).Format(time.DateOnly)
-			}
-		})
+	if err != nil {
+		return nil, err
 	}
+	m.Commits = w.commits
+	m.Events, m.Days, err = countDays(w.c)
 	return own, err
+}
+
+// countDays returns how many events were stored of each day, dropped ones left out.
+func countDays(c *conn) (all int64, days []backup.Day, err error) {
+	r, err := c.query(`SELECT day, sum(events)::BIGINT FROM counts GROUP BY day ORDER BY day`)
+	if err != nil {
+		return 0, nil, err
+	}
+	err = r.each(func(c []cells, i int) error {
+		all += c[1].i64(i)
+		days = append(days, backup.Day{Day: dayText(c[0].i32(i)), Events: c[1].i64(i)})
+		return nil
+	})
+	return all, days, err
 }
 
 // openOwn opens one of the store's files for reading. The database is opened once: when a process closes any descriptor of
@@ -141,82 +191,4 @@ func fits(dir string, files []ownFile) error {
 		err = fmt.Errorf("%w: %.1f MB are free in %s, %.1f MB are wanted", storage.ErrFull, float64(free)/1e6, dir, float64(need)/1e6)
 	}
 	return err
-}
-
-// RestoreBackup makes of the backup in dir the store at path, in a folder of its own, which must not be there or be empty.
-// Each file is compared with the manifest, and the store with itself, before it takes that place. Problems say what differs.
-func RestoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, error) {
-	m, err := restoreBackup(ctx, dir, path)
-	if err != nil {
-		return nil, fmt.Errorf("restore from %s: %w", dir, err)
-	}
-	return m, nil
-}
-
-func restoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, error) {
-	m, err := backup.Read(dir)
-	if err != nil {
-		return nil, err
-	}
-	if m.Layout > schemaVersion {
-		return nil, backup.Problems{fmt.Sprintf("it has the layout %d, this Veritail knows those up to %d: use a newer one", m.Layout, schemaVersion)}
-	}
-	home := filepath.Dir(path)
-	if list, err := os.ReadDir(home); err == nil && len(list) > 0 {
-		return nil, backup.Problems{"there is a store in " + home + " already: move it away first"}
-	}
-	if err := fits(filepath.Dir(home), []ownFile{{File: backup.File{Bytes: m.Bytes()}}}); err != nil {
-		return nil, err
-	}
-	part := home + backup.Suffix
-	if err := os.RemoveAll(part); err != nil { // what an earlier one left that did not end
-		return nil, err
-	}
-	if err = os.Mkdir(part, 0o700); err == nil {
-		err = m.CopyTo(ctx, dir, part)
-	}
-	if err == nil {
-		err = proven(ctx, filepath.Join(part, backupName), m)
-	}
-	if err == nil {
-		err = rename(part, path)
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(part))
-	}
-	return m, nil
-}
-
-// proven opens a store that was copied, and compares it with itself and with what its manifest says.
-func proven(ctx context.Context, path string, m *backup.Manifest) error {
-	s, err := Open(ctx, Config{Path: path})
-	if err != nil {
-		return err
-	}
-	r, err := s.Check(ctx)
-	if err == nil && len(r.Problems) > 0 {
-		err = backup.Problems(r.Problems)
-	}
-	if err == nil && r.Events != m.Events {
-		err = backup.Problems{fmt.Sprintf("it holds %d events, the manifest says %d", r.Events, m.Events)}
-	}
-	return errors.Join(err, s.Close())
-}
-
-// rename gives the copied files the names that the store's at path have.
-func rename(part, path string) error {
-	for _, suffix := range []string{"", ".wal", sealedSuffix, waterSuffix} {
-		from, to := filepath.Join(part, backupName+suffix), filepath.Join(part, filepath.Base(path)+suffix)
-		if from == to {
-			continue
-		}
-		if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	home := filepath.Dir(path)
-	if err := os.Remove(home); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty
-		return err
-	}
-	return errors.Join(archive.Sync(part), os.Rename(part, home), archive.Sync(filepath.Dir(home)))
 }

@@ -68,7 +68,7 @@ func TestABackupIsTheStoreOfOneCommit(t *testing.T) {
 	for i := range 5 {
 		time.Sleep(time.Duration(rand.IntN(700)) * time.Millisecond)
 		to, home := filepath.Join(dir, fmt.Sprint("backup-", i)), filepath.Join(dir, fmt.Sprint("home-", i))
-		m, err := s.Backup(t.Context(), to, later)
+		m, err := s.Backup(t.Context(), to, "test", later)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func smallBackup(t *testing.T) (s *Store, dir string) {
 	}
 	commit(t, s, numbered(s.schema, &mark, 500))
 	dir = filepath.Join(home, "backup")
-	if _, err := s.Backup(t.Context(), dir, later); err != nil {
+	if _, err := s.Backup(t.Context(), dir, "test", later); err != nil {
 		t.Fatal(err)
 	}
 	return s, dir
@@ -224,7 +224,7 @@ func TestABackupThatWasChangedIsRefused(t *testing.T) {
 			b[0] ^= 1
 			_, err = f.WriteAt(b, 5000)
 			return errors.Join(err, f.Close())
-		}, "events.duckdb has the SHA-256"},
+		}, "events.duckdb: it has the SHA-256"},
 		"cut":     {func(dir string) error { return os.Truncate(filepath.Join(dir, "events.duckdb.wal"), 100) }, "events.duckdb.wal"},
 		"missing": {func(dir string) error { return os.Remove(filepath.Join(dir, file)) }, file},
 		"another version": {func(dir string) error {
@@ -239,6 +239,21 @@ func TestABackupThatWasChangedIsRefused(t *testing.T) {
 			text, err := os.ReadFile(path)
 			return errors.Join(err, os.WriteFile(path, []byte(strings.Replace(string(text), `"events": 6500`, `"events": 6501`, 1)), 0o600))
 		}, "it holds 6500 events, the manifest says 6501"},
+		"another day than it says": {func(dir string) error {
+			path := filepath.Join(dir, backup.ManifestName)
+			text, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, []byte(strings.Replace(string(text), `"day": "`+m.Days[0].Day, `"day": "2001-02-03`, 1)), 0o600))
+		}, "the manifest says [{2001-02-03"},
+		"a newer layout": {func(dir string) error {
+			path := filepath.Join(dir, backup.ManifestName)
+			text, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, []byte(strings.Replace(string(text), fmt.Sprintf(`"layout": %d`, schemaVersion), `"layout": 99`, 1)), 0o600))
+		}, "Veritail test made it, with the layout 99"},
+		"lacks what it never had": {func(dir string) error {
+			path := filepath.Join(dir, backup.ManifestName)
+			text, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, []byte(strings.Replace(string(text), `"files": [`, `"lacks": [{"file": "x.parquet"}], "files": [`, 1)), 0o600))
+		}, "it lacks x.parquet, which its store does not know"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -258,36 +273,115 @@ func TestABackupThatWasChangedIsRefused(t *testing.T) {
 	}
 }
 
-// What could not be restored is no backup: a sealed file that was damaged since it was made, a store that was opened again.
-func TestABackupThatCouldNotBeRestoredIsNotMade(t *testing.T) {
-	s, dir := smallBackup(t)
-	refused := func(want string) {
-		t.Helper()
-		if _, err := s.Backup(t.Context(), dir+"-2", later); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("a backup says %v, not %q", err, want)
-		}
-		if left, _ := filepath.Glob(dir + "-2*"); len(left) > 0 {
-			t.Errorf("it leaves %v", left)
-		}
-	}
-	err := backup.Write(t.Context(), dir+"-2", new(backup.Manifest), nil, func() error { return fs.ErrInvalid })
-	if left, _ := filepath.Glob(dir + "-2*"); !errors.Is(err, fs.ErrInvalid) || len(left) > 0 {
+// What could not be restored is no backup, and leaves nothing.
+func TestABackupThatDoesNotHoldIsNotMade(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "backup")
+	err := backup.Write(t.Context(), dir, new(backup.Manifest), nil, func() error { return fs.ErrInvalid })
+	if left, _ := filepath.Glob(dir + "*"); !errors.Is(err, fs.ErrInvalid) || len(left) > 0 {
 		t.Errorf("what does not hold any more is written with %v and leaves %v", err, left)
 	}
-	file := filepath.Join(s.cfg.Path+sealedSuffix, sealedFiles(t, s)[0])
-	text, err := os.ReadFile(file)
+}
+
+// A sealed file that is damaged costs its own events only: all else is backed up and comes back, and both stores tell of
+// it. An archive brings the day back.
+func TestABackupLacksWhatIsDamaged(t *testing.T) {
+	for name, tc := range map[string]struct {
+		damage func(file string) error
+		why    string
+	}{
+		"altered": {func(file string) error {
+			text, err := os.ReadFile(file)
+			text[len(text)/2] ^= 1
+			return errors.Join(err, os.WriteFile(file, text, 0o600))
+		}, "it has the SHA-256"},
+		"cut":        {func(file string) error { return os.Truncate(file, 100) }, "100 bytes of"},
+		"gone":       {os.Remove, "no such file"},
+		"unreadable": {func(file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) }, "is a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := smallBackup(t)
+			home := filepath.Dir(s.cfg.Path)
+			if _, err := s.Archive(t.Context(), filepath.Join(home, "archive"), "", "", later); err != nil {
+				t.Fatal(err)
+			}
+			files := sealedFiles(t, s)
+			if err := tc.damage(filepath.Join(s.shelf.dir, files[0])); err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(home, "second")
+			if _, err := s.Backup(t.Context(), dir, "test", later); err != nil {
+				t.Fatal(err)
+			}
+			m, err := backup.Read(dir)
+			if err != nil || len(m.Lacks) != 1 || m.Lacks[0].Events != 3500 || !strings.Contains(m.Lacks[0].Why, tc.why) || m.Events != 3000 {
+				t.Fatalf("the manifest says %+v: %v; wanted is that 3500 of 6500 events are lacking since %q", m, err, tc.why)
+			}
+			if found, err := m.Check(t.Context(), dir); err != nil || len(found) > 0 {
+				t.Errorf("the backup differs from its manifest: %v %v", found, err)
+			}
+			toldOnce(t, s, "A sealed day of the store is damaged", tc.why)
+
+			path := filepath.Join(home, "restored", "events.db")
+			if _, err := RestoreBackup(t.Context(), dir, path); err != nil {
+				t.Fatal(err)
+			}
+			restored := openTest(t, event.NewSchema(), path)
+			wantSound(t, restored, 3000)
+			toldOnce(t, restored, "A backup was restored that lacks a sealed day", "3500 events of "+m.Lacks[0].Day.Day)
+			if _, err := restored.Restore(t.Context(), filepath.Join(home, "archive"), "", "", later); err != nil {
+				t.Fatal(err)
+			}
+			wantSound(t, restored, 6500)
+		})
+	}
+}
+
+// toldOnce wants one finding of a title, with a text in its message.
+func toldOnce(t *testing.T, s *Store, title, text string) {
+	t.Helper()
+	found, err := s.Findings(t.Context(), access.All(), storage.FindingQuery{Rules: []string{"veritail.store"}})
+	if err != nil || len(found) != 1 || found[0].Title != title || !strings.Contains(found[0].Message, text) {
+		t.Errorf("the findings are %+v: %v; wanted is %q with %q", found, err, title, text)
+	}
+}
+
+func TestAManifestSaysWhatABackupHolds(t *testing.T) {
+	_, dir := smallBackup(t)
+	m, err := backup.Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text[len(text)/2] ^= 1
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	sum := int64(0)
+	for _, d := range m.Days {
+		sum += d.Events
+	}
+	if m.Program != "test" || m.Events != 6500 || sum != 6500 || !m.Made.Equal(later) || m.Layout != schemaVersion {
+		t.Errorf("the manifest says %+v", m)
+	}
+}
+
+// A folder that is a mount point can be neither replaced nor made anew, and of an ext file system it is never empty.
+func TestABackupIsRestoredToAMountPoint(t *testing.T) {
+	disk := needs.Disk(t, 64<<20)
+	_, dir := smallBackup(t)
+	if err := os.Mkdir(filepath.Join(disk, "lost+found"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	refused(filepath.Base(file) + " has the SHA-256")
-	if err := os.Truncate(file, 100); err != nil {
+	path := filepath.Join(disk, "events.db")
+	if _, err := RestoreBackup(t.Context(), dir, path); err != nil {
 		t.Fatal(err)
 	}
-	refused("100 bytes of")
+	s, err := Open(t.Context(), Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, s, 6500)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(disk, "*.part")); len(left) > 0 {
+		t.Errorf("it leaves %v", left)
+	}
 }
 
 // Where the disk runs short, the store checkpoints although a backup is made, and the backup is none.
@@ -316,16 +410,16 @@ func TestABackupGivesWayToIntake(t *testing.T) {
 
 func TestABackupTakesNothingsPlace(t *testing.T) {
 	s, dir := smallBackup(t)
-	if _, err := s.Backup(t.Context(), dir, later); !errors.Is(err, fs.ErrExist) {
+	if _, err := s.Backup(t.Context(), dir, "test", later); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second backup to the same folder: %v", err)
 	}
-	if _, err := RestoreBackup(t.Context(), dir, s.cfg.Path); err == nil || !strings.Contains(err.Error(), "move it away first") {
+	if _, err := RestoreBackup(t.Context(), dir, s.cfg.Path); err == nil || !strings.Contains(err.Error(), "away first") {
 		t.Errorf("restored over a store: %v", err)
 	}
 	ended, stop := context.WithCancel(t.Context())
 	stop()
 	other := dir + "-2"
-	if _, err := s.Backup(ended, other, later); !errors.Is(err, context.Canceled) {
+	if _, err := s.Backup(ended, other, "test", later); !errors.Is(err, context.Canceled) {
 		t.Errorf("a backup that is given up: %v", err)
 	}
 	if left, _ := filepath.Glob(other + "*"); len(left) > 0 {
@@ -336,7 +430,7 @@ func TestABackupTakesNothingsPlace(t *testing.T) {
 func TestABackupThatDoesNotFitLeavesNothing(t *testing.T) {
 	disk := needs.Disk(t, 1<<20)
 	s, _ := smallBackup(t)
-	if _, err := s.Backup(t.Context(), filepath.Join(disk, "backup"), later); !errors.Is(err, storage.ErrFull) {
+	if _, err := s.Backup(t.Context(), filepath.Join(disk, "backup"), "test", later); !errors.Is(err, storage.ErrFull) {
 		t.Errorf("on a disk that is too small: %v", err)
 	}
 	if left, _ := os.ReadDir(disk); len(left) > 0 {
@@ -351,7 +445,7 @@ func TestAKilledBackupIsNotTakenForOne(t *testing.T) {
 	if dir := os.Getenv(backupEnv); dir != "" {
 		s := busyStore(t, filepath.Join(dir, "busy.db"))
 		for i := 0; ; i++ {
-			if _, err := s.Backup(t.Context(), filepath.Join(dir, fmt.Sprint("backup-", i)), later); err != nil {
+			if _, err := s.Backup(t.Context(), filepath.Join(dir, fmt.Sprint("backup-", i)), "test", later); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -390,7 +484,7 @@ func TestAKilledBackupIsNotTakenForOne(t *testing.T) {
 
 const restoreEnv = "VERITAIL_TEST_RESTORE_UNTIL_KILLED"
 
-// A process that is killed while it restores leaves the store's folder whole or not there, and the next one goes through.
+// A process that is killed while it restores leaves a whole store or none that can be opened, and the next one goes through.
 func TestAKilledRestoreIsNotTakenForAStore(t *testing.T) {
 	if dir := os.Getenv(restoreEnv); dir != "" {
 		if _, err := RestoreBackup(t.Context(), filepath.Join(dir, "backup"), filepath.Join(dir, "home", "events.db")); err != nil {
@@ -419,11 +513,18 @@ func TestAKilledRestoreIsNotTakenForAStore(t *testing.T) {
 		time.Sleep(time.Duration(round) * 5 * time.Millisecond)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // it was killed, or had ended
-		if _, err := os.Stat(home); err != nil {
+		if list, _ := os.ReadDir(home); len(list) == 0 {
 			killed++
 			continue
 		}
 		s, err := Open(t.Context(), Config{Path: filepath.Join(home, "events.db")})
+		if err != nil && strings.Contains(err.Error(), "run veritail restore again") {
+			killed++
+			if _, err := RestoreBackup(t.Context(), whole, filepath.Join(home, "events.db")); err != nil {
+				t.Fatal(err)
+			}
+			s, err = Open(t.Context(), Config{Path: filepath.Join(home, "events.db")})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -434,12 +535,6 @@ func TestAKilledRestoreIsNotTakenForAStore(t *testing.T) {
 	}
 	if killed == 0 {
 		t.Error("no restore was killed before it had ended")
-	}
-	if err := os.RemoveAll(home); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := RestoreBackup(t.Context(), whole, filepath.Join(home, "events.db")); err != nil {
-		t.Fatal(err)
 	}
 	if left, _ := filepath.Glob(home + "*"); len(left) != 1 {
 		t.Errorf("there are %v", left)

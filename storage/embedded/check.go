@@ -177,7 +177,7 @@ func compareFiles(c *conn, r *storage.Report) error {
 func (w *writer) missFiles(now time.Time) error {
 	var found []event.Finding
 	err := w.rows(`SELECT file, bytes, rows, day FROM sealed ORDER BY part`, func(c []cells, i int) {
-		file, bytes, at := c[0].str(i), c[1].i64(i), now.UnixMicro()
+		file, bytes := c[0].str(i), c[1].i64(i)
 		size := int64(-1)
 		if st, err := os.Stat(filepath.Join(w.c.dir, file)); err == nil {
 			size = st.Size()
@@ -185,16 +185,13 @@ func (w *writer) missFiles(now time.Time) error {
 		if size == bytes {
 			return
 		}
-		f := event.Finding{
-			ID: fmt.Sprintf("store-sealed-%s-%d", file, size), Rule: "veritail.store", Severity: "high", Audience: []string{"operator", "security"},
-			Title:   "A sealed day of the store is gone",
-			Message: fmt.Sprintf("%s, %d events of %s, is missing.", file, c[2].i64(i), dayTime(c[3].i32(i)).Format(time.DateOnly)),
-			Runbook: "Put the file back into " + w.c.dir + " from a backup (veritail backup) or an archive that has it. veritail repair -check compares all files with their SHA-256.",
-			Count:   c[2].i64(i), Time: at, First: at, Last: at,
-		}
+		f := sealedFinding(fmt.Sprintf("store-sealed-%s-%d", file, size), c[2].i64(i), now)
+		f.Title = "A sealed day of the store is gone"
+		f.Message = fmt.Sprintf("%s, %d events of %s, is missing.", file, c[2].i64(i), dayText(c[3].i32(i)))
+		f.Runbook = "Put the file back into " + w.c.dir + " from a backup (veritail backup) or an archive that has it. veritail repair -check compares all files with their SHA-256."
 		if size >= 0 {
 			f.Title = "A sealed day of the store was changed"
-			f.Message = fmt.Sprintf("%s, %d events of %s, has %d bytes and was made with %d.", file, c[2].i64(i), dayTime(c[3].i32(i)).Format(time.DateOnly), size, bytes)
+			f.Message = fmt.Sprintf("%s, %d events of %s, has %d bytes and was made with %d.", file, c[2].i64(i), dayText(c[3].i32(i)), size, bytes)
 		}
 		found = append(found, f)
 	})
@@ -209,6 +206,13 @@ func (w *writer) missFiles(now time.Time) error {
 	}
 	w.doubts = append(w.doubts, found...)
 	return w.load()
+}
+
+// sealedFinding is what findings have in common of a sealed file that is not as it was made, with so many events.
+func sealedFinding(id string, events int64, now time.Time) event.Finding {
+	at := now.UnixMicro()
+	return event.Finding{ID: id, Rule: "veritail.store", Severity: "high", Audience: []string{"operator", "security"},
+		Count: events, Time: at, First: at, Last: at}
 }
 
 // compareMarks compares the lines that the marks account for with those that were stored, dropped ones included. What

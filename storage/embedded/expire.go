@@ -69,13 +69,7 @@ func (w *writer) expire(p storage.Policy, r *storage.Report) (files []string, er
 // dropDay drops a day and returns the files of its parts.
 func (w *writer) dropDay(d dayUse, r *storage.Report) (files []string, err error) {
 	for _, p := range d.parts {
-		if p.restored == 0 {
-			if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
-				SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
-				return nil, err
-			}
-		}
-		file, err := w.dropPart(p)
+		file, err := w.expirePart(p)
 		if err != nil {
 			return nil, err
 		}
@@ -86,6 +80,17 @@ func (w *writer) dropDay(d dayUse, r *storage.Report) (files []string, err error
 	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", d.drop.Events, d.drop.Day))
 	w.freed += d.inside
 	return files, nil
+}
+
+// expirePart is dropPart for what stays in the counts of what was ever stored.
+func (w *writer) expirePart(p part) (file string, err error) {
+	if p.restored == 0 {
+		if err := w.c.exec(`INSERT INTO expired SELECT gen, events, lines FROM counts WHERE day = $1 AND part = $2 ON CONFLICT DO UPDATE
+			SET events = expired.events + excluded.events, lines = expired.lines + excluded.lines`, p.day, p.id); err != nil {
+			return "", err
+		}
+	}
+	return w.dropPart(p)
 }
 
 func (w *writer) deleteBefore(table, column string, keep time.Duration, now time.Time, r *storage.Report) error {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/backup"
 )
 
 // Config says where the store lies and what it may use.
@@ -43,7 +44,8 @@ type Config struct {
 	minFree  int64 // bytes that have to be free for a checkpoint, at least
 	patience time.Duration
 
-	copied bool // Repair has copied the files
+	copied bool          // Repair has copied the files
+	lacks  []backup.Lack // what the backup lacks that becomes this store
 }
 
 // Store is an open embedded store. It is safe for concurrent use: reads run beside each other and beside the
@@ -106,6 +108,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.patience = cmp.Or(cfg.patience, patience)
 	if strings.ContainsAny(path, "*?[") {
 		return nil, fmt.Errorf("open the store %s: its path must not have the characters *, ? and [", path)
+	}
+	if err := halfRestored(path); err != nil {
+		return nil, fmt.Errorf("open the store %s: %w", path, err)
 	}
 	if _, taken := inUse.LoadOrStore(path, true); taken {
 		return nil, fmt.Errorf("open the store %s: this process has it open already", path)

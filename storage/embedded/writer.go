@@ -65,7 +65,7 @@ func newWriter(ctx context.Context, db *database, cfg Config, backups *atomic.In
 				return err
 			}
 		}
-		return w.begin()
+		return w.begin(cfg)
 	})
 	if err != nil {
 		w.close()
@@ -75,7 +75,7 @@ func newWriter(ctx context.Context, db *database, cfg Config, backups *atomic.In
 }
 
 // begin finds out how the store stands.
-func (w *writer) begin() error {
+func (w *writer) begin(cfg Config) error {
 	g, err := w.findGap(time.Now())
 	if err != nil {
 		return err
@@ -95,6 +95,9 @@ func (w *writer) begin() error {
 			return err
 		}
 		w.doubts = append(w.doubts, f)
+	}
+	if err := w.forget(cfg.lacks, time.Now()); err != nil {
+		return err
 	}
 	if err := w.missFiles(time.Now()); err != nil {
 		return err
