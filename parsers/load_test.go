@@ -175,7 +175,7 @@ func TestAnUnknownFormatNameNamesTheNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"ngnix.access": `did you mean "nginx.access"?`,
 		"sshd":         `unknown format "sshd"`, // reads messages, not lines
-		"zzzzzzzzz":    "there are apache.access",
+		"zzzzzzzzz":    "there are alternatives, apache.access",
 	} {
 		if err := set.Known(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
