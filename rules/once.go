@@ -22,6 +22,7 @@ type once struct {
 
 	text []byte // memory for keys
 	ends []int
+	near []*occurrence // memory for what a lead may take up
 }
 
 // maxPending bounds the occurrences that wait; the oldest is counted early when it is passed.
@@ -122,7 +123,9 @@ func (p *once) find(o *occurrence, fit func(*occurrence) bool) *occurrence {
 func (p *once) takeUp(lead *occurrence) {
 	candidates := p.list
 	if key := lead.hit.claim.key; key != "" {
-		candidates = append(slices.Clone(p.part), p.full[key]...)
+		candidates = append(append(p.near[:0], p.part...), p.full[key]...)
+		defer clear(candidates)
+		p.near = candidates[:0]
 	}
 	for _, o := range slices.Backward(candidates) {
 		if o.counted || o.hit.claim.teller == 0 || lead.told&o.told != 0 || !o.matches(lead.hit) {
