@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
-	"github.com/saypro/veritail/storage/query"
 )
 
 // compiled is a rule made ready for the engine, with its state.
@@ -33,41 +31,17 @@ type compiled struct {
 	quiet   recent[int64] // the time of a group's last occurrence, for rearm of rules without threshold
 }
 
-// conditions are the queries of all rules, by their text.
-type conditions struct {
-	*query.Set
-	schema *event.Schema
-	byText map[string]int
-	exprs  map[int]query.Expr
-}
-
-func (m *conditions) add(text string) (int, error) {
-	if i, ok := m.byText[text]; ok {
-		return i, nil
-	}
-	e, err := query.Parse(text, m.schema, time.Now())
-	if err != nil {
-		return 0, err
-	}
-	i, err := m.Add(e)
-	if err != nil {
-		return 0, err
-	}
-	m.byText[text], m.exprs[i] = i, e
-	return i, nil
-}
-
 // rule compiles r, and returns what is wrong in its queries and fields.
 func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	var faults configs.Errors
-	query := func(key, text string) int {
-		i, err := m.add(text)
+	cond := func(key string, c Condition) int {
+		i, err := m.add(r, key, c)
 		if err != nil {
-			faults = append(faults, r.badQuery(key, text, err))
+			faults = append(faults, err)
 		}
 		return i
 	}
-	c := &compiled{Rule: r, index: index, when: query("when", r.When), silent: r.Severity == "info", series: series{name: RuleSeries(r.ID)}}
+	c := &compiled{Rule: r, index: index, when: cond("when", r.When), silent: r.Severity == "info", series: series{name: RuleSeries(r.ID)}}
 	if strings.Contains(r.Group, "{{") {
 		c.groups = newTemplate(r.Group, nil, m.schema)
 	} else {
@@ -83,7 +57,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	}
 	for i := range r.Repeat {
-		p := &repeat{Repeat: &r.Repeat[i], from: query(fmt.Sprintf("repeat[%d].from", i), r.Repeat[i].From)}
+		p := &repeat{Repeat: &r.Repeat[i], from: cond(fmt.Sprintf("repeat[%d].from", i), r.Repeat[i].From)}
 		for _, names := range p.By {
 			p.by = append(p.by, newSource(names, m.schema))
 		}
@@ -92,8 +66,8 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	}
 	for i := range r.Once {
 		o := &once{Once: &r.Once[i], within: micros(r.Once[i].Within), full: map[string][]*occurrence{}}
-		for j, text := range o.From {
-			o.tellers = append(o.tellers, query(fmt.Sprintf("once[%d].from[%d]", i, j), text))
+		for j, c := range o.From {
+			o.tellers = append(o.tellers, cond(fmt.Sprintf("once[%d].from[%d]", i, j), c))
 		}
 		o.told = make([]int, len(o.tellers))
 		for _, names := range o.By {
@@ -104,17 +78,8 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	return c, faults
 }
 
-// badQuery returns the fault of a query of the rule, at its place in the file where that can be told.
-func (r *Rule) badQuery(key, text string, err error) *configs.Error {
-	f := r.fault(key, "%v", err)
-	var q *query.Error
-	if errors.As(err, &q) && f.Line > 0 {
-		if at := strings.Index(f.Source[f.Column-1:], text); at >= 0 { // no escapes, and not on further lines
-			f.Column += at + q.Pos - 1
-		}
-	}
-	return f
-}
+// conditions returns the numbers of the conditions of which an event must meet one to be judged by the rule.
+func (c *compiled) conditions() []int { return []int{c.when} }
 
 // templateFields returns the fields that a text names as {{field}}, and false if its brackets do not close.
 func templateFields(text string) (names []string, ok bool) {

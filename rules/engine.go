@@ -65,7 +65,7 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, gens: map[event.GenID]*progress{}, reached: math.MinInt64,
-		cond:    conditions{Set: query.NewSet(), schema: cfg.Schema, byText: map[string]int{}, exprs: map[int]query.Expr{}},
+		cond:    conditions{Set: query.NewSet(), schema: cfg.Schema},
 		rollups: map[rollupKey]int{}, places: map[place]*place{},
 	}
 	var faults configs.Errors

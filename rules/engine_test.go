@@ -120,7 +120,7 @@ func TestForeignValuesAreHarmlessInTitles(t *testing.T) {
 
 func TestARuleOfSeverityInfoCountsAndRaisesNothing(t *testing.T) {
 	t.Parallel()
-	r := Rule{When: "event.action:fail", Severity: "info", Once: []Once{{From: []string{"message:a", "*"}, Within: seconds(2)}}}
+	r := Rule{When: "event.action:fail", Severity: "info", Once: []Once{{From: []Condition{"message:a", "*"}, Within: seconds(2)}}}
 	w, got := scan(t, r, log{said: []said{{0, "event.action=fail message=a"}, {1, "event.action=fail message=b"}, {9, "event.action=fail message=b"}}})
 	if got != "2, groups -=2" || len(w.findings) != 0 {
 		t.Errorf("counted %s, raised %d", got, len(w.findings))
@@ -202,7 +202,7 @@ func TestSitesHaveNothingToDoWithEachOther(t *testing.T) {
 	if f := two(Rule{When: "event.action:fail", Rearm: seconds(60)}); len(f) != 2 {
 		t.Errorf("rearm: want a finding of each site, got %d", len(f))
 	}
-	once := []Once{{From: []string{"log.file.path:file1", "*"}, By: []string{"source.ip"}, Within: seconds(0.5)}}
+	once := []Once{{From: []Condition{"log.file.path:file1", "*"}, By: []string{"source.ip"}, Within: seconds(0.5)}}
 	for _, by := range []string{"source.ip", "user.name"} { // a key that they give, and one that they do not
 		once[0].By = []string{by}
 		if f := two(Rule{When: "event.action:fail", Once: once}); len(f) != 6 {

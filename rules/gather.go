@@ -35,12 +35,3 @@ func (e *Engine) Gather(ctx context.Context, h History, c *event.Commit) (judged
 	e.advance(until)
 	return e.reached, nil
 }
-
-// interesting is the condition of the events that a rule is about.
-func (e *Engine) interesting() query.Expr {
-	where := query.Or{}
-	for _, r := range e.rules {
-		where = append(where, e.cond.exprs[r.when])
-	}
-	return where
-}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/saypro/veritail/storage/query"
 )
 
 // good is a rule file without a mistake; the cases change one thing of it.
@@ -66,6 +68,11 @@ func TestMistakesInRuleFilesAreNamedWithTheirPlace(t *testing.T) {
 		{"a test without lines", `"web warning"`, `""`, `rules/app.toml:26: rule "app.error": test[1]: "a warning" has no lines`},
 		{"a query that does not parse", `'log.level:error'` + "\n" + `group`, `'log.level:(error or'` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when: column `},
 		{"a value of the wrong kind", `'log.level:error'` + "\n" + `group`, `'http.response.status_code:5*'` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when: column 27: http.response.status_code is of kind int and takes no wildcard`},
+		{"a condition that is no condition", `'log.level:error'` + "\n" + `group`, `5` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when: want a query or a table`},
+		{"a slip in a table", `'log.level:error'` + "\n" + `group`, `{ user.name = "a", message = { contian = "x" } }` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when.message.contian: unknown modifier "contian"; did you mean "contains"?`},
+		{"a value of a table of the wrong kind", `'log.level:error'` + "\n" + `group`, `{ any = [{ user.name = "a" }, { "http.response.status_code" = "5xx" }] }` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when.any[1]."http.response.status_code": 5xx is not a whole number`},
+		{"a list that is not there", `'log.level:error'` + "\n" + `group`, `{ user.name.in = "lists/gone.txt" }` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when.user.name.in: read the list lists/gone.txt: file does not exist`},
+		{"a list outside", `'log.level:error'` + "\n" + `group`, `{ user.name.in = "../gone.txt" }` + "\n" + `group`, `rules/app.toml:6: rule "app.error": when.user.name.in: "../gone.txt" is no file of the configuration`},
 		{"a teller that does not parse", `['log.level:error', '*']`, `['log.level:error', 'log.level:']`, `rules/app.toml:12: rule "app.error": once[0].from[1]: column `},
 		{"a weight that is no number", `rearm    = "10m"`, `weight = "user.name"`, `rules/app.toml:9: rule "app.error": weight: field "user.name" is of kind keyword; a weight wants one of kind int`},
 	} {
@@ -127,5 +134,41 @@ func TestTheCaretStandsUnderTheMistakeOfAQuery(t *testing.T) {
 	lines := strings.Split(detail, "\n")
 	if len(lines) != 3 || strings.Index(lines[1], "5*") != strings.Index(lines[2], "^") {
 		t.Errorf("shown as\n%s", detail)
+	}
+}
+
+func TestATableSaysWhichEvents(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(good, "when     = 'log.level:error'\n", "", 1)
+	text = strings.Replace(text, "[[rule.once]]", `[rule.when]
+log.level = "error"
+not       = { user.name = { in = "lists/quiet.txt" } }
+
+[[rule.once]]`, 1)
+	rules, err := Load(fstest.MapFS{"rules/app.toml": {Data: []byte(text)}, "lists/quiet.txt": {Data: []byte("# who may\nbob # and ann\nann\nbob\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(rules, Config{Schema: testSchema(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := query.String(e.cond.exprs[e.rules[0].when]), "log.level:error and not (user.name:ann or user.name:bob)"; got != want {
+		t.Errorf("is %s, want %s", got, want)
+	}
+}
+
+func TestFieldsThatNoFormatHasAreTold(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer(`"user.name"]`, `"user.nam"]`, "{{process.name}}", "{{procss.name}}", "'log.level:error'\ngroup", "'log.levl:error'\ngroup").Replace(good)
+	rules, err := Load(fstest.MapFS{"rules/app.toml": {Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `rules/app.toml:6: rule "app.error": when: no format has a field "log.levl"; did you mean "log.level"?
+rules/app.toml:13: rule "app.error": once[0].by[0]: no format has a field "user.nam"; did you mean "user.name"?
+rules/app.toml:3: rule "app.error": title: no format has a field "procss.name"; did you mean "process.name"?`
+	if got := Unknown(rules, testSchema(t)).Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

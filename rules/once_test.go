@@ -11,7 +11,7 @@ import (
 
 func TestOnce(t *testing.T) {
 	t.Parallel()
-	by := func(within float64, lead bool, tellers ...string) Rule {
+	by := func(within float64, lead bool, tellers ...Condition) Rule {
 		return Rule{When: "event.action:*", Once: []Once{{From: tellers, By: []string{"source.ip", "user.name"}, Within: seconds(within), Lead: lead}}}
 	}
 	two := by(2, false, "event.action:access", "event.action:error")
@@ -63,7 +63,7 @@ func TestOnce(t *testing.T) {
 
 func TestEachTellerIsEvidenceAndCompletesTheGroup(t *testing.T) {
 	t.Parallel()
-	r := Rule{When: "event.action:*", Title: "of {{user.name}}", Group: "user.name", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, By: []string{"source.ip"}, Within: seconds(2)}}}
+	r := Rule{When: "event.action:*", Title: "of {{user.name}}", Group: "user.name", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, By: []string{"source.ip"}, Within: seconds(2)}}}
 	w, got := scan(t, r, log{said: []said{{0, "event.action=access source.ip=10.0.0.1"}}}, log{said: []said{{1, "event.action=error source.ip=10.0.0.1 user.name=ann"}}})
 	if got != "1, groups ann=1" || len(w.findings) != 1 {
 		t.Fatalf("counted %s, %d findings", got, len(w.findings))
@@ -76,7 +76,7 @@ func TestEachTellerIsEvidenceAndCompletesTheGroup(t *testing.T) {
 
 func TestAnOccurrenceWhoseKeysAreCompletedIsFoundByThem(t *testing.T) {
 	t.Parallel()
-	r := Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, By: []string{"user.name"}, Within: seconds(2)}}}
+	r := Rule{When: "event.action:*", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, By: []string{"user.name"}, Within: seconds(2)}}}
 	w := newWorld(t, 0, r)
 	l := &log{gen: 1, said: []said{{0, "event.action=error"}, {1, "event.action=access user.name=ann"}, {1.5, "log.level=info"}}}
 	w.commit(step{[]*event.Page{l.pageOf(t, w.schema, 0, 3)}, []event.Mark{{Gen: 1, Low: micro(1.5)}}})
@@ -88,7 +88,7 @@ func TestAnOccurrenceWhoseKeysAreCompletedIsFoundByThem(t *testing.T) {
 // The tellers of one occurrence may come in different batches, and it is counted when none can follow any more.
 func TestAnOccurrenceWaitsForItsTellers(t *testing.T) {
 	t.Parallel()
-	r := Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, Within: seconds(2)}}}
+	r := Rule{When: "event.action:*", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, Within: seconds(2)}}}
 	w := newWorld(t, 0, r)
 	a := &log{gen: 1, said: []said{{0, "event.action=access"}, {10, "event.action=access"}}}
 	b := &log{gen: 2, said: []said{{1, "event.action=error"}}}
@@ -111,7 +111,7 @@ func TestAnOccurrenceWaitsForItsTellers(t *testing.T) {
 func TestWhatWaitsIsBoundedAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	for _, lead := range []bool{false, true} {
-		r := Rule{When: "event.action:*", Severity: "info", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, By: []string{"user.name"}, Within: seconds(1e6), Lead: lead}}}
+		r := Rule{When: "event.action:*", Severity: "info", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, By: []string{"user.name"}, Within: seconds(1e6), Lead: lead}}}
 		w := newWorld(t, 0, r)
 		n := maxPending + 5000
 		begun := time.Now()

@@ -37,9 +37,9 @@ func interleavable(r *rand.Rand) ([]*log, []Rule) {
 		{ID: "quiet", When: "event.action:failed", Rearm: seconds(3)},
 		{ID: "many", When: "event.action:*", Threshold: &Threshold{Count: 4, Within: seconds(5)}, Rearm: seconds(2)},
 		{ID: "different", When: "event.action:*", Threshold: &Threshold{Count: 4, Distinct: "url.original", Within: seconds(8)}},
-		{ID: "both", When: "event.action:(access or error)", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, By: []string{"source.ip", "user.name"}, Within: seconds(2)}}},
+		{ID: "both", When: "event.action:(access or error)", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, By: []string{"source.ip", "user.name"}, Within: seconds(2)}}},
 		{ID: "lead", When: "event.action:(failed or invalid or closed)", Threshold: &Threshold{Count: 3, Within: seconds(10)},
-			Once: []Once{{From: []string{"event.action:failed", "event.action:invalid", "event.action:closed"}, By: []string{"source.ip"}, Within: seconds(3), Lead: true}}},
+			Once: []Once{{From: []Condition{"event.action:failed", "event.action:invalid", "event.action:closed"}, By: []string{"source.ip"}, Within: seconds(3), Lead: true}}},
 	}
 }
 
@@ -188,7 +188,7 @@ func TestASlowClockHoldsUpNoOtherFile(t *testing.T) {
 
 func TestFilesOfASlowClockStillTellOfOneOccurrence(t *testing.T) {
 	t.Parallel()
-	w, after := live(t, Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, Within: seconds(2)}}})
+	w, after := live(t, Rule{When: "event.action:*", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, Within: seconds(2)}}})
 	right, access, errs := &log{gen: 3}, &log{gen: 1}, &log{gen: 2}
 	for i := range 20 {
 		right.said = append(right.said, said{float64(i), "log.level=info"})
@@ -207,7 +207,7 @@ func TestFilesOfASlowClockStillTellOfOneOccurrence(t *testing.T) {
 
 func TestStampsAheadOfTheClockDoNotWaitForTheirTime(t *testing.T) {
 	t.Parallel()
-	w, after := live(t, Rule{When: "event.action:fail", Once: []Once{{From: []string{"event.action:x", "event.action:fail"}, Within: seconds(3)}}})
+	w, after := live(t, Rule{When: "event.action:fail", Once: []Once{{From: []Condition{"event.action:x", "event.action:fail"}, Within: seconds(3)}}})
 	ahead := &log{gen: 1, said: []said{{3600, "event.action=fail"}, {1e11, "event.action=fail"}}}
 	w.commit(ahead.piece(w, 0), ahead.piece(w, 1))
 	after(5.1)
@@ -247,7 +247,7 @@ func TestTheSameLinesGiveTheSameFinding(t *testing.T) {
 // A finished file that ends is followed by another Process without trouble.
 func TestTheEndOfAllFilesIsNotTheEndOfTime(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 0, Rule{When: "event.action:*", Once: []Once{{From: []string{"event.action:access", "event.action:error"}, Within: seconds(2)}}})
+	w := newWorld(t, 0, Rule{When: "event.action:*", Once: []Once{{From: []Condition{"event.action:access", "event.action:error"}, Within: seconds(2)}}})
 	for gen := range 2 {
 		l := &log{gen: event.GenID(gen + 1), said: []said{{float64(gen) * 60, "event.action=access"}}}
 		w.commit(l.whole(t, w.schema))

@@ -36,7 +36,7 @@ type Rule struct {
 	Scope    string           `toml:"scope"` // of whose events: "host", of each host's by itself, which is the default, or OfFleet
 	Audience []string         `toml:"audience"`
 	Runbook  string           `toml:"runbook"` // what to do, in a few sentences
-	When     string           `toml:"when"`    // which events: a query
+	When     Condition        `toml:"when"`    // which events
 	Group    string           `toml:"group"`   // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
 	Weight   string           `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
 	Rearm    configs.Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
@@ -58,7 +58,7 @@ type Rule struct {
 type Once struct {
 	By     []string         `toml:"by"`
 	Within configs.Duration `toml:"within"`
-	From   []string         `toml:"from"` // the tellers: queries; an event belongs to the first it matches
+	From   []Condition      `toml:"from"` // the tellers: an event belongs to the first it matches
 	// Lead makes the first teller the only one that others merge with: two others that tell of no event of the
 	// lead stay two occurrences.
 	Lead bool `toml:"lead"`
@@ -69,7 +69,7 @@ type Once struct {
 // many of them are: a log that writes each event twice is divided by two, so that two real ones in the same second
 // stay two.
 type Repeat struct {
-	From   string           `toml:"from"`
+	From   Condition        `toml:"from"`
 	By     []string         `toml:"by"` // "a|b": the first that the event has
 	Within configs.Duration `toml:"within"`
 	Copies int              `toml:"copies"` // 0: any number
@@ -201,9 +201,11 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 }
 
 func (r *Rule) checkTexts(fail func(key, format string, args ...any)) {
+	if r.When == nil || r.When == "" {
+		fail("when", "missing: which events?")
+	}
 	for _, c := range []struct{ key, text, missing string }{
 		{"title", r.Title, "missing"},
-		{"when", r.When, "missing: which events?"},
 		{"group", strings.Trim(r.Group, "| "), "missing: by which field are occurrences told apart?"},
 		{"runbook", r.Runbook, "missing: what should its reader do?"},
 	} {

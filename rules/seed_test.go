@@ -100,7 +100,7 @@ func TestWhatWasStoredAndNotJudgedIsJudgedAfterARestart(t *testing.T) {
 // A file that is followed notes how far the rules have come, and the next start goes on exactly there.
 func TestAKillBetweenAnyTwoCommitsCountsEachOnce(t *testing.T) {
 	t.Parallel()
-	pair := []Once{{From: []string{"event.action:fail", "event.action:error"}, By: []string{"user.name"}, Within: seconds(3)}}
+	pair := []Once{{From: []Condition{"event.action:fail", "event.action:error"}, By: []string{"user.name"}, Within: seconds(3)}}
 	lead := slices.Clone(pair)
 	lead[0].Lead = true
 	for name, r := range map[string]Rule{

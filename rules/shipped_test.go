@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"regexp"
@@ -14,7 +15,6 @@ import (
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
-	"github.com/saypro/veritail/storage/query"
 )
 
 // shipped is the configuration that Veritail carries.
@@ -105,39 +105,8 @@ func TestTheIDsOfTheContractAreShippedWithTheirGroups(t *testing.T) {
 func TestTheFieldsThatShippedRulesNameExist(t *testing.T) {
 	t.Parallel()
 	s := loadShipped(t)
-	template := regexp.MustCompile(`\{\{(.*?)\}\}`)
-	for _, r := range s.rules {
-		queries, names := []string{r.When}, []string{r.Weight}
-		if !strings.Contains(r.Group, "{{") {
-			names = append(names, r.Group)
-		}
-		for _, text := range []string{r.Title, r.Message, r.Group} {
-			for _, m := range template.FindAllStringSubmatch(text, -1) {
-				names = append(names, m[1])
-			}
-		}
-		if r.Threshold != nil {
-			names = append(names, r.Threshold.Distinct)
-		}
-		for _, o := range r.Once {
-			queries, names = append(queries, o.From...), append(names, o.By...)
-		}
-		for _, q := range queries {
-			e, err := query.Parse(q, s.schema, time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, u := range query.Unknown(e) {
-				t.Errorf("%s: no format knows the field %q of the query %s", r.ID, u.Field, q)
-			}
-		}
-		for _, name := range names {
-			for _, n := range strings.FieldsFunc(name, func(c rune) bool { return c == '|' || c == ' ' }) {
-				if _, ok := s.schema.Lookup(n); !ok {
-					t.Errorf("%s: no format knows the field %q", r.ID, n)
-				}
-			}
-		}
+	for _, f := range rules.Unknown(s.rules, s.schema) {
+		t.Error(f)
 	}
 }
 
@@ -146,11 +115,7 @@ func TestShippedRulesAreAboutBehaviour(t *testing.T) {
 	t.Parallel()
 	demo := regexp.MustCompile(`127\.0\.|10\.66\.|\b(alice|ghost1|shop\.example)\b`)
 	for _, r := range loadShipped(t).rules {
-		texts := []string{r.When, r.Title, r.Message, r.Runbook}
-		for _, o := range r.Once {
-			texts = append(texts, o.From...)
-		}
-		if m := demo.FindString(strings.Join(texts, "\n")); m != "" {
+		if m := demo.FindString(fmt.Sprint(r.When, r.Title, r.Message, r.Runbook, r.Once)); m != "" {
 			t.Errorf("%s names %s", r.ID, m)
 		}
 	}

@@ -44,6 +44,9 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			for _, f := range s.set.Fallbacks() {
 				fmt.Fprintln(out, f)
 			}
+			for _, f := range rules.Unknown(s.rules, s.schema) {
+				fmt.Fprintf(out, "%s\n", f.Detail())
+			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
 				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
 			if fleet, _ := rules.OfScope(s.rules); len(fleet) > 0 {

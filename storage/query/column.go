@@ -211,6 +211,8 @@ func (n *stringTest) share(s *shared) {
 		n.suspect = n.known.search.add(n.re.needles)
 	case n.glob == nil:
 		n.value = n.known.value(n.equal)
+	default:
+		n.suspect = n.known.search.add(n.glob.needles())
 	}
 }
 

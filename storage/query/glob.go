@@ -2,6 +2,7 @@ package query
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -81,6 +82,26 @@ func (g glob) prefix() (string, bool) {
 		p[i] = byte(c)
 	}
 	return string(p), true
+}
+
+// needles returns the longest text that stands in all that fits, in ASCII lower case; none where that tells little, or where
+// the pattern begins with it: then a look at the value tells.
+func (g glob) needles() []string {
+	var best, part []byte
+	for i, c := range g {
+		if c < 0 {
+			part = part[:0]
+			continue
+		}
+		part = append(part, byte(asciiLower(rune(c))))
+		if len(part) > len(best) && len(part) <= i {
+			best = slices.Clone(part)
+		}
+	}
+	if len(best) < 2 {
+		return nil
+	}
+	return []string{string(best)}
 }
 
 func width(s []byte) int {

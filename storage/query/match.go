@@ -69,6 +69,9 @@ func (s *shared) compile(e Expr) (node, error) {
 		if err != nil || len(kids) == 1 {
 			return one(kids), err
 		}
+		if kids = merge(kids); len(kids) == 1 {
+			return kids[0], nil
+		}
 		return &anyOf{kids: kids}, nil
 	case Not:
 		x, err := s.compile(e.X)

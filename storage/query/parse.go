@@ -70,6 +70,8 @@ type parser struct {
 	terms  int
 	depth  int
 	cost   int // of regular expressions
+
+	unbound bool // the tests are counted by who calls it
 }
 
 // The grammar, or before and before not before primary: a term, or a value in the parentheses of a field.

@@ -170,3 +170,21 @@ func Only(e Expr, fields ...event.Field) bool {
 	}
 	return false
 }
+
+// Fields returns a short condition that holds wherever e does: that the event has one of the fields that e tests. It is And{},
+// which always holds, where that cannot be told.
+func Fields(e Or) Expr {
+	var fields Or
+	seen := map[string]bool{}
+	for _, x := range e {
+		t, ok := x.(*Test)
+		if !ok || t.Kind == event.Text {
+			return And{}
+		}
+		if !seen[t.Field] {
+			seen[t.Field] = true
+			fields = append(fields, &Test{Field: t.Field, F: t.F, Known: t.Known, Kind: t.Kind, Op: Exists})
+		}
+	}
+	return join(fields, false)
+}

@@ -28,7 +28,7 @@ func (p *parser) field(name string, at int) field {
 
 // newTest makes a test without an operand, counting it.
 func (p *parser) newTest(f field, op Op) (*Test, error) {
-	if p.terms++; p.terms > MaxTerms {
+	if p.terms++; p.terms > MaxTerms && !p.unbound {
 		return nil, fail(f.at, "write several values of one field as a network, a range or a wildcard, or ask two queries", "a query has at most %d tests", MaxTerms)
 	}
 	return &Test{Field: f.name, F: f.f, Known: f.known, Kind: f.kind, Op: op, Pos: f.at + 1}, nil

@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/query"
+)
+
+// Unknown returns the places where rules name fields that no format has. That is no error, since any application may log any
+// field as JSON; but mostly it is a slip, and such a condition holds for nothing and says nothing.
+func Unknown(rules []Rule, schema *event.Schema) configs.Errors {
+	var all configs.Errors
+	for i := range rules {
+		r := &rules[i]
+		report := func(key, field string) {
+			f := r.fault(key, "no format has a field %q", field)
+			f.Suggestion = query.Nearest(field, schema)
+			all = append(all, f)
+		}
+		for key, c := range r.conditions() {
+			e, err := r.parse(c, schema)
+			if err != nil {
+				continue // New has refused it
+			}
+			for _, t := range query.Unknown(e) {
+				report(key, t.Field)
+			}
+		}
+		for key, name := range r.fields() {
+			if _, ok := schema.Lookup(name); !ok {
+				report(key, name)
+			}
+		}
+	}
+	return all
+}
+
+// conditions calls yield with the key of each condition of the rule and the condition.
+func (r *Rule) conditions() func(yield func(string, Condition) bool) {
+	return func(yield func(string, Condition) bool) {
+		more := yield("when", r.When)
+		for i, o := range r.Once {
+			for j, c := range o.From {
+				more = more && yield(fmt.Sprintf("once[%d].from[%d]", i, j), c)
+			}
+		}
+		for i, p := range r.Repeat {
+			more = more && yield(fmt.Sprintf("repeat[%d].from", i), p.From)
+		}
+	}
+}
+
+// fields calls yield with the keys at which the rule names fields otherwise than in conditions, and the fields.
+func (r *Rule) fields() func(yield func(string, string) bool) {
+	named := map[string][]string{"weight": fields(r.Weight)}
+	for key, text := range map[string]string{"title": r.Title, "message": r.Message, "group": r.Group} {
+		named[key], _ = templateFields(text)
+	}
+	if len(named["group"]) == 0 {
+		named["group"] = fields(r.Group)
+	}
+	if r.Threshold != nil {
+		named["threshold.distinct"] = fields(r.Threshold.Distinct)
+	}
+	for i, o := range r.Once {
+		for j, by := range o.By {
+			named[fmt.Sprintf("once[%d].by[%d]", i, j)] = fields(by)
+		}
+	}
+	for i, p := range r.Repeat {
+		for j, by := range p.By {
+			named[fmt.Sprintf("repeat[%d].by[%d]", i, j)] = fields(by)
+		}
+	}
+	return func(yield func(string, string) bool) {
+		for _, key := range slices.Sorted(maps.Keys(named)) {
+			for _, name := range named[key] {
+				if !yield(key, name) {
+					return
+				}
+			}
+		}
+	}
+}
