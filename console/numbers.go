@@ -13,7 +13,7 @@ import (
 
 // numbers is the table that a query asks for behind its |.
 type numbers struct {
-	Steps  bool     // rows begin with a step of time
+	Zone   string   // of the steps of time with which rows begin; "" without
 	By     []string // the fields of the groups
 	Values []string // the measures
 	Rows   []numbersRow
@@ -36,10 +36,16 @@ type numbersKey struct {
 }
 
 func (s *server) numbers(r *request, a ask, t storage.Table) *numbers {
-	n := &numbers{Steps: a.Agg.Every != 0, By: t.By}
+	n := &numbers{By: t.By}
+	steps, _ := a.Agg.Steps() // the store has taken them
 	layout := "2006-01-02 15:04"
 	if a.Agg.Every%time.Minute != 0 {
 		layout += ":05"
+	}
+	if steps != nil {
+		if n.Zone = steps.Zone().String(); n.Zone != "UTC" {
+			layout += " -07:00"
+		}
 	}
 	for _, m := range a.Agg.Values {
 		n.Values = append(n.Values, m.String())
@@ -66,9 +72,9 @@ func (s *server) numbers(r *request, a ask, t storage.Table) *numbers {
 		}
 		groups[group] = true
 		one.Events = a.url(r, cond)
-		if n.Steps {
-			one.Time = utc(row.Time).Format(layout)
-			one.Events = r.search(cond, row.Time, row.Time+a.Agg.Every.Microseconds())
+		if steps != nil {
+			one.Time = utc(row.Time).In(steps.Zone()).Format(layout)
+			one.Events = r.search(cond, row.Time, steps.End(row.Time))
 		}
 		for i, v := range row.Values {
 			one.Values = append(one.Values, s.measured(a.Agg.Values[i], v))

@@ -224,7 +224,10 @@ func joinNotes(a, b string) string {
 // bins are the bars of the histogram, with the gaps between them.
 func bins(r *request, a ask, f found, during query.Interval) []bin {
 	step := f.step.Microseconds()
-	from := during.From - mod(during.From, step)
+	from := during.From
+	if steps, err := (query.Agg{Every: f.step}).Steps(); err == nil && steps != nil { // always: roundStep made it
+		from = steps.Begin(from)
+	}
 	n := int((during.To-from)/step) + 1
 	if (during.To-from)%step == 0 {
 		n--

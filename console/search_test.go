@@ -88,6 +88,12 @@ func TestASearchForNumbersShowsATableThatNarrows(t *testing.T) {
 	if page := ask("event.dataset:auth | count every 1h"); !strings.Contains(page, "<th>From (UTC)</th>") {
 		t.Error("no steps of time")
 	}
+	page = ask("event.dataset:auth | count every 1d zone Europe/Berlin")
+	for _, want := range []string{"<th>From (Europe/Berlin)</th>", ">2026-11-23 00:00 +01:00<", "from=2026-11-22T23%3A00%3A00Z"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s where days of a zone are counted", want)
+		}
+	}
 	if page := ask("event.dataset:auth | counts"); !strings.Contains(page, "column 22: counts is nothing that can be asked for") {
 		t.Error("a mistake behind the | is not told")
 	}

@@ -48,7 +48,7 @@ type foundValue struct {
 }
 
 type foundRow struct {
-	Time   string     `json:"time,omitempty"`
+	Time   string     `json:"time,omitempty"` // RFC 3339, in the zone whose days are counted
 	Key    []string   `json:"key"`
 	Count  int64      `json:"count"`
 	Values []*float64 `json:"values"` // null where no event has the field
@@ -116,7 +116,7 @@ func (d *daemon) table(ctx context.Context, a *found, q *query.Agg) error {
 	for _, r := range t.Rows {
 		row := foundRow{Key: r.Key, Count: r.Count, Values: numbers(r.Values)}
 		if q.Every != 0 {
-			row.Time = rfc3339(r.Time)
+			row.Time = time.UnixMicro(r.Time).In(q.Zone).Format("2006-01-02T15:04:05.000000Z07:00")
 		}
 		a.Table.Rows = append(a.Table.Rows, row)
 	}

@@ -118,7 +118,10 @@ func (t *foundTable) printJSON(w *sink) error {
 func (t *foundTable) print(w *sink, p colours) {
 	g := grid{heads: t.names()}
 	if t.Every {
-		g.heads[0] = "time (UTC)"
+		g.heads[0] = "time"
+		if !slices.ContainsFunc(t.Rows, func(r foundRow) bool { return !strings.HasSuffix(r.Time, "Z") }) {
+			g.heads[0] = "time (UTC)"
+		}
 	}
 	g.right = make([]bool, len(g.heads))
 	for i := len(g.heads) - len(t.Values) - 1; i < len(g.heads); i++ {
@@ -127,7 +130,7 @@ func (t *foundTable) print(w *sink, p colours) {
 	for _, r := range t.Rows {
 		var cells []string
 		if t.Every {
-			cells = append(cells, strings.TrimSuffix(strings.Replace(strings.TrimSuffix(r.Time, ".000000Z"), "T", " ", 1), "Z"))
+			cells = append(cells, strings.TrimSuffix(strings.NewReplacer("T", " ", ".000000", " ", " Z", "").Replace(r.Time), " Z"))
 		}
 		for _, k := range r.Key {
 			if k == "" {

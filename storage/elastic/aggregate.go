@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -59,8 +60,8 @@ var percents = map[string]float64{"p50": 50, "p95": 95, "p99": 99}
 
 // checkMeasures refuses measures that there are not.
 func (s *Store) checkMeasures(q query.Agg) error {
-	if q.Every != 0 && q.Every.Microseconds() <= 0 {
-		return fmt.Errorf("a time step of %s", q.Every)
+	if _, err := q.Steps(); err != nil {
+		return err
 	}
 	for _, m := range q.Values {
 		_, percentile := percents[m.Fn]
@@ -217,9 +218,6 @@ type key struct {
 // compose groups by composite aggregation, which counts every group, a page of groups at a time.
 func (s *Store) compose(ctx context.Context, c compiler, w where, q query.Agg, measures dsl, t *table) error {
 	var sources []any
-	if q.Every != 0 {
-		sources = append(sources, dsl{"step": dsl{"histogram": dsl{"field": fTime, "interval": q.Every.Microseconds()}}})
-	}
 	var keys []key
 	for i, name := range q.By {
 		field, kind, err := s.indexed(c, name)
@@ -229,6 +227,59 @@ func (s *Store) compose(ctx context.Context, c compiler, w where, q query.Agg, m
 		keys = append(keys, key{field, kind})
 		sources = append(sources, dsl{"k" + strconv.Itoa(i): dsl{"terms": dsl{"field": field, "missing_bucket": true}}})
 	}
+	steps, err := q.Steps()
+	if err != nil {
+		return err
+	}
+	if steps == nil {
+		return s.composeRun(ctx, w.upper, sources, keys, q, measures, t)
+	}
+	runs, err := s.runs(ctx, w, q, steps)
+	if err != nil {
+		return err
+	}
+	for i, r := range runs {
+		bound := dsl{}
+		if i > 0 {
+			bound["gte"] = r.From
+		}
+		if i < len(runs)-1 {
+			bound["lt"] = r.To
+		}
+		within := filter(w.upper, dsl{"range": dsl{fTime: bound}})
+		// It counts µs, whatever Elasticsearch takes them for. A histogram's steps begin at 0 only.
+		step := dsl{"step": dsl{"date_histogram": dsl{"field": fTime, "fixed_interval": strconv.FormatInt(r.Step, 10) + "ms",
+			"offset": strconv.FormatInt(r.From%r.Step, 10) + "ms"}}}
+		if err := s.composeRun(ctx, within, append([]any{step}, sources...), keys, q, measures, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runs returns the runs of steps in which the events lie.
+func (s *Store) runs(ctx context.Context, w where, q query.Agg, steps *query.Steps) ([]query.Run, error) {
+	during := query.Narrow(q.During, q.Where)
+	if steps.Zone() != time.UTC && (during.From == 0 || during.To == 0) {
+		var answer struct {
+			searchAnswer
+			Aggregations map[string]struct{ Value *float64 }
+		}
+		ends := dsl{"min": dsl{"min": dsl{"field": fTime}}, "max": dsl{"max": dsl{"field": fTime}}}
+		if err := s.searchInto(ctx, s.names.events(), dsl{"size": 0, "track_total_hits": false, "query": w.upper, "aggs": ends}, &answer, &answer.searchAnswer); err != nil {
+			return nil, err
+		}
+		first, last := answer.Aggregations["min"].Value, answer.Aggregations["max"].Value
+		if first == nil || last == nil {
+			return nil, nil
+		}
+		during = query.Interval{From: int64(*first), To: int64(*last) + 1}
+	}
+	return steps.Runs(during.From, during.To), nil
+}
+
+// composeRun groups the events of a query by sources.
+func (s *Store) composeRun(ctx context.Context, where dsl, sources []any, keys []key, q query.Agg, measures dsl, t *table) error {
 	composite := dsl{"size": 5000, "sources": sources}
 	if len(measures) > 0 {
 		composite["size"] = 1000
@@ -239,7 +290,7 @@ func (s *Store) compose(ctx context.Context, c compiler, w where, q query.Agg, m
 	}
 	for {
 		var answer searchAnswer
-		if err := s.search(ctx, s.names.events(), dsl{"size": 0, "track_total_hits": false, "query": w.upper, "aggs": dsl{"groups": groups}}, &answer); err != nil {
+		if err := s.search(ctx, s.names.events(), dsl{"size": 0, "track_total_hits": false, "query": where, "aggs": dsl{"groups": groups}}, &answer); err != nil {
 			return err
 		}
 		for _, b := range answer.Aggregations["groups"].Buckets {

@@ -29,14 +29,22 @@ type gauge struct {
 func (s *Store) aggregateHere(ctx context.Context, w where, q query.Agg, t *table) error {
 	gauges := make(map[*tableRow][]gauge)
 	kept := 0
-	err := s.scan(ctx, w, func(p *event.Page) error {
+	steps, err := q.Steps()
+	if err != nil {
+		return err
+	}
+	err = s.scan(ctx, w, func(p *event.Page) error {
 		for i := range p.N {
 			row := p.Row(i)
 			key := make([]groupValue, len(q.By))
 			for k, name := range q.By {
 				key[k] = groupOf(row, name)
 			}
-			r, first, err := t.row(stepOf(p.Time(i), q.Every), key)
+			begin := int64(0)
+			if steps != nil {
+				begin = steps.Begin(p.Time(i))
+			}
+			r, first, err := t.row(begin, key)
 			if err != nil {
 				return err
 			}
@@ -59,15 +67,6 @@ func (s *Store) aggregateHere(ctx context.Context, w where, q query.Agg, t *tabl
 		}
 	}
 	return err
-}
-
-// stepOf is the beginning of the time step in which t lies, 0 without steps.
-func stepOf(t int64, every time.Duration) int64 {
-	step := every.Microseconds()
-	if step == 0 {
-		return 0
-	}
-	return t - (t%step+step)%step
 }
 
 // groupOf is the value by which a row is grouped.

@@ -40,7 +40,7 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 			from = "SELECT * FROM " + parts[0].events() + " LIMIT 0"
 		}
 		var a args
-		sql, keys, err := s.aggregateSQL(&a, v, q, from)
+		sql, keys, err := s.aggregateSQL(&a, v, q, from, parts)
 		if err != nil {
 			return err
 		}
@@ -73,13 +73,13 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 }
 
 // aggregateSQL writes the statement over the events that from gives: its columns are the step, the count, the keys and
-// the measures.
-func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, from string) (string, []groupKey, error) {
+// the measures. They are of parts.
+func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, from string, parts []part) (string, []groupKey, error) {
 	cond, err := where(a, v, q.Where, q.During)
 	if err != nil {
 		return "", nil, err
 	}
-	step, err := stepOf(a, q.Every)
+	step, err := stepOf(a, q, parts)
 	if err != nil {
 		return "", nil, err
 	}
@@ -121,21 +121,46 @@ func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, from string) (
 		QUALIFY dense_rank() OVER (ORDER BY total DESC, %[1]s) <= %[3]s ORDER BY step, n DESC, %[1]s`, ks, grouped, a.add(limit)), keys, nil
 }
 
-// stepOf is the beginning of the time step in which an event lies, 0 without steps.
-func stepOf(a *args, every time.Duration) (string, error) {
-	micros := every.Microseconds()
-	if every == 0 {
-		return "0::BIGINT", nil
+// stepOf is the beginning of the time step in which an event of parts lies, 0 without steps.
+func stepOf(a *args, q query.Agg, parts []part) (string, error) {
+	steps, err := q.Steps()
+	if err != nil || steps == nil {
+		return "0::BIGINT", err
 	}
-	if micros <= 0 {
-		return "", fmt.Errorf("a time step of %s", every)
+	runs := steps.Runs(dayTime(parts[0].day).UnixMicro(), dayTime(parts[len(parts)-1].day+1).UnixMicro())
+	column, unit := "hour", microsPerHour // the narrow column is quicker to read
+	for _, r := range runs {
+		if r.From%unit != 0 || r.Step%unit != 0 {
+			column, unit = "time", 1
+		}
 	}
-	if micros%microsPerHour == 0 && micros/microsPerHour <= math.MaxInt32 {
-		k := a.add(int32(micros / microsPerHour)) // the narrow column is quicker to read
-		return fmt.Sprintf("coalesce((hour - ((hour %% %s) + %[1]s) %% %[1]s)::BIGINT * %d, 0::BIGINT)", k, microsPerHour), nil
+	last := len(runs) - 1
+	sql := beginOf(a, column, runs[last], unit)
+	if last > 0 {
+		var b strings.Builder
+		for _, r := range runs[:last] {
+			fmt.Fprintf(&b, " WHEN %s < %s THEN %s", column, units(a, r.To, unit), beginOf(a, column, r, unit))
+		}
+		sql = fmt.Sprintf("CASE%s ELSE %s END", b.String(), sql)
 	}
-	k := a.add(micros)
-	return fmt.Sprintf("time - ((time %% %s) + %[1]s) %% %[1]s", k), nil
+	return fmt.Sprintf("coalesce((%s)::BIGINT * %d, 0::BIGINT)", sql, unit), nil
+}
+
+// beginOf is when the step of a run begins in which a column of whole units lies.
+func beginOf(a *args, column string, r query.Run, unit int64) string {
+	step, since := units(a, r.Step, unit), column
+	if r.From%r.Step != 0 {
+		since = fmt.Sprintf("(%s - %s)", column, units(a, r.From, unit))
+	}
+	return fmt.Sprintf("%s - ((%s %% %s) + %[3]s) %% %[3]s", column, since, step)
+}
+
+// units is a time in whole units, of the type of the column that has them.
+func units(a *args, micros, unit int64) string {
+	if unit == microsPerHour {
+		return a.add(int32(micros / unit))
+	}
+	return a.add(micros)
 }
 
 // groupKey is a field that is grouped by: its expressions, and how its text is made of their values.

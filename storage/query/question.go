@@ -32,7 +32,9 @@ var Functions = []string{"sum", "avg", "min", "max", "p50", "p95", "p99", "disti
 //
 //	event.outcome:failure | count by source.ip, user.name limit 20
 //	event.dataset:nginx.access | p95(event.duration), avg(event.duration) by url.path every 1h
+//	event.outcome:failure | count every 1d zone Europe/Berlin
 //
+// Steps of time are of the zone of now where none is named.
 // An error is an *Error.
 func ParseQuestion(text string, schema *event.Schema, now time.Time) (Question, error) {
 	p, e, err := parse(text, schema, now)
@@ -76,7 +78,7 @@ func (p *parser) asked(a *Agg) error {
 		case "by":
 			err = p.groups(a)
 		case "every":
-			a.Every, err = p.step()
+			a.Every, a.Zone, err = p.step()
 		case "limit":
 			a.Limit, err = p.limit()
 		default:
@@ -184,18 +186,43 @@ func (p *parser) groups(a *Agg) error {
 	}
 }
 
-func (p *parser) step() (time.Duration, error) {
+// step reads the length of steps of time and, behind it, zone and its name.
+func (p *parser) step() (time.Duration, *time.Location, error) {
 	p.space()
 	at := p.pos
 	word, err := p.askedWord()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	d, ok := parseDuration(word)
 	if !ok || d < time.Second || d%time.Second != 0 {
-		return 0, fail(at, "write every 1m, every 1h or every 1d", "%s is no step of time of whole seconds", quoteEmpty(word))
+		return 0, nil, fail(at, "write every 1m, every 1h or every 1d", "%s is no step of time of whole seconds", quoteEmpty(word))
 	}
-	return d, nil
+	if !Divides(d) {
+		return 0, nil, fail(at, "write every 5m, every 6h or every 7d", "%s neither divides a day nor is whole days", word)
+	}
+	p.space()
+	at = p.pos
+	if word, err = p.askedWord(); err != nil || word != "zone" {
+		p.pos = at
+		return d, p.now.Location(), err
+	}
+	z, err := p.zone()
+	return d, z, err
+}
+
+func (p *parser) zone() (*time.Location, error) {
+	p.space()
+	at := p.pos
+	if _, err := p.word(askedStops); err != nil {
+		return nil, err
+	}
+	name := p.text[at:p.pos]
+	z, err := time.LoadLocation(name)
+	if err != nil || name == "" {
+		return nil, fail(at, "write a name of the time zone database, as zone Europe/Berlin or zone UTC", "%s is no time zone", quoteEmpty(name))
+	}
+	return z, nil
 }
 
 func (p *parser) limit() (int, error) {
@@ -237,11 +264,20 @@ func (q Question) String() string {
 	}
 	if q.Agg.Every != 0 {
 		b = append(b, " every "+q.Agg.Every.String()...)
+		if name := q.Agg.Zone.String(); named(name) {
+			b = append(b, " zone "+name...)
+		}
 	}
 	if q.Agg.Limit != 0 {
 		b = strconv.AppendInt(append(b, " limit "...), int64(q.Agg.Limit), 10)
 	}
 	return string(b)
+}
+
+// named reports whether a zone has a name that ParseQuestion takes.
+func named(zone string) bool {
+	_, err := time.LoadLocation(zone)
+	return err == nil
 }
 
 // String returns the measure as a question has it: p95(event.duration).

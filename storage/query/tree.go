@@ -127,10 +127,11 @@ type Cursor struct {
 type Agg struct {
 	Where  Expr
 	During Interval
-	By     []string      // group by these fields, largest count first
-	Every  time.Duration // if not 0: also by time, in steps of this length aligned to the epoch
-	Limit  int           // at most this many groups; 0: DefaultGroups
-	Values []Measure     // beside the count
+	By     []string       // group by these fields, largest count first
+	Every  time.Duration  // if not 0: also by time, in Steps of this length
+	Zone   *time.Location // whose days they are; nil: UTC
+	Limit  int            // at most this many groups; 0: DefaultGroups
+	Values []Measure      // beside the count
 }
 
 // DefaultGroups bounds the groups of an aggregation that names no limit.

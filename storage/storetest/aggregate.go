@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -50,16 +51,51 @@ var aggregateCases = []testCase{
 			f.wantTable(query.Agg{By: []string{field}}, "0: "+want+" 1")
 		}
 	}},
-	{"time steps are aligned to the epoch and empty ones are left out", func(f *fixture) {
+	{"time steps begin with their day and empty ones are left out", func(f *fixture) {
 		l := f.file(1, "sshd")
 		f.commit(l.read(row{at: -time.Second}, row{}, row{at: 59 * time.Second}, row{at: 61 * time.Second}, row{at: 15 * time.Hour}))
 		f.wantTable(query.Agg{Every: time.Minute}, "-1m0s: 1", "0: 2", "1m0s: 1", "15h0m0s: 1")
 		f.wantTable(query.Agg{Every: time.Hour}, "-1h0m0s: 1", "0: 3", "15h0m0s: 1")
 		f.wantTable(query.Agg{Every: 24 * time.Hour}, "-10h0m0s: 4", "14h0m0s: 1")
-		f.wantTable(query.Agg{Every: 7 * time.Minute}, "-2m0s: 4", "14h54m0s: 1") // 10:00 is no multiple of 7 minutes
+		f.wantTable(query.Agg{Every: 7 * 24 * time.Hour}, "-34h0m0s: 5") // from Monday on
+		for _, every := range []time.Duration{7 * time.Minute, 36 * time.Hour, -time.Hour} {
+			if _, err := f.store.Aggregate(f.ctx, access.All(), query.Agg{Every: every}); err == nil {
+				f.Errorf("there are steps of %s", every)
+			}
+		}
 		f.commit(l.read(row{at: -60 * 365 * 24 * time.Hour}))
 		f.wantTable(query.Agg{Every: 24 * time.Hour, During: query.Interval{To: start.Add(-24 * time.Hour).UnixMicro()}},
 			(-60*365*24*time.Hour-10*time.Hour).String()+": 1") // before 1970
+	}},
+	{"days are those of a zone, whose clocks may change", func(f *fixture) {
+		berlin, err := time.LoadLocation("Europe/Berlin")
+		if err != nil {
+			f.Fatal(err)
+		}
+		var rows []row
+		at := func(text string) time.Duration {
+			t, err := time.ParseInLocation("2006-01-02 15:04", text, berlin)
+			if err != nil {
+				f.Fatal(err)
+			}
+			return t.Sub(start)
+		}
+		for _, text := range []string{"2026-03-29 00:00", "2026-03-29 01:59", "2026-03-29 03:00", "2026-03-29 23:59", "2026-03-30 00:00",
+			"2026-10-24 23:59", "2026-10-25 00:00", "2026-10-25 23:59", "2026-10-26 00:00"} {
+			rows = append(rows, row{at: at(text)})
+		}
+		rows = append(rows, row{at: at("2026-10-25 00:00") + 150*time.Minute}, row{at: at("2026-10-25 00:00") + 210*time.Minute}) // both 02:30
+		slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.at, b.at) })
+		f.commit(f.file(1, "sshd").read(rows...))
+		days := query.Agg{Every: 24 * time.Hour, Zone: berlin}
+		want := func(text string, n int) string { return fmt.Sprintf("%s: %d", at(text), n) }
+		f.wantTable(days, want("2026-03-29 00:00", 4), want("2026-03-30 00:00", 1), want("2026-10-24 00:00", 1), want("2026-10-25 00:00", 4), want("2026-10-26 00:00", 1))
+		days.Every = 7 * 24 * time.Hour
+		f.wantTable(days, want("2026-03-23 00:00", 4), want("2026-03-30 00:00", 1), want("2026-10-19 00:00", 5), want("2026-10-26 00:00", 1))
+		during := query.Interval{From: start.Add(at("2026-10-25 00:00")).UnixMicro(), To: start.Add(at("2026-10-26 00:00")).UnixMicro()}
+		second := fmt.Sprintf("%s: 1", at("2026-10-25 00:00")+3*time.Hour)
+		f.wantTable(query.Agg{Every: time.Hour, Zone: berlin, During: during}, want("2026-10-25 00:00", 1),
+			fmt.Sprintf("%s: 1", at("2026-10-25 00:00")+2*time.Hour), second, want("2026-10-25 23:00", 1))
 	}},
 	{"with time steps the limit holds for the groups of the whole interval", func(f *fixture) {
 		rows := users("a", "b", "b", "c", "a", "a")

@@ -24,12 +24,15 @@ var agreeCases = []testCase{
 		r := rand.New(rand.NewPCG(seed, 14))
 		f.Logf("seed %d", seed)
 		a, b := f.file(1, "sshd"), f.file(2, "nginx")
+		// From Saturday on, when clocks change in Europe, or from some Tuesday.
+		from := []time.Time{start, time.Date(2026, 3, 28, 10, 0, 0, 0, time.UTC), time.Date(2026, 10, 24, 10, 0, 0, 0, time.UTC)}[r.IntN(3)].Sub(start)
 		var all []counted
 		for range 3 {
 			var of [2][]row
 			for i := range of {
 				for range 150 + r.IntN(100) {
 					one := randomRow(r)
+					one.at += from
 					of[i] = append(of[i], one)
 					all = append(all, countedOf([]string{"sshd", "nginx"}[i], one))
 				}
@@ -45,7 +48,7 @@ var agreeCases = []testCase{
 				continue
 			}
 			if problem := differ(got.Rows, count(all, q, keep), q.Values); problem != "" {
-				f.Errorf("%q by %v every %s limit %d of %v: %s", text, q.By, q.Every, q.Limit, q.Values, problem)
+				f.Errorf("%q by %v every %s of %v limit %d of %v: %s", text, q.By, q.Every, q.Zone, q.Limit, q.Values, problem)
 			}
 		}
 	}},
@@ -126,7 +129,11 @@ var conditions = []struct {
 }
 
 func randomAgg(r *rand.Rand) (query.Agg, string, func(counted) bool) {
-	q := query.Agg{Every: []time.Duration{0, 0, 7 * time.Minute, time.Hour, 24 * time.Hour}[r.IntN(5)], Limit: []int{0, 1, 3, 20}[r.IntN(4)]}
+	const hour, day = time.Hour, 24 * time.Hour
+	q := query.Agg{Every: []time.Duration{0, 0, 0, 5 * time.Minute, hour, 6 * hour, day, day, 2 * day, 7 * day}[r.IntN(10)], Limit: []int{0, 1, 3, 20}[r.IntN(4)]}
+	if name := []string{"", "Europe/Berlin", "America/New_York", "Asia/Kolkata"}[r.IntN(4)]; name != "" {
+		q.Zone, _ = time.LoadLocation(name) // nil is UTC too
+	}
 	fields := []string{"event.dataset", "user.name", "source.ip", "http.response.status_code", "event.outcome", "tls.established", "labels.team", "system.load"}
 	r.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	q.By = fields[:r.IntN(4)]
@@ -156,10 +163,7 @@ func count(all []counted, q query.Agg, keep func(counted) bool) []expected {
 		for _, name := range q.By {
 			key = append(key, c.text[name])
 		}
-		at := int64(0)
-		if step := q.Every.Microseconds(); step > 0 {
-			at = c.at - c.at%step
-		}
+		at := beginOf(c.at, q)
 		for id, of := range map[string]map[string]*expected{fmt.Sprint(at, key): rows, fmt.Sprint(key): totals} {
 			if of[id] == nil {
 				of[id] = &expected{at: at, key: key, values: make([][]float64, len(q.Values)), texts: make([]map[string]bool, len(q.Values))}
@@ -184,6 +188,25 @@ func count(all []counted, q query.Agg, keep func(counted) bool) []expected {
 		slices.SortStableFunc(out, func(a, b expected) int { return cmp.Compare(a.at, b.at) })
 	}
 	return out
+}
+
+// beginOf is when the step of a time begins, 0 without steps.
+func beginOf(at int64, q query.Agg) int64 {
+	zone := q.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	y, m, d := time.UnixMicro(at).In(zone).Date()
+	begins := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if q.Every == 0 {
+		return 0
+	}
+	if q.Every < 24*time.Hour {
+		return begins.Add(time.UnixMicro(at).Sub(begins).Truncate(q.Every)).UnixMicro()
+	}
+	first := time.Date(1969, 12, 29, 0, 0, 0, 0, time.UTC) // a Monday
+	days := int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Sub(first) / (24 * time.Hour))
+	return begins.AddDate(0, 0, -(days % int(q.Every/(24*time.Hour)))).UnixMicro()
 }
 
 type expected struct {
