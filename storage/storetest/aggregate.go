@@ -97,6 +97,43 @@ var aggregateCases = []testCase{
 		f.wantTable(query.Agg{Every: time.Hour, Zone: berlin, During: during}, want("2026-10-25 00:00", 1),
 			fmt.Sprintf("%s: 1", at("2026-10-25 00:00")+2*time.Hour), second, want("2026-10-25 23:00", 1))
 	}},
+	{"distinct values are within 0.1 % up to ten thousand, and within 1 % of any more", func(f *fixture) {
+		a, b := f.file(1, "sshd"), f.file(2, "nginx")
+		const all, page = 60_000, 2000
+		for first := 0; first < all; first += page {
+			var rows, again []row
+			for i := first; i < first+page; i++ {
+				fields := map[string]any{"user.name": fmt.Sprintf("user-%d", i), "http.response.bytes": int64(i) * 7919,
+					"source.ip": netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}
+				rows = append(rows, row{at: time.Duration(i) * time.Second, fields: fields, extra: fmt.Sprintf(`{"labels.session":"%x"}`, i*31)})
+				if i < 10_000 {
+					again = append(again, row{at: time.Duration(i) * time.Second, fields: fields})
+				}
+			}
+			f.commit(together(a.read(rows...), b.read(again...)))
+		}
+		for _, field := range []string{"user.name", "http.response.bytes", "source.ip", "labels.session"} {
+			for text, want := range map[string]int{"*": all, "event.dataset:sshd": all, "event.dataset:nginx": 10_000} {
+				t, err := f.store.Aggregate(f.ctx, access.All(), query.Agg{Where: f.parse(text), Values: []query.Measure{{Fn: "distinct", Field: field}}})
+				if err != nil {
+					f.Fatal(err)
+				}
+				if field == "labels.session" && want == 10_000 {
+					want = 0
+				}
+				got, off := t.Rows[0].Values[0], 0.001
+				if want > 10_000 {
+					off = 0.01
+				}
+				if math.IsNaN(got) {
+					got = 0
+				}
+				if f.Logf("%s of %s: %v of %d", field, text, got, want); math.Abs(got-float64(want)) > off*float64(want) {
+					f.Errorf("there are %v different values of %s in %s, want %d", got, field, text, want)
+				}
+			}
+		}
+	}},
 	{"with time steps the limit holds for the groups of the whole interval", func(f *fixture) {
 		rows := users("a", "b", "b", "c", "a", "a")
 		for i := range rows {
