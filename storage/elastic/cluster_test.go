@@ -214,6 +214,82 @@ func TestCancelledQueryEndsInTheCluster(t *testing.T) {
 	}
 }
 
+// A search that a node is at work on is cancelled in its list of tasks as soon as its client has gone, and ends.
+func TestCancelledQueryEndsAsTaskOfTheNode(t *testing.T) {
+	cfg := testConfig(t, t.TempDir(), event.NewSchema())
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for gen := range event.GenID(10) {
+		p := page(cfg.Schema, gen+1, 2048)
+		for i := range p.N {
+			p.SetStr(i, event.FieldUser, p.Arena.PutString(fmt.Sprintf("user-%d-%d", gen, i)))
+		}
+		commit(t, s, batchOf(p))
+	}
+	q := query.Agg{By: []string{"user.name"}} // 20 pages of groups, of which each takes the node some tenths of a second
+	for range 8 {
+		q.Values = append(q.Values, query.Measure{Fn: "p99", Field: "log.offset"})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { _, err := s.Aggregate(ctx, access.All(), q); ended <- err }()
+	running := func() bool { return len(tasks(t, s)) > 0 }
+	await(t, "the node is at work on the query", running)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ends with %v", err)
+	}
+	at := time.Now()
+	await(t, "no task of it goes on", func() bool {
+		for _, cancelled := range tasks(t, s) {
+			if !cancelled {
+				return false
+			}
+		}
+		return true
+	})
+	if took := time.Since(at); took > 5*time.Second { // it was some milliseconds
+		t.Errorf("the node goes on for %s", took)
+	}
+	await(t, "there is no task of it", func() bool { return !running() })
+	time.Sleep(300 * time.Millisecond)
+	if running() {
+		t.Error("another task of it has begun")
+	}
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for until := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("after 30 s it does not hold that %s", what)
+		}
+	}
+}
+
+// tasks returns the searches of the store's events in the node's list, and whether they are cancelled.
+func tasks(t *testing.T, s *Store) map[string]bool {
+	t.Helper()
+	var answer struct {
+		Tasks map[string]struct {
+			Description string
+			Cancelled   bool
+		}
+	}
+	if err := s.client.call(t.Context(), http.MethodGet, "/_tasks?detailed&group_by=parents&actions=indices:data/read/search*", nil, &answer); err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for id, task := range answer.Tasks {
+		if strings.Contains(task.Description, s.names.events()) {
+			found[id] = task.Cancelled
+		}
+	}
+	return found
+}
+
 // rejectAll answers a bulk request with 429 for each of its documents.
 func rejectAll(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	zipped, err := gzip.NewReader(r.Body)
