@@ -75,6 +75,11 @@ func (s *Store) openFiles(ctx context.Context) (*database, *writer, error) {
 	db.dir = s.shelf.dir
 	w, err := newWriter(ctx, db, s.cfg, &s.backups)
 	if err == nil {
+		// Reading what a sealed file has where took a third of the time of a question over all of them. Parquet's settings are
+		// none of the options above.
+		err = w.c.exec("SET GLOBAL parquet_metadata_cache = true")
+	}
+	if err == nil {
 		err = s.tidy(w)
 	}
 	if err != nil {
