@@ -174,7 +174,7 @@ func stringCell(c []cells, i int) string { return c[0].str(i) }
 func (s *Store) groupKey(a *args, name string) groupKey {
 	f, known := s.schema.Lookup(name)
 	if !known {
-		return groupKey{[]string{"coalesce(" + unknownText(a, name) + ", '')"}, stringCell}
+		return groupKey{[]string{textKey(unknownText(a, name))}, stringCell}
 	}
 	kind := s.schema.Def(f).Kind
 	value := valueOf(a, f, kind, name)
@@ -185,7 +185,7 @@ func (s *Store) groupKey(a *args, name string) groupKey {
 	}
 	switch kind {
 	case event.Keyword, event.Text:
-		return groupKey{[]string{"coalesce(" + value + ", '')"}, stringCell}
+		return groupKey{[]string{textKey(value)}, stringCell}
 	case event.Address:
 		return groupKey{[]string{value}, func(c []cells, i int) string {
 			ip, err := parseHexIP(c[0].str(i))
@@ -199,6 +199,10 @@ func (s *Store) groupKey(a *args, name string) groupKey {
 		return event.Format(numberValue(kind, c[0], i))
 	}}
 }
+
+// textKey is a text to group by, empty where it is missing. DuckDB calls a function like concat once for each value of a
+// dictionary, and groups by the dictionary; coalesce, which is none, makes it look at the text of each event.
+func textKey(value string) string { return "concat(" + value + ", '')" }
 
 func numberValue(kind event.Kind, c cells, i int) any {
 	switch kind {
