@@ -24,6 +24,8 @@ var All = []Need{
 	{"goaccess", "goaccess", "make bench: reads the same access log", nil},
 	{"fail2ban-regex", "fail2ban", "make bench: reads the same login log", nil},
 	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
+	{"initdb", "postgresql", "is driven into deadlocks, and reproduces them", []string{"/usr/lib/postgresql/*/bin/initdb"}},
+	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
 	{"javac", "default-jdk-headless", "make deps: compiles what starts Elasticsearch", nil},

@@ -1,0 +1,259 @@
+// Package scratch runs database servers for a short while: with a data directory of their own, which is removed afterwards, and no
+// door but a socket in a folder that only their user may enter. Nothing of a real database is touched.
+//
+// PostgreSQL and MariaDB (or MySQL) have to be installed; their programs are looked for where packages put them.
+package scratch
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the drivers register themselves
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+// A Kind is a kind of server.
+type Kind string
+
+// The kinds that can be run.
+const (
+	PostgreSQL Kind = "PostgreSQL"
+	InnoDB     Kind = "InnoDB" // MariaDB, or MySQL where that is what there is
+)
+
+// ErrMissing is why a server cannot be started: it is not installed.
+var ErrMissing = errors.New("is not installed")
+
+// DeadlockTimeout is how long PostgreSQL waits before it looks for a deadlock.
+const DeadlockTimeout = 100 * time.Millisecond
+
+// startIn bounds the time that a server may take to answer.
+const startIn = 60 * time.Second
+
+// A Server is one that runs. Stop ends it, once.
+type Server struct {
+	Kind    Kind
+	Version string // as it says itself
+	Log     string // path of its log, until Stop
+	DB      *sql.DB
+
+	dir  string
+	cmd  *exec.Cmd
+	done chan error // what became of the process
+}
+
+// Start makes a data directory and runs a server on it. The context bounds the start, and ends the server when it ends.
+func Start(ctx context.Context, kind Kind) (_ *Server, err error) {
+	dir, err := os.MkdirTemp("", "veritail-scratch-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for a scratch server: %w", err)
+	}
+	s := &Server{Kind: kind, dir: dir, Log: filepath.Join(dir, "server.log"), done: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	who, err := s.own(kind)
+	if err != nil {
+		return nil, err
+	}
+	var driver, dsn string
+	switch kind {
+	case PostgreSQL:
+		driver, dsn, err = s.postgres(ctx, who)
+	case InnoDB:
+		driver, dsn, err = s.innodb(ctx, who)
+	default:
+		err = fmt.Errorf("there is no scratch server of kind %q", kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s.DB, err = sql.Open(driver, dsn); err != nil {
+		return nil, fmt.Errorf("open the scratch server: %w", err)
+	}
+	return s, s.wait(ctx)
+}
+
+// own gives the folder to the user that the server shall run as: servers refuse to run as root. It returns how a command
+// is run as that user, nil for the present one.
+func (s *Server) own(kind Kind) (*syscall.SysProcAttr, error) {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() != 0 {
+		return attr, nil
+	}
+	names := []string{"postgres", "nobody"}
+	if kind == InnoDB {
+		names = []string{"mysql", "nobody"}
+	}
+	for _, name := range names {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, fmt.Errorf("read the numbers of user %s: %w", name, err)
+		}
+		if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
+			return nil, fmt.Errorf("give %s to %s: %w", s.dir, name, err)
+		}
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		return attr, nil
+	}
+	return nil, fmt.Errorf("a database server does not run as root, and there is no user %s", names[0])
+}
+
+// postgres makes a cluster and starts it.
+func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr) (driver, dsn string, err error) {
+	initdb, err := find("PostgreSQL", "initdb", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
+	if err != nil {
+		return "", "", err
+	}
+	data := filepath.Join(s.dir, "data")
+	if err := s.run(ctx, who, initdb, "-D", data, "-U", "veritail", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"); err != nil {
+		return "", "", err
+	}
+	err = s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data,
+		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir, "-c", "fsync=off", "-c", "shared_buffers=16MB",
+		"-c", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()), "-c", "log_lock_waits=on",
+		"-c", "log_line_prefix=%m [%p] %q%u@%d ", "-c", "lc_messages=C", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
+	return "pgx", "host=" + s.dir + " user=veritail dbname=postgres sslmode=disable", err
+}
+
+// innodb makes a data directory of MariaDB and starts the server.
+func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr) (driver, dsn string, err error) {
+	install, err := find("MariaDB", "mariadb-install-db", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+	if err != nil {
+		return "", "", err
+	}
+	server, err := find("MariaDB", "mariadbd", "/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin")
+	if err != nil {
+		return "", "", err
+	}
+	data, socket := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "s")
+	if err := s.run(ctx, who, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
+		return "", "", err
+	}
+	err = s.start(who, server, "--no-defaults", "--datadir="+data, "--socket="+socket, "--pid-file="+filepath.Join(s.dir, "pid"), "--skip-networking",
+		"--innodb-print-all-deadlocks=ON", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--log-warnings=2", "--default-time-zone=+00:00")
+	return "mysql", "root@unix(" + socket + ")/mysql?multiStatements=true", err
+}
+
+// find returns the path of a program, the newest version where there are several.
+func find(what, program string, places ...string) (string, error) {
+	for _, place := range places {
+		found, err := filepath.Glob(filepath.Join(place, program))
+		if err == nil && len(found) > 0 {
+			slices.SortFunc(found, func(a, b string) int { return len(a) - len(b) })
+			return found[len(found)-1], nil
+		}
+	}
+	if path, err := exec.LookPath(program); err == nil {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s %w: there is no program %s", what, ErrMissing, program)
+}
+
+// run runs a program to its end; what it says is in the error.
+func (s *Server) run(ctx context.Context, who *syscall.SysProcAttr, program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*startIn)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.SysProcAttr, cmd.Env = s.dir, who, environment(s.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run %s: %w: %s", filepath.Base(program), err, last(out))
+	}
+	return nil
+}
+
+// start runs the server, which writes to s.Log.
+func (s *Server) start(who *syscall.SysProcAttr, program string, args ...string) error {
+	log, err := os.OpenFile(s.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the log of a scratch server: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.SysProcAttr, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, who, environment(s.dir), log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", filepath.Base(program), err)
+	}
+	s.cmd = cmd
+	go func() { s.done <- cmd.Wait() }() // ends with the process, which Stop ends
+	return nil
+}
+
+// environment is what servers are told of this process's: nothing that leads them elsewhere.
+func environment(dir string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LC_ALL=C", "TZ=UTC"}
+}
+
+// wait waits until the server answers.
+func (s *Server) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startIn)
+	defer cancel()
+	for {
+		err := s.DB.QueryRowContext(ctx, "select version()").Scan(&s.Version)
+		if err == nil {
+			return nil
+		}
+		select {
+		case ended := <-s.done:
+			s.done <- ended
+			said, _ := os.ReadFile(s.Log)
+			return fmt.Errorf("the scratch server ended: %v: %s", ended, last(said))
+		case <-ctx.Done():
+			return fmt.Errorf("the scratch server does not answer: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the server and removes all that it has written. It may be called on one that did not start.
+func (s *Server) Stop() error {
+	var err error
+	if s.DB != nil {
+		err = s.DB.Close()
+	}
+	if s.cmd != nil {
+		quit := syscall.SIGTERM
+		if s.Kind == PostgreSQL {
+			quit = syscall.SIGINT // ends its sessions
+		}
+		if e := s.cmd.Process.Signal(quit); e != nil && !errors.Is(e, os.ErrProcessDone) {
+			err = errors.Join(err, fmt.Errorf("stop the scratch server: %w", e))
+		}
+		select {
+		case <-s.done:
+		case <-time.After(20 * time.Second):
+			err = errors.Join(err, syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL))
+			<-s.done
+		}
+	}
+	if e := os.RemoveAll(s.dir); e != nil {
+		err = errors.Join(err, fmt.Errorf("remove the scratch server's folder: %w", e))
+	}
+	return err
+}
+
+// last is the end of what a program said.
+func last(out []byte) string {
+	const most = 500
+	if len(out) > most {
+		return "…" + string(out[len(out)-most:])
+	}
+	return string(out)
+}
