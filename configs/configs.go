@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed *.toml formats patterns rules
+//go:embed *.toml deadlocks formats patterns rules
 var shipped embed.FS
 
 // FS returns the configuration under dir, or the shipped one if dir is empty. Errors of Decode name its files with
