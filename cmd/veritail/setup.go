@@ -16,20 +16,22 @@ import (
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/transactions"
 )
 
 // setup is the configuration that most commands need: formats, rules, KPIs.
 type setup struct {
-	fs     fs.FS
-	schema *event.Schema
-	set    *parsers.Set
-	rules  []rules.Rule
-	kpis   []kpi.Definition
-	host   string
-	stops  stops
-	prefix string         // how lines of a format with a prefix begin; empty: guessed
-	layout string         // what lines of a format with a layout look like; empty: as the format knows them
-	zone   *time.Location // of stamps in finished files that name none; nil: UTC
+	fs        fs.FS
+	schema    *event.Schema
+	set       *parsers.Set
+	rules     []rules.Rule
+	kpis      []kpi.Definition
+	deadlocks *transactions.Reports
+	host      string
+	stops     stops
+	prefix    string         // how lines of a format with a prefix begin; empty: guessed
+	layout    string         // what lines of a format with a layout look like; empty: as the format knows them
+	zone      *time.Location // of stamps in finished files that name none; nil: UTC
 }
 
 // loadSetup reads the configuration below dir, the shipped one if dir is empty. Of that, which the project's tests have
@@ -58,6 +60,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.kpis, err = kpi.Load(s.fs, "kpis.toml", s.schema); err != nil {
+		return nil, err
+	}
+	if s.deadlocks, err = transactions.Load(s.fs); err != nil {
 		return nil, err
 	}
 	return s, nil
