@@ -22,24 +22,26 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 )
 
 // Config is what a console is made of. Reader, Schema and Status are required.
 type Config struct {
-	Reader  storage.Reader
-	Schema  *event.Schema                // the fields that queries may name
-	KPIs    []kpi.Definition             // the key figures of the overview
-	Status  func() Status                // what the daemon does now; called for every page, from any goroutine
-	Try     func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
-	Formats []string                     // names that a Trial may have
-	Report  http.Handler                 // answers /reports/daily; nil: there is no link to it
-	Site    string                       // the name of this machine as shown under the product's name
-	Hosts   []string                     // names the console may be asked by, beside localhost and loopback addresses
-	Version string
-	Log     *slog.Logger     // nil: slog.Default
-	Now     func() time.Time // nil: time.Now
+	Reader    storage.Reader
+	Schema    *event.Schema                // the fields that queries may name
+	KPIs      []kpi.Definition             // the key figures of the overview
+	Status    func() Status                // what the daemon does now; called for every page, from any goroutine
+	Deadlocks *transactions.Reports        // how deadlocks are read; nil: none is drawn
+	Try       func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
+	Formats   []string                     // names that a Trial may have
+	Report    http.Handler                 // answers /reports/daily; nil: there is no link to it
+	Site      string                       // the name of this machine as shown under the product's name
+	Hosts     []string                     // names the console may be asked by, beside localhost and loopback addresses
+	Version   string
+	Log       *slog.Logger     // nil: slog.Default
+	Now       func() time.Time // nil: time.Now
 }
 
 // keep is how long static files may be kept: a year, for their addresses change with them.
@@ -111,7 +113,7 @@ func (s *server) view(*http.Request) access.View { return access.All() }
 // may keep them and a new version is fetched at once.
 func assetsID() (string, error) {
 	h := fnv.New64a()
-	io.WriteString(h, chart.CSS) //nolint:errcheck // a hash takes everything
+	io.WriteString(h, chart.CSS+transactions.CSS) //nolint:errcheck // a hash takes everything
 	err := fs.WalkDir(files, "static", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -137,5 +139,5 @@ func cached(h http.Handler) http.Handler {
 func chartCSS(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", keep)
-	io.WriteString(w, chart.CSS) //nolint:errcheck // the reader has gone
+	io.WriteString(w, chart.CSS+transactions.CSS) //nolint:errcheck // the reader has gone
 }

@@ -34,6 +34,7 @@ type findingPage struct {
 	TracesURL  string
 	About      string // the group, as the title of the traces
 	Earlier    []findingRow
+	Deadlock   *deadlock
 	SameRule   string
 	JSON       string
 }
@@ -92,6 +93,9 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	}
 	p.About = strings.Join(names, ", ")
 	if p.Traces, p.TracesURL, err = s.traces(ctx, r, f); err != nil {
+		return answer{}, err
+	}
+	if p.Deadlock, err = s.deadlock(ctx, r, f); err != nil {
 		return answer{}, err
 	}
 	earlier, err := s.neighbours(ctx, r, f)

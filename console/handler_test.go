@@ -445,3 +445,28 @@ func TestLivePartsAreThoseOfThePage(t *testing.T) {
 		t.Error("the live parts are a whole page")
 	}
 }
+
+func TestADeadlockIsDrawn(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, list := get(t, h, "/findings?rule=db.deadlock")
+	id := regexp.MustCompile(`/findings/db-deadlock-[0-9]+`).FindString(list)
+	_, page := get(t, h, id)
+	w := words(page)
+	for _, want := range []string{
+		"Who waited for whom", "18956 waits for 18958, which waits for 18956.", "Three times: two updates of accounts in opposite order, that day.",
+		"ShareLock on transaction 767", "18956 ✕ rolled back", "update accounts set balance=0 where id=2",
+	} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the page does not say %q:\n%s", want, w)
+		}
+	}
+	for _, want := range []string{`<svg class="dlk" viewBox="0 0 660 `, `<svg class="dlk" viewBox="0 0 342 `} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	_, other := get(t, h, "/findings/"+regexp.MustCompile(`web-path-traversal-[0-9]+`).FindString(func() string { _, p := get(t, h, "/findings?rule=web.path-traversal"); return p }()))
+	if strings.Contains(other, "Who waited for whom") || !strings.Contains(other, "Why it fired") {
+		t.Error("a finding that is none has a deadlock")
+	}
+}

@@ -15,9 +15,11 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage/embedded"
 )
 
@@ -271,10 +273,15 @@ func (d *day) database() {
 	for i := range 220 {
 		d.add("", "postgresql", path, now.Add(-time.Duration(i*6)*time.Minute), "2026-11-23 LOG:  checkpoint complete: wrote 42 buffers", map[string]any{"message": "checkpoint complete: wrote 42 buffers", "log.level": "log", "host.name": "db01"})
 	}
+	if _, err := d.schema.Add("postgresql.log.detail", event.Text); err != nil {
+		panic(err)
+	}
+	detail := "Process 18956 waits for ShareLock on transaction 767; blocked by process 18958.\nProcess 18958 waits for ShareLock on transaction 766; blocked by process 18956.\n" +
+		"Process 18956: update accounts set balance=0 where owner='" + hostile + "'\nProcess 18958: update accounts set balance=0 where id=2"
 	for i := range 3 {
 		at := now.Add(-time.Duration(16+i) * time.Minute)
 		text := at.Format("2006-01-02 15:04:05.000") + " UTC [18956] app@shop ERROR:  deadlock detected\n" + at.Format("2006-01-02 15:04:05.000") + " UTC [18956] app@shop DETAIL:  Process 18956 waits for ShareLock on transaction 767; blocked by process 18958."
-		e := d.add("", "postgresql", path, at, text, map[string]any{"message": "deadlock detected", "db.response.status_code": "40P01", "db.namespace": "shop", "event.outcome": "failure", "user.name": "app", "host.name": "db01"})
+		e := d.add("", "postgresql", path, at, text, map[string]any{"message": "deadlock detected", "event.action": "deadlock", "event.module": "postgresql", "postgresql.log.detail": detail, "db.response.status_code": "40P01", "db.namespace": "shop", "event.outcome": "failure", "user.name": "app", "host.name": "db01"})
 		d.find(event.Finding{Rule: "db.deadlock", Title: "Deadlock in shop", Message: "Victim 18956 rolled back", Severity: "high", Audience: []string{"dba"}, Count: 1,
 			Group: []event.GroupValue{{Field: "db.namespace", Value: "shop"}}, Evidence: []event.Evidence{e}, Runbook: "Look for two updates in opposite order.\n\nAscending id order ends it."})
 	}
@@ -338,9 +345,13 @@ func open(t testing.TB, d *day) console.Config {
 			t.Fatalf("commit: %v, refused %v", err, refused)
 		}
 	}
+	reports, err := transactions.Load(configs.FS(""))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return console.Config{
 		Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
-		Try: try, Formats: []string{"nginx.access", "sshd"},
+		Deadlocks: reports, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

@@ -1,0 +1,89 @@
+package console
+
+import (
+	"context"
+	"html/template"
+
+	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/deadlocks"
+	"github.com/saypro/veritail/rules/transactions"
+)
+
+// A deadlock is what the page of a finding shows of the report that it rests on.
+type deadlock struct {
+	Where, Sentence, Pattern string
+	Cut, Unproven            bool
+	Doubts                   []string
+	Wide, Slim               template.HTML // "" where it is not drawn
+	Sessions                 []deadlockSession
+}
+
+type deadlockSession struct {
+	Name         string
+	Victim       bool
+	About        []string // transaction, user, application
+	Holds, Wants []string
+	Ran, Sent    string
+}
+
+// deadlock reads the report that a finding rests on; nil where there is none.
+func (s *server) deadlock(ctx context.Context, r *request, f event.Finding) (*deadlock, error) {
+	if s.Deadlocks == nil {
+		return nil, nil
+	}
+	a, err := deadlocks.Reader{Store: s.Reader, Reports: s.Deadlocks}.Of(ctx, s.view(r.Request), f)
+	if err != nil || a == nil {
+		return nil, err
+	}
+	d := a.Deadlock
+	p := &deadlock{
+		Where: d.Server + d.In(), Sentence: d.Sentence(), Cut: d.Cut, Unproven: d.Unproven, Doubts: d.Doubts,
+		Wide: template.HTML(d.Wide()), Slim: template.HTML(d.Slim()), //nolint:gosec // every text in them is escaped
+	}
+	if a.Times > 1 {
+		p.Pattern = a.Pattern + ", that day"
+	} else {
+		p.Pattern = a.Pattern
+	}
+	for _, i := range append(append([]int{}, d.Cycle...), d.Beside()...) {
+		p.Sessions = append(p.Sessions, sessionRow(d, i))
+	}
+	return p, nil
+}
+
+func sessionRow(d *transactions.Deadlock, i int) deadlockSession {
+	s := &d.Sessions[i]
+	row := deadlockSession{
+		Name: s.Label(), Victim: s.Victim, Ran: s.Statement, Sent: s.Batch,
+		Holds: locks(s.Holds, d.Holds(i)), Wants: locks(s.Wants, d.Wants(i)),
+	}
+	if s.StatementCut {
+		row.Ran += " … (the server keeps no more)"
+	}
+	for _, about := range []struct{ what, text string }{{"transaction ", s.Transaction}, {"", s.Who()}, {"", s.Application}, {"", s.Isolation}} {
+		if about.text != "" && about.what+about.text != s.Label() {
+			row.About = append(row.About, about.what+about.text)
+		}
+	}
+	return row
+}
+
+// locks are the first ones of a list in words, and what only the statement tells.
+func locks(list []transactions.Lock, short string) []string {
+	const most = 4
+	var out []string
+	for k := range list {
+		if k == most {
+			out = append(out, count(int64(len(list)-most), "more", "more"))
+			break
+		}
+		out = append(out, list[k].Text())
+	}
+	switch {
+	case len(out) == 0 && short == transactions.NotLogged:
+		return []string{transactions.NotLogged}
+	case short != transactions.NotLogged && (len(list) == 0 || list[0].Object() != short):
+		out = append(out, short+" (by its statement)")
+	}
+	return out
+}
