@@ -49,6 +49,7 @@ func TestMistakesInRuleFilesAreNamedWithTheirPlace(t *testing.T) {
 		{"a value of the wrong type", `rearm    = "10m"`, `rearm    = 10`, `rules/app.toml:9: key "rearm"`},
 		{"no TOML", `title    = `, `title    `, `rules/app.toml:3: `},
 		{"an unknown scope", "severity = ", "scope = \"fleets\"\nseverity = ", `rules/app.toml:4: rule "app.error": scope: "fleets" is none of host, fleet; did you mean "fleet"?`},
+		{"a count of a fleet that nobody can take over", `rearm    = "10m"`, `scope    = "fleet"`, `rules/app.toml:1: rule "app.error": rearm: missing: with once and a threshold, scope = "fleet" wants one.`},
 		{"an unknown severity", `"low"`, `"hihg"`, `rules/app.toml:4: rule "app.error": severity: "hihg" is none of info, low, medium, high, critical; did you mean "high"?`},
 		{"an unknown audience", `["operator"]`, `["dba", "operators"]`, `rules/app.toml:5: rule "app.error": audience[1]: "operators" is none of security, dba, operator; did you mean "operator"?`},
 		{"no audience", `["operator"]`, `[]`, `rules/app.toml:5: rule "app.error": audience: missing; want some of security, dba, operator`},

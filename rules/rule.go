@@ -243,6 +243,10 @@ func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
 			fail(fmt.Sprintf("repeat[%d].copies", i), "want at least 2, or none for any number")
 		}
 	}
+	if r.Scope == OfFleet && r.Threshold != nil && len(r.Once) > 0 && r.Rearm == 0 {
+		fail("rearm", "missing: with once and a threshold, scope = \"fleet\" wants one. Without it the count goes on from its very first event, "+
+			"which a daemon that takes the rule over cannot tell: it would find other occurrences")
+	}
 	for i, o := range r.Once {
 		if o.Within <= 0 {
 			fail(fmt.Sprintf("once[%d].within", i), "missing: how far apart may its events lie?")
