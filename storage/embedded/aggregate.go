@@ -75,7 +75,7 @@ func (s *Store) Aggregate(ctx context.Context, v access.View, q query.Agg) (stor
 // aggregateSQL writes the statement over the events that from gives: its columns are the step, the count, the keys and
 // the measures. They are of parts.
 func (s *Store) aggregateSQL(a *args, v access.View, q query.Agg, from string, parts []part) (string, []groupKey, error) {
-	cond, err := where(a, v, q.Where, q.During)
+	cond, err := where(a, v, q.Where, query.Interval{}) // from has them of the time asked for
 	if err != nil {
 		return "", nil, err
 	}

@@ -62,6 +62,7 @@ func (s *Store) openFiles(ctx context.Context) (*database, *writer, error) {
 		{"max_vacuum_tasks", "0"},
 		{"memory_limit", strconv.FormatInt(max(s.cfg.MemoryLimit>>20, 64), 10) + "MiB"},
 		{"max_temp_directory_size", strconv.FormatInt(max(s.cfg.TempLimit>>20, 1), 10) + "MiB"},
+		{"dynamic_or_filter_threshold", strconv.Itoa(lookupRows)},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 	}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,8 @@ type part struct {
 	rows int64
 
 	restored int64 // when it came back from an archive, µs; else 0
+
+	first, last int64 // the times of its events lie between them, inclusive, µs
 }
 
 // partsOf returns the parts that may hold events of an interval, oldest day first. With gens, only parts that hold
@@ -31,7 +34,7 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 		}
 		cond = "part IN (SELECT part FROM counts AS k WHERE k.day = counts.day AND gen IN (" + strings.Join(places, ", ") + "))"
 	}
-	r, err := c.query(fmt.Sprintf(`SELECT k.day, k.part, k.events, s.file, s.restored FROM (SELECT day, part, sum(events)::BIGINT AS events
+	r, err := c.query(fmt.Sprintf(`SELECT k.day, k.part, k.events, s.file, s.restored, s."first", s."last" FROM (SELECT day, part, sum(events)::BIGINT AS events
 		FROM counts WHERE %s GROUP BY day, part) AS k LEFT JOIN sealed AS s ON k.part = s.part ORDER BY k.day, k.part`, cond), a.values...)
 	if err != nil {
 		return nil, fmt.Errorf("read the days: %w", err)
@@ -40,8 +43,10 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 	dir := c.dir
 	err = r.each(func(c []cells, i int) error {
 		p := part{day: c[0].i32(i), id: c[1].i32(i), rows: c[2].i64(i), restored: c[4].i64(i)}
+		p.first, p.last = timesOf(p.day)
 		if p.id != 0 {
 			p.file = filepath.Join(dir, c[3].str(i))
+			p.first, p.last = c[5].i64(i), c[6].i64(i)
 		}
 		if (during.From == 0 || p.day >= dayOf(during.From)) && (during.To == 0 || p.day <= dayOf(during.To-1)) {
 			parts = append(parts, p)
@@ -49,6 +54,24 @@ func partsOf(c *conn, during query.Interval, gens ...uint64) ([]part, error) {
 		return nil
 	})
 	return parts, err
+}
+
+// timesOf returns between which times, inclusive, the events of a day lie.
+func timesOf(day int32) (first, last int64) {
+	first = int64(day) * microsPerDay
+	last = first + microsPerDay - 1
+	if day == firstDay {
+		first = anyTime.from
+	}
+	if day == lastDay {
+		last = anyTime.to
+	}
+	return first, last
+}
+
+// within reports whether all events of the part lie in an interval.
+func (p part) within(during query.Interval) bool {
+	return (during.From == 0 || p.first >= during.From) && (during.To == 0 || p.last < during.To)
 }
 
 // byDay cuts parts, which are ordered by day, into those of each day.
@@ -102,13 +125,25 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 type stretch struct {
 	part     int // in a list of parts
 	first, n int64
+	times
 }
+
+// times are between which times, inclusive, events lie, in µs.
+type times struct{ from, to int64 }
+
+// anyTime is all times.
+var anyTime = times{math.MinInt64, math.MaxInt64}
 
 func (s stretch) end() int64 { return s.first + s.n }
 
-// where is the condition that a row of p lies in the stretch.
+// where is the condition that a row of p lies in the stretch. In a table its times say more quickly than its rows which
+// row groups need not be looked at.
 func (s stretch) where(p part) string {
-	return fmt.Sprintf("%s BETWEEN %d AND %d", p.row(), s.first, s.end()-1)
+	cond := fmt.Sprintf("%s BETWEEN %d AND %d", p.row(), s.first, s.end()-1)
+	if p.id == 0 && s.times != anyTime {
+		cond += fmt.Sprintf(" AND time BETWEEN %d AND %d", s.from, s.to)
+	}
+	return cond
 }
 
 // joined returns the stretches in the order of their rows, those that touch as one. Gaps of up to gap rows are read
@@ -125,6 +160,7 @@ func joined(list []stretch, gap int64, most int) []stretch {
 		for _, s := range list {
 			if last := len(out) - 1; last >= 0 && out[last].part == s.part && s.first-out[last].end() <= gap {
 				out[last].n = max(out[last].end(), s.end()) - out[last].first
+				out[last].times = times{min(out[last].from, s.from), max(out[last].to, s.to)}
 				continue
 			}
 			out = append(out, s)
@@ -144,6 +180,38 @@ func countParts(list []stretch) int {
 		}
 	}
 	return n
+}
+
+// eventsIn is the events of some parts that lie in an interval. Where all of a part do, their times are not read.
+func eventsIn(parts []part, during query.Interval) string {
+	var whole, cut []part
+	for _, p := range parts {
+		if p.within(during) {
+			whole = append(whole, p)
+		} else {
+			cut = append(cut, p)
+		}
+	}
+	var list []string
+	if len(whole) > 0 {
+		list = append(list, unionOf(whole))
+	}
+	if len(cut) > 0 {
+		list = append(list, fmt.Sprintf("SELECT * FROM (%s) WHERE %s", unionOf(cut), timely(during)))
+	}
+	return strings.Join(list, " UNION ALL ")
+}
+
+// timely is the condition that an event lies in an interval.
+func timely(during query.Interval) string {
+	cond := "TRUE"
+	if during.From != 0 {
+		cond += fmt.Sprintf(" AND time >= %d", during.From)
+	}
+	if during.To != 0 {
+		cond += fmt.Sprintf(" AND time < %d", during.To)
+	}
+	return cond
 }
 
 // unionOf is the events of some parts, sealed ones read as one list of files.

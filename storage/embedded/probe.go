@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -126,21 +125,15 @@ func (n *need) shards() []int {
 	return list
 }
 
-// candidate is a stretch that may hold matching events, none of them later than to.
-type candidate struct {
-	stretch
-	to int64
-}
-
 // probed is what the runs of some parts say before their events are read.
 type probed struct {
-	list   []candidate
-	timely int64 // rows of the runs that may hold events of the interval
-	left   int64 // rows of those of them that may hold the words: all in list
+	list   []stretch // that may hold matching events
+	timely int64     // rows of the runs that may hold events of the interval
+	left   int64     // rows of those of them that may hold the words: all in list
 }
 
-func (f *probed) add(x candidate) {
-	f.list, f.left = append(f.list, x), f.left+x.n
+func (f *probed) add(s stretch) {
+	f.list, f.left = append(f.list, s), f.left+s.n
 }
 
 // candidates returns the runs of parts that may hold events of an interval which match; n may be nil.
@@ -156,7 +149,7 @@ func candidates(c *conn, parts []part, n *need, during query.Interval) (probed, 
 		}
 		if covered < p.rows {
 			found.timely += p.rows - covered
-			found.add(candidate{stretch{i, covered, p.rows - covered}, math.MaxInt64})
+			found.add(stretch{i, covered, p.rows - covered, anyTime})
 		}
 		if err := found.runs(c, i, p, n, during); err != nil {
 			return found, fmt.Errorf("read the runs of %s: %w", p.events(), err)
@@ -167,7 +160,7 @@ func candidates(c *conn, parts []part, n *need, during query.Interval) (probed, 
 
 // runs adds the runs of p, which is part i.
 func (f *probed) runs(c *conn, i int, p part, n *need, during query.Interval) error {
-	cols, at := []string{`"first"`, "n", "t_to"}, make(map[int]int)
+	cols, at := []string{`"first"`, "n", "t_from", "t_to"}, make(map[int]int)
 	if n != nil {
 		for _, s := range n.shards() {
 			at[s] = len(cols)
@@ -190,18 +183,18 @@ func (f *probed) runs(c *conn, i int, p part, n *need, during query.Interval) er
 		rows := int64(c[1].i32(row))
 		f.timely += rows
 		if n == nil || n.may(func(shard int) tokens.Filter { return c[at[shard]].bytes(row) }) {
-			f.add(candidate{stretch{i, c[0].i64(row), rows}, c[2].i64(row)})
+			f.add(stretch{i, c[0].i64(row), rows, times{c[2].i64(row), c[3].i64(row)}})
 		}
 		return nil
 	})
 }
 
-// source is the events of parts of which some may match, as a subquery; "" if none may. Parts of which the filters leave
-// little are read in stretches.
+// source is the events of parts that lie in an interval and of which some may match, as a subquery; "" if none may. Parts of
+// which the filters leave little are read in stretches.
 func source(c *conn, parts []part, n *need, during query.Interval) (string, error) {
 	if n == nil {
 		c.gauge.step("the query looks up no words: all of these events were looked at")
-		return unionOf(parts), nil
+		return eventsIn(parts, during), nil
 	}
 	may, err := candidates(c, parts, n, during)
 	if err != nil {
@@ -211,7 +204,7 @@ func source(c *conn, parts []part, n *need, during query.Interval) (string, erro
 	var list []stretch
 	for _, x := range may.list {
 		rows[x.part] += x.n
-		list = append(list, x.stretch)
+		list = append(list, x)
 	}
 	var whole []part
 	for i, p := range parts {
@@ -222,13 +215,13 @@ func source(c *conn, parts []part, n *need, during query.Interval) (string, erro
 	list = slices.DeleteFunc(list, func(s stretch) bool { return 4*rows[s.part] > parts[s.part].rows })
 	var selects []string
 	if len(whole) > 0 {
-		selects = append(selects, unionOf(whole))
+		selects = append(selects, eventsIn(whole, during))
 	}
 	read := rowsOf(whole)
 	for _, s := range joined(list, 0, maxStretches) {
 		p := parts[s.part]
 		read += s.n
-		selects = append(selects, fmt.Sprintf("SELECT %s FROM %s WHERE %s", selectAll, p.numbered(), s.where(p)))
+		selects = append(selects, fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s", selectAll, p.numbered(), s.where(p), timely(during)))
 	}
 	c.gauge.step("the times leave %s of %s events, the words' filters %s; %s were looked at", thousands(may.timely), thousands(rowsOf(parts)), thousands(may.left), thousands(read))
 	return strings.Join(selects, " UNION ALL "), nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -129,7 +130,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 	if f.q.IDs != nil {
 		all := make([]stretch, len(parts))
 		for i, p := range parts {
-			all[i] = stretch{i, 0, p.rows}
+			all[i] = stretch{i, 0, p.rows, anyTime}
 		}
 		return f.stretches(nil, parts, all, limit)
 	}
@@ -138,7 +139,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 		return nil, err
 	}
 	left, before := probed.list, f.read
-	slices.SortFunc(left, func(a, b candidate) int {
+	slices.SortFunc(left, func(a, b stretch) int {
 		return cmp.Or(-cmp.Compare(a.to, b.to), cmp.Compare(a.part, b.part), -cmp.Compare(a.first, b.first))
 	})
 	var hits []hit
@@ -149,7 +150,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 		}
 		var now []stretch
 		for rows := int64(0); len(left) > 0 && (rows < want || step == steps); left = left[1:] {
-			now, rows = append(now, left[0].stretch), rows+left[0].n
+			now, rows = append(now, left[0]), rows+left[0].n
 		}
 		if hits, err = f.stretches(hits, parts, now, limit); err != nil {
 			return nil, err
@@ -317,42 +318,36 @@ func (s *Store) fetch(c *conn, hits []hit) ([]storage.Event, error) {
 	return events, err
 }
 
-// readHits calls f with pages of the events of hits, in any order.
+// lookupRows is how many rows a join hands to the scan of its other side.
+const lookupRows = vectorSize
+
+// readHits calls f with pages of the events of hits, in any order. The rows of a part are looked up by a join, of which
+// the scan takes over the row numbers if they are at most lookupRows.
 func readHits(c *conn, schema *event.Schema, hits []hit, f func(*event.Page) error) error {
 	var parts []part
-	var rows []stretch
+	rows := make(map[part][]int64)
 	for _, h := range hits {
-		i := slices.Index(parts, h.part)
-		if i < 0 {
-			i, parts = len(parts), append(parts, h.part)
+		if rows[h.part] == nil {
+			parts = append(parts, h.part)
 		}
-		rows = append(rows, stretch{i, h.row, 1})
+		rows[h.part] = append(rows[h.part], h.row)
 	}
 	collect := newPages(schema, f)
-	for chunk := range slices.Chunk(joined(rows, runRows, maxStretches), maxUnion) {
-		selects := make([]string, len(chunk))
-		for i, st := range chunk {
-			p := parts[st.part]
-			selects[i] = fmt.Sprintf("SELECT %s FROM %s WHERE %s AND %s", selectAll, p.numbered(), st.where(p), rowsIn(p, st, rows))
-		}
-		r, err := c.query(strings.Join(selects, " UNION ALL "))
-		if err != nil {
-			return err
-		}
-		if err := r.each(collect.add); err != nil {
-			return err
+	for _, p := range parts {
+		slices.Sort(rows[p])
+		for chunk := range slices.Chunk(rows[p], lookupRows) {
+			var list []byte
+			for _, row := range chunk {
+				list = append(strconv.AppendInt(list, row, 10), ',')
+			}
+			r, err := c.query(fmt.Sprintf("SELECT %s FROM %s WHERE %s IN (SELECT unnest([%s]))", selectAll, p.numbered(), p.row(), list[:len(list)-1]))
+			if err != nil {
+				return err
+			}
+			if err := r.each(collect.add); err != nil {
+				return err
+			}
 		}
 	}
 	return collect.flush()
-}
-
-// rowsIn is the condition that a row of a stretch is one of rows.
-func rowsIn(p part, st stretch, rows []stretch) string {
-	var list []string
-	for _, r := range rows {
-		if r.part == st.part && st.first <= r.first && r.first < st.end() {
-			list = append(list, fmt.Sprint(r.first))
-		}
-	}
-	return p.row() + " IN (" + strings.Join(list, ", ") + ")"
 }
