@@ -20,7 +20,10 @@ type compiled struct {
 	groups template
 	title  template
 	text   template // of the message
-	values source   // threshold.distinct
+	values source   // of which different ones count: threshold.distinct, first.of
+	sum    source   // threshold.sum
+	parts  []int    // numbers of the conditions of its kind
+	judge  judge    // of its kind; nil: single events, or a threshold of occurrences or values
 	silent bool     // severity info: it counts, and makes no findings
 
 	series series // of its occurrences by minute
@@ -41,19 +44,25 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		return i
 	}
-	c := &compiled{Rule: r, index: index, when: cond("when", r.When), silent: r.Severity == "info", series: series{name: RuleSeries(r.ID)}}
+	c := &compiled{Rule: r, index: index, silent: r.Severity == "info", series: series{name: RuleSeries(r.ID)}}
+	c.when, c.parts = m.events(r, cond)
 	if strings.Contains(r.Group, "{{") {
 		c.groups = newTemplate(r.Group, nil, m.schema)
 	} else {
 		c.group = newSource(r.Group, m.schema)
 	}
 	c.title, c.text = newTemplate(r.Title, c.group, m.schema), newTemplate(r.Message, c.group, m.schema)
+	if r.Threshold != nil && r.Threshold.Sum != "" {
+		if f, ok := m.schema.Lookup(r.Threshold.Sum); ok && !isNumber(m.schema.Def(f).Kind) {
+			faults = append(faults, r.fault("threshold.sum", "field %q is of kind %s; a sum wants a number", r.Threshold.Sum, m.schema.Def(f).Kind))
+		}
+	}
 	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
 		faults = append(faults, r.fault("weight", "field %q is of kind %s; a weight wants one of kind int", r.Weight, m.schema.Def(f).Kind))
 	}
 	c.windows.empty, c.quiet.keep = (*window).reset, micros(r.Rearm)
 	if r.Threshold != nil {
-		c.values = newSource(r.Threshold.Distinct, m.schema)
+		c.values, c.sum = newSource(r.Threshold.Distinct, m.schema), newSource(r.Threshold.Sum, m.schema)
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	}
 	for i := range r.Repeat {
@@ -75,11 +84,12 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		c.once = append(c.once, o)
 	}
+	if r.First != nil {
+		c.values = newSource(r.First.Of, m.schema)
+	}
+	c.judge = c.newJudge()
 	return c, faults
 }
-
-// conditions returns the numbers of the conditions of which an event must meet one to be judged by the rule.
-func (c *compiled) conditions() []int { return []int{c.when} }
 
 // templateFields returns the fields that a text names as {{field}}, and false if its brackets do not close.
 func templateFields(text string) (names []string, ok bool) {

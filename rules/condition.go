@@ -31,14 +31,48 @@ func (m *conditions) add(r *Rule, key string, c Condition) (int, *configs.Error)
 	if err != nil {
 		return 0, r.badCondition(key, c, err)
 	}
+	return m.enter(e), nil
+}
+
+// events returns the numbers of the condition of the events that a rule judges, and of those of its kind: which events meet them
+// the rule is told. What is expected, or makes a sequence, need not meet when.
+func (m *conditions) events(r *Rule, cond func(key string, c Condition) int) (when int, parts []int) {
+	narrow, judged := query.Expr(query.And{}), query.Or{}
+	if r.When != nil || r.Sequence == nil {
+		when = cond("when", r.When)
+		if when < len(m.exprs) {
+			narrow = m.exprs[when]
+		}
+	}
+	keys, list := r.parts()
+	for i, c := range list {
+		n := cond(keys[i], c)
+		if n >= len(m.exprs) {
+			return when, nil // it was refused
+		}
+		e := m.exprs[n]
+		if r.Sequence != nil && i < len(r.Sequence.Steps) {
+			e = query.And{narrow, e}
+			n = m.enter(e)
+		}
+		parts, judged = append(parts, n), append(judged, e)
+	}
+	if len(parts) > 0 && r.Ratio == nil {
+		when = m.enter(judged)
+	}
+	return when, parts
+}
+
+// enter adds a tree that is made of others, which are sound.
+func (m *conditions) enter(e query.Expr) int {
 	i, err := m.Set.Add(e)
 	if err != nil {
-		return 0, r.fault(key, "%v", err)
+		panic(fmt.Sprintf("rules: a condition made of others does not compile: %v", err))
 	}
 	if i == len(m.exprs) {
 		m.exprs = append(m.exprs, e)
 	}
-	return i, nil
+	return i
 }
 
 // parse returns the tree of a condition.
@@ -111,14 +145,12 @@ func (r *Rule) list(name string) ([]string, error) {
 	return slices.Compact(values), nil
 }
 
-// interesting is the condition of the events that a rule is about. Of a long list of values it asks only for the field: a
+// interesting is the condition of the events that one of some rules is about. Of a long list of values it asks only for the field: a
 // store is not given thousands of tests, and what comes is looked at again.
-func (e *Engine) interesting() query.Expr {
+func (e *Engine) interesting(rules []*compiled) query.Expr {
 	where := query.Or{}
-	for _, r := range e.rules {
-		for _, i := range r.conditions() {
-			where = append(where, widen(e.cond.exprs[i]))
-		}
+	for _, r := range rules {
+		where = append(where, widen(e.cond.exprs[r.when]))
 	}
 	return where
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -121,7 +122,7 @@ func (t *tally) add(group []byte, n int64) {
 // fired). It is empty unless Config.Tally is set.
 func (e *Engine) Tally() map[string]map[string]int64 {
 	all := map[string]map[string]int64{}
-	for _, r := range e.rules {
+	for _, r := range append(slices.Clip(e.rules), e.forgot) {
 		if len(r.tally) == 0 {
 			continue
 		}

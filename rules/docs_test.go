@@ -4,8 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/saypro/veritail/configs"
 )
@@ -41,4 +43,43 @@ func TestTheManualListsTheShippedRules(t *testing.T) {
 	if got != want {
 		t.Errorf("docs/rules.md lists other rules than those that are shipped: go test ./rules -run Manual -update")
 	}
+}
+
+// Every example of the manual is a rule, or makes one of what a rule needs besides, that loads and compiles.
+func TestTheExamplesOfTheManualLoad(t *testing.T) {
+	text, err := os.ReadFile("../docs/rules.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < 10 {
+		t.Fatalf("%d examples", len(blocks))
+	}
+	for _, b := range blocks {
+		example := b[1]
+		if !strings.Contains(example, "[[rule]]") {
+			example = inARule(example)
+		}
+		fsys := fstest.MapFS{"rules/app.toml": {Data: []byte(example)}, "lists/scanners.txt": {Data: []byte("192.0.2.7")}}
+		rules, err := Load(fsys)
+		if err == nil {
+			_, err = New(rules, Config{Schema: testSchema(t)})
+		}
+		if err != nil {
+			t.Errorf("%s\n%v", b[1], err)
+		}
+	}
+}
+
+// inARule completes the lines of a rule to a rule.
+func inARule(lines string) string {
+	head, tests := good[:strings.Index(good, "[[rule.once]]")], good[strings.Index(good, "[[rule.test]]"):]
+	var kept []string
+	for line := range strings.Lines(head) {
+		key := strings.Fields(line + " -")[0]
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(key) + `\s*=|^\[rule.` + regexp.QuoteMeta(key) + `\]`).MatchString(lines) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "") + lines + "\n" + tests
 }

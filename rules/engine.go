@@ -35,9 +35,12 @@ type Engine struct {
 	// reached is up to where the matches have been judged. One that comes later is judged as if it were of this time.
 	reached int64
 	onces   []*once
-	due     int64 // no occurrence that waits is to be counted before this time has passed
-	noted   int64 // the time that the last commit's mark of Progress says
-	again   bool  // what comes was counted before, and the windows that fired are known
+	absent  []*absences
+	latest  int64     // the time of the latest event, if that matters
+	forgot  *compiled // what forget reports
+	due     int64     // no occurrence that waits is to be counted before this time has passed
+	noted   int64     // the time that the last commit's mark of Progress says
+	again   bool      // what comes was counted before, and the windows that fired are known
 
 	out     *event.Commit
 	commits int               // so many were begun
@@ -73,10 +76,14 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 		c, wrong := e.cond.rule(&rules[i], i)
 		faults = append(faults, wrong...)
 		e.rules, e.onces = append(e.rules, c), append(e.onces, c.once...)
+		if a, ok := c.judge.(*absences); ok {
+			e.absent = append(e.absent, a)
+		}
 	}
 	if len(faults) > 0 {
 		return nil, faults
 	}
+	e.forgot, _ = e.cond.rule(&forgetting, len(rules))
 	e.about = make([][]*compiled, e.cond.Len())
 	for _, r := range e.rules {
 		e.about[r.when] = append(e.about[r.when], r)
@@ -119,6 +126,9 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 	latest := int64(math.MaxInt64)
 	if e.cfg.Idle > 0 {
 		latest = now.UnixMicro()
+	}
+	if len(e.absent) > 0 {
+		e.latest = max(e.latest, min(latestOf(p), now.UnixMicro()))
 	}
 	e.matched = e.matched[:0]
 	for _, i := range e.cond.Candidates() {
@@ -165,7 +175,7 @@ func (e *Engine) advance(t int64) {
 		e.settle(order)
 		h := e.hit(&m)
 		switch {
-		case m.repeat >= 0 && m.rule.repeat[m.repeat].again(h, order):
+		case m.repeat >= 0 && m.rule.repeat[m.repeat].again(e, h, order):
 		case h.claim != nil:
 			h.claim.order = order
 			h.claim.once.add(h, e.occurrence)
@@ -191,39 +201,62 @@ func (e *Engine) settle(t int64) {
 			}
 		}
 	}
+	until := t
+	if t == math.MaxInt64 { // what files do not reach is not missing from them
+		until = max(e.latest, e.reached)
+	}
+	for _, a := range e.absent {
+		a.settle(e, until)
+	}
 	if t < math.MaxInt64 { // the end of all files is no time
 		e.reached = t
 	}
 }
 
+// latestOf returns the time of a page's latest event.
+func latestOf(p *event.Page) int64 {
+	latest := int64(math.MinInt64)
+	if c := p.Column(event.FieldTime); c != nil {
+		for _, t := range c.Int {
+			latest = max(latest, t)
+		}
+	}
+	return latest
+}
+
 // occurrence counts one occurrence and raises the finding that it makes, if it makes one.
 func (e *Engine) occurrence(h *hit) {
 	r := h.rule
+	if r.judge != nil {
+		r.judge.take(e, h)
+		return
+	}
 	if r.Threshold != nil {
-		w, _ := r.windows.at(h.key(), h.time)
+		w, _ := remember(e, h, &r.windows)
 		if e.again {
 			w.keepAgain(r, h)
 			return
 		}
 		if members := w.add(r, h); members != nil {
 			e.count(h, 1)
-			e.raise(h, members)
+			e.raise(members)
 		}
 		return
 	}
 	e.count(h, h.weight)
-	if !r.silent && r.armed(h) {
+	if !r.silent && e.armed(h) {
 		e.held[0].hold(h)
-		e.raise(h, e.held[:])
+		e.raise(e.held[:])
 	}
 }
 
 // armed reports whether the group of h was quiet before it for as long as the rule wants it to be between findings.
-func (c *compiled) armed(h *hit) bool {
+func (e *Engine) armed(h *hit) bool {
+	c := h.rule
 	if c.Rearm == 0 {
 		return true
 	}
-	last, known := c.quiet.at(h.key(), h.time)
+	last, known := remember(e, h, &c.quiet)
 	past := h.time - *last
 	*last = max(*last, h.time)
 	return !known || past >= micros(c.Rearm)

@@ -15,20 +15,33 @@ const (
 	maxValue    = 200 // bytes of a field's value in a title
 )
 
-// raise adds the finding that members make, of which h is one; the last of them is the crossing event.
-func (e *Engine) raise(h *hit, members []hit) {
-	r, group := h.rule, h.group()
+// A report is what a finding says beside its members.
+type report struct {
+	time  int64
+	count int64  // 0: that of the members
+	said  string // a sentence behind the message
+}
+
+// raise adds the finding that members make; the last of them is the crossing event.
+func (e *Engine) raise(members []hit) { e.report(members, report{time: members[len(members)-1].time}) }
+
+// report adds a finding; the last of its members is the crossing event.
+func (e *Engine) report(members []hit, say report) {
+	cross := &members[len(members)-1]
+	h, r, group := cross, cross.rule, cross.group()
 	if r.silent {
 		return
 	}
-	cross := &members[len(members)-1]
 	title, words := r.title.render(group, cross.words())
 	message, _ := r.text.render(group, words)
 	f := event.Finding{
 		ID: findingID(r.ID, h.from.site, string(group), cross), Rule: r.ID, Title: title, Message: message,
 		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.from.site,
 		Group: []event.GroupValue{{Field: r.groupField(cross.field), Value: string(group)}},
-		Time:  cross.time, First: members[0].time, Last: cross.time,
+		Time:  say.time, First: members[0].time, Last: cross.time,
+	}
+	if say.said != "" {
+		f.Message = strings.TrimLeft(message+" "+say.said, " ")
 	}
 	rests := 0
 	for i := range members {
@@ -46,7 +59,10 @@ func (e *Engine) raise(h *hit, members []hit) {
 			f.Evidence = append(f.Evidence, m.claim.also...)
 		}
 	}
-	if len(r.values) > 0 {
+	switch {
+	case say.count > 0:
+		f.Count = say.count
+	case len(r.values) > 0:
 		f.Count = int64(len(members))
 	}
 	if more := len(f.Evidence) - maxEvidence; more > 0 { // the first and the last tell most

@@ -23,7 +23,7 @@ func (e *Engine) Gather(ctx context.Context, h History, c *event.Commit) (judged
 		e.move(m, now)
 	}
 	until := max(e.watermark(now), e.reached)
-	err = h.Scan(ctx, e.interesting(), query.Interval{}, func(p *event.Page) error {
+	err = h.Scan(ctx, e.interesting(e.rules), query.Interval{}, func(p *event.Page) error {
 		e.page(p, now)
 		e.advance(min(p.Time(p.N-1), until)) // they come by time, and need not all be held
 		e.endMatches()

@@ -19,6 +19,7 @@ type hit struct {
 	span   event.Span // the first
 	time   int64
 	weight int64
+	parts  uint32   // bit i: it meets condition i of the rule's kind
 	text   []byte   // the parts below, one after the other; a hit that is not held has no words and no raw
 	ends   [5]int32 // of site, group, value, said and words in text
 	field  int32    // which field of the rule's group it is that group is the value of; -1: none
@@ -66,7 +67,7 @@ func (h *hit) raw() []byte   { return h.text[h.ends[4]:] }          // of the re
 // begin makes the hit what the rule of a match needs of its row.
 func (h *hit) begin(m *match, row event.Row) {
 	r, p := m.rule, row.Page
-	h.rule, h.row, h.span, h.time, h.weight = r, row, p.RowSpans(row.I)[0], p.Time(row.I), r.weigh(row)
+	h.rule, h.row, h.span, h.time, h.weight, h.parts = r, row, p.RowSpans(row.I)[0], p.Time(row.I), r.weigh(row), m.parts
 	h.text = append(append(h.text[:0], p.Site...), 0)
 	h.ends[0] = int32(len(p.Site))
 	h.text, h.field = r.appendGroup(h.text, row)
@@ -125,8 +126,11 @@ func (h *hit) evidence() event.Evidence {
 	return e
 }
 
-// weigh returns for how many occurrences an event stands.
+// weigh returns for how many occurrences an event stands, or what it adds to the sum of a threshold.
 func (c *compiled) weigh(row event.Row) int64 {
+	if c.sum != nil {
+		return c.sum.number(row)
+	}
 	if c.Weight == "" {
 		return 1
 	}

@@ -95,6 +95,11 @@ func TestMistakesInRuleFilesAreNamedWithTheirPlace(t *testing.T) {
 	}
 }
 
+// loadText reads one rule file.
+func loadText(text string) ([]Rule, error) {
+	return Load(fstest.MapFS{"rules/app.toml": {Data: []byte(text)}})
+}
+
 func TestARuleFileWithoutAMistakeLoads(t *testing.T) {
 	t.Parallel()
 	rules, err := Load(fstest.MapFS{"rules/app.toml": {Data: []byte(good)}, "rules/notes.txt": {Data: []byte("no rules")}})

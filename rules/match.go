@@ -12,7 +12,8 @@ type match struct {
 	hit    *hit  // after the commit's end, and before if it has a claim
 	page   int32 // number among the commit's pages
 	row    int16
-	repeat int16 // which of the rule's it belongs to, -1 if to none
+	repeat int16  // which of the rule's it belongs to, -1 if to none
+	parts  uint32 // as in a hit
 }
 
 // A page is one of the commit at hand.
@@ -29,6 +30,11 @@ func (e *Engine) match(r *compiled, row int, latest int64) match {
 	m := match{
 		order: min(p.Time(row), latest), gen: p.Gen, off: p.Offset(row), rule: r,
 		page: int32(n), row: int16(row), repeat: int16(e.repeat(r, row)),
+	}
+	for i, n := range r.parts {
+		if e.cond.Match(n).Has(row) {
+			m.parts |= 1 << i
+		}
 	}
 	if c := e.claim(r, p.Row(row)); c != nil { // it takes from what others say
 		c.of.hold(e.hit(&m))

@@ -12,6 +12,7 @@ type recent[V any] struct {
 	turn       int   // the number of the half now
 	since      int64 // when it was begun, µs of event time
 	keep       int64 // for how long a quiet group matters, µs
+	lost       int64 // so many groups were let go that may have mattered
 	spare      []*remembered[V]
 	empty      func(*V) // makes a spare value as good as new; nil: it is set to zero
 }
@@ -51,12 +52,15 @@ const maxReused = 512
 
 // begin begins another half.
 func (r *recent[V]) begin(t int64) {
-	gone := r.older
+	gone, full := r.older, t-r.since <= r.keep
 	r.older, r.now, r.since = r.now, gone, t
 	r.turn++
 	for _, m := range gone {
 		if m.turn < r.turn-1 { // it is not in the newer half, too
 			r.spare = append(r.spare, m)
+			if full {
+				r.lost++
+			}
 		}
 	}
 	if gone == nil || len(gone) > maxReused {

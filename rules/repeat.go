@@ -39,8 +39,8 @@ func (p *repeat) appendKey(dst []byte, row event.Row) []byte {
 
 // again reports whether h, judged as of the time order, says what an event judged before it said. Both lie within Within of the first that did:
 // measured from the last one, a table that stays corrupt would be told once for ever.
-func (p *repeat) again(h *hit, order int64) bool {
-	t, known := p.told.at(h.said(), order)
+func (p *repeat) again(e *Engine, h *hit, order int64) bool {
+	t, known := rememberKey(e, h, &p.told, h.said(), order)
 	if !known || h.time-t.first > micros(p.Within) || t.first-h.time > micros(p.Within) || p.Copies > 0 && t.times == p.Copies {
 		*t = telling{first: h.time}
 	}

@@ -41,10 +41,17 @@ type Rule struct {
 	Weight   string           `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
 	Rearm    configs.Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
 
-	Repeat    []Repeat   `toml:"repeat"` // an event belongs to the first whose From it matches
-	Once      []Once     `toml:"once"`   // an event belongs to the first whose tellers it is one of
-	Threshold *Threshold `toml:"threshold"`
-	Tests     []Test     `toml:"test"`
+	Repeat    []Repeat   `toml:"repeat"`    // an event belongs to the first whose From it matches
+	Once      []Once     `toml:"once"`      // an event belongs to the first whose tellers it is one of
+	Threshold *Threshold `toml:"threshold"` // of this and the following a rule has one, or none: each event counts
+	Ratio     *Ratio     `toml:"ratio"`
+	Rate      *Rate      `toml:"rate"`
+	Spike     *Spike     `toml:"spike"`
+	First     *First     `toml:"first"`
+	Sequence  *Sequence  `toml:"sequence"`
+	Absence   *Absence   `toml:"absence"`
+
+	Tests []Test `toml:"test"`
 
 	File string `toml:"-"` // where it stands
 
@@ -75,11 +82,13 @@ type Repeat struct {
 	Copies int              `toml:"copies"` // 0: any number
 }
 
-// Threshold makes a finding of many occurrences of one group: Count of them, or Distinct different values, in a
-// window of Within that slides over event time.
+// Threshold makes a finding of many occurrences of one group: Count of them, or Distinct different values, or so much that the
+// Sum of a field reaches Reaches, in a window of Within that slides over event time.
 type Threshold struct {
 	Count    int              `toml:"count"`
 	Distinct string           `toml:"distinct"` // a field; "a|b": the first that is there
+	Sum      string           `toml:"sum"`      // a field that is a number
+	Reaches  float64          `toml:"reaches"`  // of Sum
 	Within   configs.Duration `toml:"within"`
 }
 
@@ -201,7 +210,7 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 }
 
 func (r *Rule) checkTexts(fail func(key, format string, args ...any)) {
-	if r.When == nil || r.When == "" {
+	if (r.When == nil || r.When == "") && r.Sequence == nil {
 		fail("when", "missing: which events?")
 	}
 	for _, c := range []struct{ key, text, missing string }{
@@ -225,13 +234,21 @@ func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
 		fail("rearm", "is negative")
 	}
 	if t := r.Threshold; t != nil {
-		if t.Count < 1 {
+		switch {
+		case t.Sum != "" && (t.Count != 0 || t.Distinct != ""):
+			fail("threshold.sum", "a sum reaches something; leave out count and distinct")
+		case t.Sum != "" && t.Reaches <= 0:
+			fail("threshold.reaches", "want more than 0: what does the sum of %s reach?", t.Sum)
+		case t.Sum == "" && t.Reaches != 0:
+			fail("threshold.reaches", "of which field's sum? Name it as sum")
+		case t.Sum == "" && t.Count < 1:
 			fail("threshold.count", "want at least 1")
 		}
 		if t.Within <= 0 {
 			fail("threshold.within", "missing: in how long a time?")
 		}
 	}
+	r.checkKind(fail)
 	for i, p := range r.Repeat {
 		if p.Within <= 0 {
 			fail(fmt.Sprintf("repeat[%d].within", i), "missing: how far apart may its events lie?")

@@ -16,7 +16,8 @@ type History interface {
 	Scan(context.Context, query.Expr, query.Interval, func(*event.Page) error) error
 }
 
-// maxSeed bounds how far back Seed reads before the time up to which the rules had judged.
+// maxSeed bounds how far back Seed reads all that rules are about, before the time up to which they had judged. Of what is older it
+// reads what rules are about that remember longer.
 const maxSeed = 24 * time.Hour
 
 // Progress is the generation under which a commit says how far the rules have judged: the offset of its mark is the
@@ -43,21 +44,35 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 		judged = now.UnixMicro()
 	}
 	back := time.Duration(0)
+	var long []*compiled
 	for _, r := range e.rules {
-		back = max(back, r.memory())
+		if back = max(back, r.memory()); r.memory() > maxSeed && r.judge != nil {
+			long = append(long, r)
+		}
 	}
-	during := query.Interval{From: max(judged-min(back, maxSeed).Microseconds(), 1)}
+	since := judged - min(back, maxSeed).Microseconds()
 	dropped := &event.Commit{Batch: &event.Batch{}}
-	err := h.Scan(ctx, e.interesting(), during, func(p *event.Page) error {
-		e.begin(dropped)
-		e.page(p, now)
-		e.advance(min(p.Time(p.N-1), judged))
-		e.endMatches()
-		*dropped = event.Commit{Batch: &event.Batch{}}
+	read := func(about []*compiled, during query.Interval) error {
+		err := h.Scan(ctx, e.interesting(about), during, func(p *event.Page) error {
+			e.begin(dropped)
+			e.page(p, now)
+			e.advance(min(p.Time(p.N-1), judged))
+			e.endMatches()
+			*dropped = event.Commit{Batch: &event.Batch{}}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("fill the windows of the rules from the %v before the last stop: %w", back, err)
+		}
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("fill the windows of the rules from the %v before the last stop: %w", back, err)
+	}
+	if len(long) > 0 {
+		if err := read(long, query.Interval{From: max(judged-back.Microseconds(), 1), To: max(since, 1)}); err != nil {
+			return err
+		}
+	}
+	if err := read(e.rules, query.Interval{From: max(since, 1)}); err != nil {
+		return err
 	}
 	e.begin(dropped)
 	e.advance(judged)
@@ -111,7 +126,10 @@ func (e *Engine) Refire(list []Fired) {
 // memory is how far back an event can matter to the rule.
 func (c *compiled) memory() time.Duration {
 	back := time.Duration(c.Rearm)
-	if c.Threshold != nil {
+	switch {
+	case c.judge != nil:
+		back = c.judge.memory()
+	case c.Threshold != nil:
 		back += time.Duration(c.Threshold.Within)
 	}
 	told := time.Duration(0) // how long before an event another may have told of it

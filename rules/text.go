@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -45,6 +46,30 @@ func (s source) append(dst []byte, row event.Row) ([]byte, int) {
 	}
 	return dst, -1
 }
+
+// maxAmount bounds what one event adds to a sum.
+const maxAmount = 1 << 50
+
+// number returns the first of the fields that is a number, as a whole one; 0 where there is none.
+func (s source) number(row event.Row) int64 {
+	for i := range s {
+		v, _ := row.Get(s[i].name)
+		switch v := v.(type) {
+		case int64:
+			return min(max(v, 0), maxAmount)
+		case time.Duration:
+			return min(max(int64(v), 0), maxAmount)
+		case float64:
+			if v > 0 && v < maxAmount {
+				return int64(v)
+			}
+		}
+	}
+	return 0
+}
+
+// isNumber reports whether values of a kind can be summed.
+func isNumber(k event.Kind) bool { return k == event.Int || k == event.Float || k == event.Duration }
 
 // append appends the field's value as it is written in groups and messages; nothing where there is none.
 func (r *ref) append(dst []byte, row event.Row) []byte {

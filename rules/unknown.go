@@ -42,7 +42,11 @@ func Unknown(rules []Rule, schema *event.Schema) configs.Errors {
 // conditions calls yield with the key of each condition of the rule and the condition.
 func (r *Rule) conditions() func(yield func(string, Condition) bool) {
 	return func(yield func(string, Condition) bool) {
-		more := yield("when", r.When)
+		more := r.When == nil || yield("when", r.When)
+		keys, parts := r.parts()
+		for i, c := range parts {
+			more = more && yield(keys[i], c)
+		}
 		for i, o := range r.Once {
 			for j, c := range o.From {
 				more = more && yield(fmt.Sprintf("once[%d].from[%d]", i, j), c)
@@ -64,7 +68,10 @@ func (r *Rule) fields() func(yield func(string, string) bool) {
 		named["group"] = fields(r.Group)
 	}
 	if r.Threshold != nil {
-		named["threshold.distinct"] = fields(r.Threshold.Distinct)
+		named["threshold.distinct"], named["threshold.sum"] = fields(r.Threshold.Distinct), fields(r.Threshold.Sum)
+	}
+	if r.First != nil {
+		named["first.of"] = fields(r.First.Of)
 	}
 	for i, o := range r.Once {
 		for j, by := range o.By {

@@ -1,0 +1,51 @@
+package rules
+
+import "time"
+
+// firsts judge whether something is new.
+type firsts struct {
+	rule  *compiled
+	of    source
+	seen  recent[int64]     // when a group, or a group with a value, had something last
+	known map[string]*steps // by site: when there was something at all
+	key   []byte            // scratch
+}
+
+func newFirsts(r *compiled) *firsts {
+	f := &firsts{rule: r, known: map[string]*steps{}}
+	f.seen.keep = micros(r.First.Within)
+	return f
+}
+
+func (f *firsts) memory() time.Duration {
+	return time.Duration(f.rule.First.Within) * (perWindow + 1) / perWindow
+}
+
+func (f *firsts) take(e *Engine, h *hit) {
+	within := micros(f.rule.First.Within)
+	f.key = append(append(append(f.key[:0], h.key()...), 0), h.value()...)
+	groups := true // that are known
+	if f.rule.First.Of != "" {
+		last, known := rememberKey(e, h, &f.seen, h.key(), h.time)
+		groups = known && h.time-*last < within
+		*last = max(*last, h.time)
+	}
+	last, known := rememberKey(e, h, &f.seen, f.key, h.time)
+	fresh := !known || h.time-*last >= within
+	*last = max(*last, h.time)
+	all := f.known[h.from.site]
+	if all == nil {
+		all = &steps{}
+		f.known[h.from.site] = all
+	}
+	learnt, _ := all.since(h.time-within, h.time-micros(f.rule.First.Learn)-1)
+	all.add(h.time, max(within/perWindow, 1), 1, 1)
+	if !fresh || !groups || learnt == 0 {
+		return
+	}
+	e.count(h, 1)
+	if !f.rule.silent {
+		e.held[0].hold(h)
+		e.report(e.held[:], report{time: h.time, count: 1})
+	}
+}
