@@ -23,6 +23,8 @@ import (
 type deadlockAsk struct {
 	svg, dot, json bool
 	number         int
+	reproduce      bool
+	schema, dir    string
 	configFile     string
 	in             reading
 }
@@ -42,9 +44,17 @@ store. FILE is a log, or - for standard input; no store is needed.
 Read are the reports of PostgreSQL, of InnoDB (MySQL, MariaDB), of SQL Server's
 trace flag 1222 and of Oracle's trace files; the last two after documentation only.
 
-Exit status: 0, also where there is no deadlock; 1 for a finding that is none.`,
+-reproduce runs the sessions on a scratch PostgreSQL or MariaDB, which has to be
+installed: with a data directory of its own, behind a socket, as a user who may do
+nothing else. When the deadlock has come back, orders of locks are tried until one
+has no deadlock. The tables are those of -schema, or are made of what the
+statements name. What had to be assumed is said.
+
+Exit status: 0, also where there is no deadlock; 1 for a finding that is none, or
+a deadlock that cannot be reproduced.`,
 		Example: `  veritail deadlock /var/log/postgresql/postgresql-15-main.log
   veritail deadlock 7c1e09b4a1d2 -svg > deadlock.svg
+  veritail deadlock -reproduce -schema shop.sql -number 1 -out proof/ error.log
   veritail deadlock -dot -number 2 error.log | dot -Tpng > deadlock.png`,
 		Args: wants(1, 0, "the id of a finding, or files to read"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,8 +64,8 @@ Exit status: 0, also where there is no deadlock; 1 for a finding that is none.`,
 					forms++
 				}
 			}
-			if forms > 1 {
-				return userErrorf("-svg, -dot and -json exclude each other")
+			if forms > 1 || o.reproduce && (o.svg || o.dot) {
+				return userErrorf("-svg, -dot and -json exclude each other; -reproduce goes with -json only")
 			}
 			if len(args) == 1 && args[0] != "-" && !there(args[0]) {
 				return o.finding(cmd.Context(), args[0], cmd.OutOrStdout())
@@ -66,6 +76,9 @@ Exit status: 0, also where there is no deadlock; 1 for a finding that is none.`,
 	c.Flags().BoolVar(&o.svg, "svg", false, "print a picture as SVG")
 	c.Flags().BoolVar(&o.dot, "dot", false, "print the graph in Graphviz's language")
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object a line")
+	c.Flags().BoolVar(&o.reproduce, "reproduce", false, "run the sessions on a scratch server until the deadlock comes back")
+	c.Flags().StringVar(&o.schema, "schema", "", "with -reproduce: `file` of SQL that makes the tables, with the rows that are asked for")
+	c.Flags().StringVar(&o.dir, "out", "", "with -reproduce: write scripts and runs to this `directory`")
 	c.Flags().IntVar(&o.number, "number", 0, "only this `one` of the deadlocks in files, from 1")
 	c.Flags().StringVar(&o.configFile, "config", "", "configuration `file` of the daemon")
 	o.in.flags(c)
@@ -98,7 +111,14 @@ func (o *deadlockAsk) finding(ctx context.Context, id string, out io.Writer) err
 	if err != nil {
 		return err
 	}
-	if o.json {
+	switch {
+	case o.reproduce:
+		s, err := o.in.load()
+		if err != nil {
+			return err
+		}
+		return o.run(ctx, s, a.Deadlock, out)
+	case o.json:
 		return encode(out, a)
 	}
 	return o.print(out, a.Deadlock, a.Pattern)
@@ -142,6 +162,10 @@ func (o *deadlockAsk) files(ctx context.Context, paths []string, stdin io.Reader
 		list = list[o.number-1 : o.number]
 	}
 	switch {
+	case o.reproduce && len(list) != 1:
+		return userErrorf("there are %d deadlocks; choose one with -number", len(list))
+	case o.reproduce:
+		return o.run(ctx, s, list[0], out)
 	case o.json:
 		for _, d := range list {
 			if err := encode(out, d); err != nil {

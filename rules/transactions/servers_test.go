@@ -68,11 +68,11 @@ func TestRealServersDeadlocks(t *testing.T) {
 		make            []string
 	}{
 		{scratch.PostgreSQL, "initdb", "postgresql.stderr", []string{"create table accounts (id int primary key, balance int)", "insert into accounts select n, 100 from generate_series(1, 9) n"}},
-		{scratch.InnoDB, "mariadbd", "mysql.error", []string{"create database shop", "create table shop.accounts (id int primary key, balance int) engine=InnoDB", "insert into shop.accounts values (1,1),(2,1),(3,1),(4,1),(5,1),(6,1),(7,1),(8,1),(9,1)"}},
+		{scratch.InnoDB, "mariadbd", "mysql.error", []string{"create table shop.accounts (id int primary key, balance int) engine=InnoDB", "insert into shop.accounts values (1,1),(2,1),(3,1),(4,1),(5,1),(6,1),(7,1),(8,1),(9,1)"}},
 	} {
 		t.Run(string(tc.kind), func(t *testing.T) {
 			need.Program(t, tc.program)
-			s, err := scratch.Start(t.Context(), tc.kind)
+			s, err := scratch.Start(t.Context(), tc.kind, "shop")
 			if err != nil {
 				t.Fatal(err)
 			}

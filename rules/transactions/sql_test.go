@@ -44,7 +44,7 @@ func TestStatements(t *testing.T) {
 			continue
 		}
 		for i := range got {
-			got[i].Text = ""
+			got[i].Text, got[i].Name = "", ""
 			if got[i] != tc.want[i] {
 				t.Errorf("%s\nis    %+v\nwants %+v", tc.sql, got[i], tc.want[i])
 			}

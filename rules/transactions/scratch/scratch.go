@@ -1,6 +1,8 @@
 // Package scratch runs database servers for a short while: with a data directory of their own, which is removed afterwards, and no
 // door but a socket in a folder that only their user may enter. Nothing of a real database is touched.
 //
+// What is run on them comes from logs, so it runs as a user who may use one database and nothing else: no files, no programs.
+//
 // PostgreSQL and MariaDB (or MySQL) have to be installed; their programs are looked for where packages put them.
 package scratch
 
@@ -13,8 +15,10 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,17 +47,21 @@ const startIn = 60 * time.Second
 // A Server is one that runs. Stop ends it, once.
 type Server struct {
 	Kind    Kind
-	Version string // as it says itself
-	Log     string // path of its log, until Stop
-	DB      *sql.DB
+	Version string  // as it says itself
+	Log     string  // path of its log, until Stop
+	DB      *sql.DB // connections of an ordinary user to the database
 
 	dir  string
 	cmd  *exec.Cmd
 	done chan error // what became of the process
 }
 
-// Start makes a data directory and runs a server on it. The context bounds the start, and ends the server when it ends.
-func Start(ctx context.Context, kind Kind) (_ *Server, err error) {
+// Start makes a data directory, runs a server on it, and makes a database of that name ("scratch" where it is none that can be made
+// everywhere). The context bounds the start.
+func Start(ctx context.Context, kind Kind, database string) (_ *Server, err error) {
+	if !plainName.MatchString(database) || slices.Contains(taken, strings.ToLower(database)) {
+		database = "scratch"
+	}
 	dir, err := os.MkdirTemp("", "veritail-scratch-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for a scratch server: %w", err)
@@ -68,22 +76,52 @@ func Start(ctx context.Context, kind Kind) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var driver, dsn string
-	switch kind {
-	case PostgreSQL:
-		driver, dsn, err = s.postgres(ctx, who)
-	case InnoDB:
-		driver, dsn, err = s.innodb(ctx, who)
-	default:
-		err = fmt.Errorf("there is no scratch server of kind %q", kind)
+	d, ok := doors[kind]
+	if !ok {
+		return nil, fmt.Errorf("there is no scratch server of kind %q", kind)
 	}
-	if err != nil {
+	if err := d.start(s, ctx, who); err != nil {
 		return nil, err
 	}
-	if s.DB, err = sql.Open(driver, dsn); err != nil {
+	if s.DB, err = sql.Open(d.driver, fmt.Sprintf(d.admin, dir)); err != nil {
 		return nil, fmt.Errorf("open the scratch server: %w", err)
 	}
-	return s, s.wait(ctx)
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	for _, statement := range d.make {
+		if _, err := s.DB.ExecContext(ctx, strings.ReplaceAll(statement, "DATABASE_NAME", database)); err != nil {
+			return nil, fmt.Errorf("make a database on the scratch server: %w", err)
+		}
+	}
+	if err := s.DB.Close(); err != nil {
+		return nil, fmt.Errorf("leave the scratch server: %w", err)
+	}
+	if s.DB, err = sql.Open(d.driver, fmt.Sprintf(d.user, dir, database)); err != nil {
+		return nil, fmt.Errorf("open the scratch server: %w", err)
+	}
+	return s, nil
+}
+
+// plainName is a name of a database that needs no quotes anywhere; taken are those that servers have themselves.
+var (
+	plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,50}$`)
+	taken     = []string{"mysql", "sys", "information_schema", "performance_schema", "postgres", "template0", "template1", "user", "select", "table"}
+)
+
+// A door is how a kind is started and entered.
+type door struct {
+	start       func(*Server, context.Context, *syscall.SysProcAttr) error
+	driver      string
+	admin, user string   // data source names, of the folder and the database
+	make        []string // what the administrator does first
+}
+
+var doors = map[Kind]door{
+	PostgreSQL: {(*Server).postgres, "pgx", "host=%[1]s user=veritail dbname=postgres sslmode=disable", "host=%[1]s user=scratch dbname=%[2]s sslmode=disable",
+		[]string{"create role scratch login nosuperuser nocreatedb nocreaterole", "create database DATABASE_NAME owner scratch"}},
+	InnoDB: {(*Server).innodb, "mysql", "root@unix(%[1]s/s)/mysql", "scratch@unix(%[1]s/s)/%[2]s?multiStatements=true",
+		[]string{"create database DATABASE_NAME", "create user scratch@localhost", "grant all on DATABASE_NAME.* to scratch@localhost"}},
 }
 
 // own gives the folder to the user that the server shall run as: servers refuse to run as root. It returns how a command
@@ -117,39 +155,37 @@ func (s *Server) own(kind Kind) (*syscall.SysProcAttr, error) {
 }
 
 // postgres makes a cluster and starts it.
-func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr) (driver, dsn string, err error) {
+func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr) error {
 	initdb, err := find("PostgreSQL", "initdb", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	data := filepath.Join(s.dir, "data")
 	if err := s.run(ctx, who, initdb, "-D", data, "-U", "veritail", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"); err != nil {
-		return "", "", err
+		return err
 	}
-	err = s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data,
+	return s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data,
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir, "-c", "fsync=off", "-c", "shared_buffers=16MB",
 		"-c", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()), "-c", "log_lock_waits=on",
 		"-c", "log_line_prefix=%m [%p] %q%u@%d ", "-c", "lc_messages=C", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
-	return "pgx", "host=" + s.dir + " user=veritail dbname=postgres sslmode=disable", err
 }
 
 // innodb makes a data directory of MariaDB and starts the server.
-func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr) (driver, dsn string, err error) {
+func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr) error {
 	install, err := find("MariaDB", "mariadb-install-db", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	server, err := find("MariaDB", "mariadbd", "/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin")
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	data, socket := filepath.Join(s.dir, "data"), filepath.Join(s.dir, "s")
 	if err := s.run(ctx, who, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
-		return "", "", err
+		return err
 	}
-	err = s.start(who, server, "--no-defaults", "--datadir="+data, "--socket="+socket, "--pid-file="+filepath.Join(s.dir, "pid"), "--skip-networking",
+	return s.start(who, server, "--no-defaults", "--datadir="+data, "--socket="+socket, "--pid-file="+filepath.Join(s.dir, "pid"), "--skip-networking",
 		"--innodb-print-all-deadlocks=ON", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--log-warnings=2", "--default-time-zone=+00:00")
-	return "mysql", "root@unix(" + socket + ")/mysql?multiStatements=true", err
 }
 
 // find returns the path of a program, the newest version where there are several.
@@ -208,6 +244,7 @@ func (s *Server) wait(ctx context.Context) error {
 	for {
 		err := s.DB.QueryRowContext(ctx, "select version()").Scan(&s.Version)
 		if err == nil {
+			s.Version, _, _ = strings.Cut(s.Version, " (") // behind it stands how it was built
 			return nil
 		}
 		select {

@@ -17,7 +17,7 @@ func TestAServerStartsAnswersAndLeavesNothing(t *testing.T) {
 			need.Program(t, program)
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
-			s, err := scratch.Start(ctx, kind)
+			s, err := scratch.Start(ctx, kind, "shop")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,6 +27,18 @@ func TestAServerStartsAnswersAndLeavesNothing(t *testing.T) {
 			}
 			if !strings.Contains(s.Version, "PostgreSQL") && !strings.Contains(s.Version, "MariaDB") {
 				t.Errorf("it is %q", s.Version)
+			}
+			for _, sql := range []string{"select pg_read_file('/etc/passwd')", "copy (select 1) to program 'true'", "select load_file('/etc/passwd') is not null and 1/0", "select 1 into outfile '/tmp/scratch-outfile'", "create user evil"} {
+				if s.Kind == scratch.InnoDB && strings.Contains(sql, "load_file") {
+					var text *string
+					if err := s.DB.QueryRowContext(ctx, "select load_file('/etc/passwd')").Scan(&text); err != nil || text != nil {
+						t.Errorf("a file can be read: %v", err)
+					}
+					continue
+				}
+				if _, err := s.DB.ExecContext(ctx, sql); err == nil {
+					t.Errorf("the user may %s", sql)
+				}
 			}
 			if err := s.Stop(); err != nil {
 				t.Error(err)
