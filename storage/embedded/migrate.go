@@ -49,7 +49,7 @@ func (w *writer) migrate() error {
 }
 
 // migrations are the steps from each layout to the next.
-var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3, (*writer).fromLayout4}
+var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3, (*writer).fromLayout4, (*writer).fromLayout5}
 
 // fromLayout1 adds what layout 2 has more: parts in the counts, and runs. The runs stay empty: a day's next commit, or
 // its sealing, makes them, and until then its events are looked at one by one.
@@ -90,4 +90,9 @@ func (w *writer) fromLayout4() error {
 		return err
 	}
 	return w.c.exec(`UPDATE meta SET rolled = (SELECT coalesce(sum(n), 0)::BIGINT FROM rollups)`)
+}
+
+// fromLayout5 adds the durations of sealed files. Those that there are have none: their events are looked at.
+func (w *writer) fromLayout5() error {
+	return w.c.exec(`ALTER TABLE sealed ADD COLUMN IF NOT EXISTS durations ` + durationsType)
 }

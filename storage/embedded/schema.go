@@ -12,7 +12,7 @@ import (
 
 // schemaVersion is the layout that this package writes. It is stored; older ones are brought up to it when a store is
 // opened (see migrate.go), a newer one is refused.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // column is a column of the event tables.
 type column struct {
@@ -143,9 +143,10 @@ const createCounts = `CREATE TABLE counts (day INTEGER, part INTEGER, gen UBIGIN
 	written BIGINT, PRIMARY KEY (day, part, gen))`
 
 // sealed is the files of days that have ended. layout is that of their columns, first and last are the times of their
-// events, sealed is when they were made, all in µs; restored is when one came back from an archive, else NULL.
+// events, sealed is when they were made, all in µs; restored is when one came back from an archive, else NULL. durations
+// is how many events have which duration, about; NULL of files that were sealed before layout 6.
 const createSealed = `CREATE TABLE sealed (part INTEGER PRIMARY KEY, day INTEGER, file VARCHAR, layout INTEGER, rows BIGINT,
-	bytes BIGINT, sha256 VARCHAR, "first" BIGINT, "last" BIGINT, sealed BIGINT, restored BIGINT)`
+	bytes BIGINT, sha256 VARCHAR, "first" BIGINT, "last" BIGINT, sealed BIGINT, restored BIGINT, durations ` + durationsType + `)`
 
 const (
 	microsPerHour = int64(time.Hour / time.Microsecond)

@@ -320,8 +320,9 @@ func (w *writer) dropped(day int32) {
 
 // putPart makes a sealed file a part of its day.
 func (w *writer) putPart(f sealedFile, now time.Time) error {
-	err := w.c.exec(`INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`,
-		f.id, f.day, f.name(), int32(schemaVersion), f.rows, f.bytes, f.sha256, f.first, f.last, now.UnixMicro())
+	err := w.c.exec(`INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL,
+		from_json(?, '[{"dataset": "VARCHAR", "site": "VARCHAR", "cell": "BIGINT", "n": "BIGINT"}]'))`,
+		f.id, f.day, f.name(), int32(schemaVersion), f.rows, f.bytes, f.sha256, f.first, f.last, now.UnixMicro(), f.durations)
 	if err != nil {
 		return err
 	}

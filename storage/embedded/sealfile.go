@@ -21,6 +21,7 @@ type sealedFile struct {
 	sha256      string // hexadecimal
 	first, last int64  // the earliest and the latest time of its events, µs
 	gens        []genHeld
+	durations   string // see durationsOf
 	runsMade    []run
 }
 
@@ -132,7 +133,7 @@ func (j *sealJob) differs(c *conn) error {
 	return errors.New("the file that was written differs from the table, which stays as it is")
 }
 
-// describe reads what is known of a file from it: its size and digest, the events of each generation, times and runs.
+// describe reads what is known of a file from it: its size and digest, the events of each generation, times, durations and runs.
 func (f *sealedFile) describe(c *conn, runRows int) error {
 	var err error
 	if f.sha256, f.bytes, err = archive.Sum(f.file); err != nil {
@@ -153,6 +154,9 @@ func (f *sealedFile) describe(c *conn, runRows int) error {
 	})
 	if err != nil {
 		return err
+	}
+	if f.durations, err = durationsOf(c, f.part); err != nil {
+		return fmt.Errorf("sum up the durations of %s: %w", f.name(), err)
 	}
 	m := runMaker{size: runRows}
 	if err := m.read(c, f.part, func(runs []run) error { f.runsMade = append(f.runsMade, runs...); return nil }); err != nil {

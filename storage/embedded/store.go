@@ -38,11 +38,12 @@ type Config struct {
 	TempLimit   int64         // bytes that queries may write to "<Path>.tmp"; 0: 1 GiB
 
 	// Tests set these; 0: the constants of their names.
-	walDue   int64 // bytes of WAL that are checkpointed
-	runRows  int   // rows of a run
-	keptFree int64 // bytes that commits of events leave free
-	minFree  int64 // bytes that have to be free for a checkpoint, at least
-	patience time.Duration
+	walDue    int64 // bytes of WAL that are checkpointed
+	runRows   int   // rows of a run
+	exactRows int64 // sealed events of which percentiles are exact
+	keptFree  int64 // bytes that commits of events leave free
+	minFree   int64 // bytes that have to be free for a checkpoint, at least
+	patience  time.Duration
 
 	copied bool          // Repair has copied the files
 	lacks  []backup.Lack // what the backup lacks that becomes this store
@@ -103,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg.TempLimit = cmp.Or(cfg.TempLimit, 1<<30)
 	cfg.walDue = cmp.Or(cfg.walDue, walDue)
 	cfg.runRows = cmp.Or(cfg.runRows, runRows)
+	cfg.exactRows = cmp.Or(cfg.exactRows, exactRows)
 	cfg.keptFree = cmp.Or(cfg.keptFree, keptFree)
 	cfg.minFree = cmp.Or(cfg.minFree, minFree)
 	cfg.patience = cmp.Or(cfg.patience, patience)
