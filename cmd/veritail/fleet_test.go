@@ -203,20 +203,7 @@ func TestTheOneThatRunsTheFleetsRulesIsKilled(t *testing.T) {
 	stop()
 	lines := <-written
 	t.Logf("%d lines, %d take-overs, the longest after %s", len(lines), rounds, longest)
-	want := undisturbed(t, bin, lines)
-	if len(want) < 5 {
-		t.Fatalf("there are %d findings: the test would show nothing", len(want))
-	}
-	var got []string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
-		if got = spread(t, node, prefix); len(got) >= len(want) {
-			break
-		}
-	}
-	time.Sleep(5 * time.Second)
-	if got = spread(t, node, prefix); !slices.Equal(got, want) {
-		t.Errorf("found\n%s\none daemon that is left alone finds\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+	wantSpread(t, bin, node, prefix, lines)
 	for _, h := range hosts {
 		send(t, h.daemon, os.Interrupt)
 		if err := h.daemon.Wait(); err != nil {
@@ -225,16 +212,127 @@ func TestTheOneThatRunsTheFleetsRulesIsKilled(t *testing.T) {
 	}
 }
 
+// Everything stands still for a while, the node too, as on a machine that is out of memory; one host has stored nothing
+// for some seconds before, the one that runs the rules does not survive, nor does the one that runs them next. What is found in the end is what one daemon
+// finds in all lines: those that were not stored yet are waited for.
+func TestEverythingStandsStill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a node and standing still take a while")
+	}
+	elasticsearch.Needed(t)
+	t.Parallel()
+	rounds, still := 1, 25*time.Second
+	if os.Getenv("TORTURE") != "" {
+		rounds, still = 4, 4*time.Minute
+	}
+	node, err := elasticsearch.Start(t.Context(), elasticsearch.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Kill()
+	bin := program(t)
+	var hosts []*host
+	for _, name := range []string{"one", "two", "three"} {
+		hosts = append(hosts, newHost(t, bin, name, node.URL, "fleet"))
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	var lines []string
+	since := time.Time{}
+	for range rounds {
+		holder := awaitHolder(t, hosts, since)
+		var others []*host
+		for _, h := range hosts {
+			if h != holder {
+				others = append(others, h)
+			}
+		}
+		lines = append(lines, attackFor(t, 8*time.Second, hosts, r)...)
+		last := others[r.IntN(2)]
+		send(t, last.daemon, syscall.SIGSTOP)
+		lines = append(lines, attackFor(t, 6*time.Second, hosts, r)...)
+		since = time.Now()
+		holder.kill(t)
+		sendNode(t, node, syscall.SIGSTOP)
+		for _, h := range others {
+			send(t, h.daemon, syscall.SIGSTOP)
+		}
+		time.Sleep(still)
+		sendNode(t, node, syscall.SIGCONT)
+		for _, h := range others {
+			if h != last {
+				send(t, h.daemon, syscall.SIGCONT)
+			}
+		}
+		holder.daemon, last.stopped = start(t, bin, holder.dir), true
+		holder = awaitHolder(t, hosts, since)
+		lines = append(lines, attackFor(t, 4*time.Second, hosts, r)...)
+		since = time.Now()
+		holder.kill(t)
+		holder.daemon = start(t, bin, holder.dir)
+		awaitHolder(t, hosts, since)
+		lines = append(lines, attackFor(t, 3*time.Second, hosts, r)...)
+		send(t, last.daemon, syscall.SIGCONT)
+		last.stopped = false
+	}
+	wantSpread(t, bin, node.URL, "fleet", lines)
+	for _, h := range hosts {
+		send(t, h.daemon, os.Interrupt)
+		if err := h.daemon.Wait(); err != nil {
+			t.Errorf("a stop that was asked for: %v", err)
+		}
+	}
+}
+
+// wantSpread waits until what the fleet's rules have found is what one daemon finds in all lines that is left alone.
+func wantSpread(t *testing.T, bin, node, prefix string, lines []string) {
+	t.Helper()
+	want := undisturbed(t, bin, lines)
+	if len(want) < 5 {
+		t.Fatalf("there are %d findings: the test would show nothing", len(want))
+	}
+	var got []string
+	for range 60 { // seconds in which this one runs, too
+		if got = spread(t, node, prefix); len(got) >= len(want) {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	time.Sleep(5 * time.Second)
+	got = spread(t, node, prefix)
+	for what, list := range map[string][]string{"missing": without(want, got), "too many": without(got, want)} {
+		if len(list) > 0 {
+			t.Errorf("of what one daemon finds that is left alone, %d of %d are %s:\n%s", len(list), len(want), what, strings.Join(list, "\n"))
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("there are %d findings, want %d", len(got), len(want))
+	}
+}
+
+// without returns what of list is not in other.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
+}
+
+// attackFor is attack for a time.
+func attackFor(t *testing.T, d time.Duration, hosts []*host, r *rand.Rand) []string {
+	ctx, stop := context.WithTimeout(t.Context(), d)
+	defer stop()
+	return attack(ctx, t, hosts, r)
+}
+
 // attack lets one source after another fail once on each of the hosts, or of two of them, until ctx ends, and returns what
 // was written.
 func attack(ctx context.Context, t *testing.T, hosts []*host, r *rand.Rand) (all []string) {
-	for n := 0; ctx.Err() == nil; n++ {
+	for n := r.IntN(1 << 16); ctx.Err() == nil; n++ {
 		on := r.Perm(len(hosts))
 		if r.IntN(3) == 0 {
 			on = on[1:]
 		}
 		for _, i := range on {
-			line := fmt.Sprintf("%s %s failure 10.0.%d.%d", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"), hosts[i].name, n/250, n%250)
+			line := fmt.Sprintf("%s %s failure 10.%d.%d.%d", time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"), hosts[i].name, n>>16, n>>8&255, n&255)
 			hosts[i].say(t, line)
 			all = append(all, line)
 			time.Sleep(time.Duration(r.IntN(150)) * time.Millisecond)
@@ -246,6 +344,13 @@ func attack(ctx context.Context, t *testing.T, hosts []*host, r *rand.Rand) (all
 func send(t *testing.T, daemon *exec.Cmd, s os.Signal) {
 	t.Helper()
 	if err := daemon.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sendNode(t *testing.T, node *elasticsearch.Node, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(node.PID(), s); err != nil {
 		t.Fatal(err)
 	}
 }

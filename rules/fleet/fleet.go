@@ -29,6 +29,12 @@ const (
 	Late = 10 * time.Second
 
 	every = 2 * time.Second // between looks at what the hosts have stored
+
+	// still is how long nobody may have looked until all hosts may have stood still: the machine was out of memory, say, or
+	// the cluster away. Others then get patience to store what they had read, or could not read, before anything is judged
+	// that is of later.
+	still    = 2 * Late
+	patience = 2 * Late
 )
 
 // A Cluster is the store that the hosts share, and its lease. An error of any call ends what was begun with Wait: the
@@ -128,7 +134,7 @@ func (r *Runner) turn(ctx context.Context) error {
 	if err := engine.Seed(ctx, commits{r.cfg.Cluster, nil, at.Taken}, at.Judged, time.Now()); err != nil {
 		return err
 	}
-	h := holder{r.cfg, engine, at, make(map[string]int64)}
+	h := holder{Config: r.cfg, engine: engine, at: at, low: make(map[string]int64), looked: time.UnixMicro(at.Judged).Add(Late)}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -150,6 +156,11 @@ type holder struct {
 	engine *rules.Engine
 	at     storage.Position
 	low    map[string]int64 // by host: the time up to which its own rules had judged, as far as is known
+
+	looked time.Time // by the wall clock, when somebody had last a look at what there is
+	wait   time.Time // until then nothing is judged that is of later than before a standstill
+	stood  int64     // how far they had judged when they waited last
+	waited int       // rounds that waited
 }
 
 // round takes what the hosts have stored since the last one.
@@ -177,6 +188,7 @@ func (h *holder) round(ctx context.Context) error {
 			c.To = append(c.To, event.Mark{Gen: event.GenID(xxhash.Sum64String(host)), Low: low})
 		}
 	}
+	h.mindStandstill(c, time.Now().Round(0))
 	judged, err := h.engine.Gather(ctx, commits{h.Cluster, h.at.Taken, next.Taken}, c)
 	if err != nil {
 		return err
@@ -193,6 +205,20 @@ func (h *holder) round(ctx context.Context) error {
 		h.Found(c.Findings)
 	}
 	return nil
+}
+
+// mindStandstill has the engine wait, as for a host that is behind, after a time in which nobody looked.
+func (h *holder) mindStandstill(c *event.Commit, now time.Time) {
+	waiting := now.Before(h.wait)
+	if now.Sub(h.looked) > still && h.at.Judged > h.stood {
+		h.wait, h.stood, waiting = now.Add(patience), h.at.Judged, true
+	}
+	if waiting {
+		// Each is forgotten after Late, or when it is no more behind.
+		h.waited++
+		c.To = append(c.To, event.Mark{Gen: event.GenID(xxhash.Sum64String(fmt.Sprint("standstill ", h.waited))), Low: h.at.Judged})
+	}
+	h.looked = now
 }
 
 // commits are the events of some commits of the hosts. It implements rules.History.
