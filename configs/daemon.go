@@ -83,7 +83,7 @@ func LoadDaemon(path string) (*Daemon, error) {
 	}
 	if path != "" {
 		dir, base := filepath.Split(path)
-		fsys, name = FS(filepath.Clean(dir)), base
+		fsys, name = directory(filepath.Clean(dir)), base
 		d.Sources = nil // tables of the file replace the default ones, they are not laid over them
 		if err := Decode(fsys, name, d); err != nil {
 			return nil, err

@@ -12,19 +12,21 @@ import (
 // compiled is a rule made ready for the engine, with its state.
 type compiled struct {
 	*Rule
-	index  int
-	when   int // number of its condition among the engine's matchers
-	once   []*once
-	repeat []*repeat
-	group  source // the first that is there is the group's value; nil: groups is a template
-	groups template
-	title  template
-	text   template // of the message
-	values source   // of which different ones count: threshold.distinct, first.of
-	sum    source   // threshold.sum
-	parts  []int    // numbers of the conditions of its kind
-	judge  judge    // of its kind; nil: single events, or a threshold of occurrences or values
-	silent bool     // severity info: it counts, and makes no findings
+	index    int
+	when     int // number of its condition among the engine's matchers
+	once     []*once
+	repeat   []*repeat
+	group    source // the first that is there is the group's value; nil: groups is a template
+	groups   template
+	title    template
+	text     template // of the message
+	values   source   // of which different ones count: threshold.distinct, first.of
+	sum      source   // threshold.sum
+	parts    []int    // numbers of the conditions of its kind
+	left     series   // of what was suppressed, by minute
+	suppress []*suppression
+	judge    judge // of its kind; nil: single events, or a threshold of occurrences or values
+	silent   bool  // severity info: it counts, and makes no findings
 
 	series series // of its occurrences by minute
 	hours  hours
@@ -86,6 +88,19 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	}
 	if r.First != nil {
 		c.values = newSource(r.First.Of, m.schema)
+	}
+	c.left.name = SuppressedSeries(r.ID)
+	for i := range r.Suppress {
+		s, n := &r.Suppress[i], -1
+		if s.When != nil {
+			at, key := s.at(r, i)
+			var err *configs.Error
+			if n, err = m.add(at, key+".when", s.When); err != nil {
+				faults = append(faults, err)
+				continue
+			}
+		}
+		c.suppress = append(c.suppress, newSuppression(s, n))
 	}
 	c.judge = c.newJudge()
 	return c, faults

@@ -3,6 +3,7 @@ package rules
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -55,12 +56,24 @@ func TestTheExamplesOfTheManualLoad(t *testing.T) {
 	if len(blocks) < 10 {
 		t.Fatalf("%d examples", len(blocks))
 	}
+	shipped := map[string][]byte{}
+	if err := fs.WalkDir(configs.FS(""), "rules", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			shipped[name], err = fs.ReadFile(configs.FS(""), name)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	for _, b := range blocks {
 		example := b[1]
-		if !strings.Contains(example, "[[rule]]") {
+		if !strings.Contains(example, "[[rule]]") && !strings.Contains(example, "[[suppress]]") {
 			example = inARule(example)
 		}
-		fsys := fstest.MapFS{"rules/app.toml": {Data: []byte(example)}, "lists/scanners.txt": {Data: []byte("192.0.2.7")}}
+		fsys := fstest.MapFS{"local/app.toml": {Data: []byte(example)}, "lists/scanners.txt": {Data: []byte("192.0.2.7")}}
+		for name, text := range shipped {
+			fsys[name] = &fstest.MapFile{Data: text}
+		}
 		rules, err := Load(fsys)
 		if err == nil {
 			_, err = New(rules, Config{Schema: testSchema(t)})

@@ -157,6 +157,9 @@ func (e *Engine) word(w int, latest int64) {
 				continue
 			}
 			for _, r := range e.matched[i].rules {
+				if len(r.suppress) > 0 && e.suppressed(r, e.pages[len(e.pages)-1], w*64+bits.TrailingZeros64(any)) {
+					continue
+				}
 				e.queue.add(e.match(r, w*64+bits.TrailingZeros64(any), latest))
 			}
 		}

@@ -36,7 +36,7 @@ func (e *Engine) report(members []hit, say report) {
 	message, _ := r.text.render(group, words)
 	f := event.Finding{
 		ID: findingID(r.ID, h.from.site, string(group), cross), Rule: r.ID, Title: title, Message: message,
-		Severity: r.Severity, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.from.site,
+		Severity: r.Severity, Priority: r.priority(), Tags: r.Tags, References: r.Refs, Audience: r.Audience, Runbook: strings.TrimSpace(r.Runbook), Site: h.from.site,
 		Group: []event.GroupValue{{Field: r.groupField(cross.field), Value: string(group)}},
 		Time:  say.time, First: members[0].time, Last: cross.time,
 	}

@@ -8,7 +8,8 @@ package rules
 import (
 	"fmt"
 	"io/fs"
-	"path"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,21 @@ import (
 
 // Severities, from the least. A rule of severity info counts its occurrences and raises no findings.
 var severities = []string{"info", "low", "medium", "high", "critical"}
+
+var priorities = []string{"high", "medium", "low"}
+
+// priority returns the rule's priority, that of its severity where it names none.
+func (r *Rule) priority() string {
+	switch {
+	case r.Priority != "":
+		return r.Priority
+	case r.Severity == "critical" || r.Severity == "high":
+		return "high"
+	case r.Severity == "medium":
+		return "medium"
+	}
+	return "low"
+}
 
 var audiences = []string{"security", "dba", "operator"}
 
@@ -33,13 +49,17 @@ type Rule struct {
 	Title    string           `toml:"title"` // of its findings; {{field}} is replaced
 	Message  string           `toml:"message"`
 	Severity string           `toml:"severity"`
-	Scope    string           `toml:"scope"` // of whose events: "host", of each host's by itself, which is the default, or OfFleet
+	Priority string           `toml:"priority"` // of those who have to do something: high, medium, low; empty: what follows from the severity
+	Enabled  *bool            `toml:"enabled"`  // false: the rule is off
+	Scope    string           `toml:"scope"`    // of whose events: "host", of each host's by itself, which is the default, or OfFleet
 	Audience []string         `toml:"audience"`
-	Runbook  string           `toml:"runbook"` // what to do, in a few sentences
-	When     Condition        `toml:"when"`    // which events
-	Group    string           `toml:"group"`   // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
-	Weight   string           `toml:"weight"`  // a field of kind int: the event stands for so many occurrences
-	Rearm    configs.Duration `toml:"rearm"`   // after a finding, none for the same group until it was quiet for so long
+	Runbook  string           `toml:"runbook"`    // what to do, in a few sentences
+	Tags     []string         `toml:"tags"`       // "attack.t1110.001" is a technique of MITRE ATT&CK, "attack.credential-access" a tactic
+	Refs     []string         `toml:"references"` // addresses of what there is to read
+	When     Condition        `toml:"when"`       // which events
+	Group    string           `toml:"group"`      // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
+	Weight   string           `toml:"weight"`     // a field of kind int: the event stands for so many occurrences
+	Rearm    configs.Duration `toml:"rearm"`      // after a finding, none for the same group until it was quiet for so long
 
 	Repeat    []Repeat   `toml:"repeat"`    // an event belongs to the first whose From it matches
 	Once      []Once     `toml:"once"`      // an event belongs to the first whose tellers it is one of
@@ -51,12 +71,13 @@ type Rule struct {
 	Sequence  *Sequence  `toml:"sequence"`
 	Absence   *Absence   `toml:"absence"`
 
-	Tests []Test `toml:"test"`
+	Suppress []Suppression `toml:"suppress"`
+	Tests    []Test        `toml:"test"`
 
 	File string `toml:"-"` // where it stands
 
-	fsys  fs.FS // what it was read from, nil for one made in code
-	index int   // among the rules of its file
+	fsys fs.FS  // what it was read from, nil for one made in code
+	path string // the path of its table in the file
 }
 
 // Once says which events tell of the same occurrence, so that it is counted once. Events of different tellers match
@@ -131,54 +152,6 @@ func OfScope(all []Rule) (fleet, host []Rule) {
 
 func micros(d configs.Duration) int64 { return time.Duration(d).Microseconds() }
 
-// Load reads the rule files below the folder rules of fsys. Every mistake is reported, each with its file.
-func Load(fsys fs.FS) ([]Rule, error) {
-	var all []Rule
-	var faults configs.Errors
-	seen := map[string]string{}
-	err := fs.WalkDir(fsys, "rules", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || path.Ext(name) != ".toml" {
-			return err
-		}
-		var file struct {
-			Rule []Rule `toml:"rule"`
-		}
-		if err := configs.Decode(fsys, name, &file); err != nil {
-			faults = append(faults, asFaults(err, name)...)
-			return nil
-		}
-		for i := range file.Rule {
-			r := &file.Rule[i]
-			r.File, r.fsys, r.index = name, fsys, i
-			fail := func(key, format string, args ...any) { faults = append(faults, r.fault(key, format, args...)) }
-			if first, dup := seen[r.ID]; dup {
-				fail("id", "another rule of this name is in %s", first)
-			}
-			seen[r.ID] = name
-			r.check(fail)
-		}
-		all = append(all, file.Rule...)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read rules: %w", err)
-	}
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
-	return all, nil
-}
-
-// fault returns what is wrong at a key of the rule, with its place.
-func (r *Rule) fault(key, format string, args ...any) *configs.Error {
-	msg := fmt.Sprintf("rule %q: %s: %s", r.ID, key, fmt.Sprintf(format, args...))
-	if r.fsys == nil {
-		return &configs.Error{File: r.File, Msg: msg}
-	}
-	return configs.At(r.fsys, r.File, fmt.Sprintf("rule[%d].%s", r.index, key), "%s", msg)
-}
-
 // check calls fail for what is wrong in a rule by itself; queries and fields are looked at by New.
 func (r *Rule) check(fail func(key, format string, args ...any)) {
 	if r.ID == "" || strings.ContainsAny(r.ID, " \t/\"") {
@@ -195,6 +168,9 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 		fail(key, "%q is none of %s%s", value, strings.Join(list, ", "), hint)
 	}
 	oneOf("severity", r.Severity, severities)
+	if r.Priority != "" {
+		oneOf("priority", r.Priority, priorities)
+	}
 	if r.Scope != "" {
 		oneOf("scope", r.Scope, scopes)
 	}
@@ -205,6 +181,7 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 		oneOf(fmt.Sprintf("audience[%d]", i), a, audiences)
 	}
 	r.checkTexts(fail)
+	r.checkWords(fail)
 	r.checkCounting(fail)
 	r.checkTests(fail)
 }
@@ -225,6 +202,37 @@ func (r *Rule) checkTexts(fail func(key, format string, args ...any)) {
 	for _, c := range []struct{ key, text string }{{"title", r.Title}, {"message", r.Message}, {"group", r.Group}} {
 		if _, ok := templateFields(c.text); !ok {
 			fail(c.key, "{{ wants a field and }}")
+		}
+	}
+}
+
+var (
+	tagForm    = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`)
+	attackForm = regexp.MustCompile(`^attack\.([tgs][0-9]{4}(\.[0-9]{3})?|[a-z]+(-[a-z]+)*)$`)
+)
+
+// checkWords calls fail for what is wrong in tags, references and suppressions.
+func (r *Rule) checkWords(fail func(key, format string, args ...any)) {
+	for i, tag := range r.Tags {
+		switch {
+		case !tagForm.MatchString(tag):
+			fail(fmt.Sprintf("tags[%d]", i), "%q is no tag; want small letters and digits, as attack.t1110.001 or pci-dss", tag)
+		case strings.HasPrefix(tag, "attack.") && !attackForm.MatchString(tag):
+			fail(fmt.Sprintf("tags[%d]", i), "%q is no technique or tactic of ATT&CK; want one as attack.t1110.001 or attack.credential-access", tag)
+		}
+	}
+	for i, ref := range r.Refs {
+		if u, err := url.Parse(ref); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			fail(fmt.Sprintf("references[%d]", i), "%q is no address; want one as https://attack.mitre.org/techniques/T1110/", ref)
+		}
+	}
+	for i := range r.Suppress {
+		s := &r.Suppress[i]
+		if s.owner == nil && len(s.Rules) > 0 {
+			fail(fmt.Sprintf("suppress[%d].rules", i), "within a rule a suppression is about that rule; for several write [[suppress]] in a file of its own")
+		}
+		if s.owner == nil {
+			s.check(fmt.Sprintf("suppress[%d]", i), fail)
 		}
 	}
 }
@@ -275,20 +283,34 @@ func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
 }
 
 // checkTests wants an example of what fires and one of what does not: a rule that matches everything, or nothing,
-// would pass a test of one kind.
+// would pass a test of one kind. A site's own rules may do without (Untested).
 func (r *Rule) checkTests(fail func(key, format string, args ...any)) {
-	fires, silent := false, false
 	for i, t := range r.Tests {
-		if t.Expect.Count > 0 {
-			fires = true
-		} else {
-			silent = true
-		}
 		if t.Lines == "" && len(t.Inputs) == 0 {
 			fail(fmt.Sprintf("test[%d]", i), "%q has no lines", t.Name)
 		}
 	}
-	if !fires || !silent {
-		fail("test", "want a test that must fire (count above 0) and one that must not (count = 0)")
+	if lacks := r.lacksTests(); lacks != "" && !isLocal(r.File) {
+		fail("test", "%s", lacks)
 	}
+}
+
+// lacksTests says what tests the rule lacks, "" if none.
+func (r *Rule) lacksTests() string {
+	fires := func(t Test) bool { return t.Expect.Count > 0 }
+	if slices.ContainsFunc(r.Tests, fires) && slices.ContainsFunc(r.Tests, func(t Test) bool { return !fires(t) }) {
+		return ""
+	}
+	return "want a test that must fire (count above 0) and one that must not (count = 0)"
+}
+
+// Untested returns the rules of a site's own that lack a test which must fire, or one which must not.
+func Untested(rules []Rule) configs.Errors {
+	var all configs.Errors
+	for i := range rules {
+		if lacks := rules[i].lacksTests(); lacks != "" {
+			all = append(all, rules[i].fault("test", "%s", lacks))
+		}
+	}
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
@@ -27,7 +28,7 @@ func Unknown(rules []Rule, schema *event.Schema) configs.Errors {
 				continue // New has refused it
 			}
 			for _, t := range query.Unknown(e) {
-				report(key, t.Field)
+				report(r.keyOf(key, c, t.Field), t.Field)
 			}
 		}
 		for key, name := range r.fields() {
@@ -37,6 +38,23 @@ func Unknown(rules []Rule, schema *event.Schema) configs.Errors {
 		}
 	}
 	return all
+}
+
+// keyOf returns the key of a field in a condition: in a table it may be written as one key, or as several with dots between. Of
+// other conditions, and of tables within tables, it is that of the condition.
+func (r *Rule) keyOf(key string, c Condition, field string) string {
+	table, ok := c.(map[string]any)
+	if !ok {
+		return key
+	}
+	if _, ok := table[field]; ok {
+		return pathOf(key, []string{field})
+	}
+	names := strings.Split(field, ".")
+	if _, ok := table[names[0]]; ok {
+		return pathOf(key, names)
+	}
+	return key
 }
 
 // conditions calls yield with the key of each condition of the rule and the condition.
@@ -54,6 +72,11 @@ func (r *Rule) conditions() func(yield func(string, Condition) bool) {
 		}
 		for i, p := range r.Repeat {
 			more = more && yield(fmt.Sprintf("repeat[%d].from", i), p.From)
+		}
+		for i, s := range r.Suppress {
+			if s.When != nil && s.owner == nil {
+				more = more && yield(fmt.Sprintf("suppress[%d].when", i), s.When)
+			}
 		}
 	}
 }

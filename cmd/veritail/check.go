@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
@@ -44,13 +45,22 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			for _, f := range s.set.Fallbacks() {
 				fmt.Fprintln(out, f)
 			}
-			for _, f := range rules.Unknown(s.rules, s.schema) {
-				fmt.Fprintf(out, "%s\n", f.Detail())
+			for _, list := range []configs.Errors{rules.Unknown(s.rules, s.schema), rules.Expired(s.rules, time.Now()), rules.Untested(s.rules)} {
+				for _, f := range list {
+					fmt.Fprintf(out, "%s\n", f.Detail())
+				}
 			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
 				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
 			if fleet, _ := rules.OfScope(s.rules); len(fleet) > 0 {
 				fmt.Fprintf(out, "Of scope fleet, judged over all hosts that share a cluster: %s.\n", idsOf(fleet))
+			}
+			changes, err := rules.Changes(s.fs, configs.FS(""))
+			if err != nil {
+				return err
+			}
+			for _, c := range changes {
+				fmt.Fprintln(out, changed(c))
 			}
 			if len(failures) > 0 {
 				return errQuiet
@@ -60,6 +70,18 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 	}
 	configsFlag(c, &configDir, "formats, rules and KPIs")
 	return c
+}
+
+// changed says in which way a rule is not as it was shipped.
+func changed(c rules.Change) string {
+	text := c.ID + " is " + c.File + "'s own"
+	switch {
+	case c.Off:
+		text = c.ID + " is switched off"
+	case len(c.Keys) > 0:
+		text = c.ID + " is not as shipped: " + strings.Join(c.Keys, ", ") + " in " + c.File
+	}
+	return text + "."
 }
 
 // idsOf names rules.

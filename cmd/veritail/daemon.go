@@ -31,6 +31,7 @@ const ruleIdle = 2 * time.Second
 type daemon struct {
 	cfg       *configs.Daemon
 	setup     *setup
+	changes   []rules.Change // of the rules, from the shipped ones
 	store     storage.Store
 	patterns  []source.Pattern
 	runner    *pipeline.Runner
@@ -58,13 +59,17 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if err := s.mustPass(); err != nil {
 		return nil, err
 	}
+	changes, err := rules.Changes(s.fs, configs.FS(""))
+	if err != nil {
+		return nil, err
+	}
 	if err := makeState(cfg); err != nil {
 		return nil, err
 	}
 	if err := removeStale(cfg.Socket); err != nil {
 		return nil, err
 	}
-	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
+	d = &daemon{cfg: cfg, setup: s, changes: changes, begun: time.Now(), out: out}
 	if d.store, err = openStore(ctx, cfg, s.schema, false); err != nil {
 		return nil, err
 	}

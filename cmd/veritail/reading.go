@@ -60,7 +60,7 @@ func (r *reading) formats(_ *cobra.Command, _ []string, typed string) ([]string,
 
 // configsFlag adds the flag that names another configuration; what says which parts of it the command reads.
 func configsFlag(c *cobra.Command, dir *string, what string) {
-	c.Flags().StringVar(dir, "configs", "", "`directory` of "+what+" in place of the shipped ones")
+	c.Flags().StringVar(dir, "configs", "", "`directory` of "+what+"; what it has nothing of is as shipped")
 	if err := c.MarkFlagDirname("configs"); err != nil {
 		panic(err) // the flag was added one line before
 	}

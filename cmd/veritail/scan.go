@@ -257,6 +257,8 @@ type jsonFinding struct {
 	ID       string            `json:"id"`
 	Rule     string            `json:"rule"`
 	Severity string            `json:"severity"`
+	Priority string            `json:"priority,omitempty"`
+	Tags     []string          `json:"tags,omitempty"`
 	Title    string            `json:"title"`
 	Message  string            `json:"message,omitempty"`
 	Group    map[string]string `json:"group"`
@@ -268,7 +270,7 @@ type jsonFinding struct {
 
 func findingJSON(f *event.Finding) jsonFinding {
 	out := jsonFinding{
-		Kind: "finding", ID: f.ID, Rule: f.Rule, Severity: f.Severity, Title: f.Title, Message: f.Message,
+		Kind: "finding", ID: f.ID, Rule: f.Rule, Severity: f.Severity, Priority: f.Priority, Tags: f.Tags, Title: f.Title, Message: f.Message,
 		Group: map[string]string{}, Count: f.Count, First: rfc3339(f.First), Last: rfc3339(f.Last), Evidence: make([]jsonEvidence, 0, len(f.Evidence)),
 	}
 	for _, g := range f.Group {

@@ -16,6 +16,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -28,7 +29,14 @@ type statusReport struct {
 	Totals  totalsReport   `json:"totals"`
 	Store   *keptReport    `json:"store,omitempty"`
 	Fleet   *fleetReport   `json:"fleet,omitempty"`
+	Rules   rulesReport    `json:"rules"`
 	Sources []sourceReport `json:"sources"`
+}
+
+// rulesReport is how many rules are judged, and which are not as they were shipped.
+type rulesReport struct {
+	Judged  int            `json:"judged"`
+	Changes []rules.Change `json:"changes,omitempty"`
 }
 
 type totalsReport struct {
@@ -78,7 +86,7 @@ func (d *daemon) status() statusReport {
 			Stored: t.Stored, Apart: t.Quarantined, Pending: t.Pending, LastCommit: t.LastCommit,
 		},
 	}
-	r.Store, r.Fleet = d.kept.Load(), d.fleetReport(time.Now())
+	r.Store, r.Fleet, r.Rules = d.kept.Load(), d.fleetReport(time.Now()), rulesReport{len(d.setup.rules), d.changes}
 	if t.StoreErr != nil {
 		r.Totals.StoreError = t.StoreErr.Error()
 	}

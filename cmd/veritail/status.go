@@ -96,6 +96,7 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	if r.Fleet != nil {
 		r.Fleet.print(w, p, now)
 	}
+	r.Rules.print(w, p)
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string
 	for i := range r.Sources {
@@ -120,6 +121,21 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 		w.f("\n")
 	}
 	return w.err
+}
+
+// print writes how many rules are judged, and what the site changed of them.
+func (r *rulesReport) print(w *sink, p colours) {
+	w.f("%s  %d are judged", p.bold("Rules"), r.Judged)
+	if len(r.Changes) == 0 {
+		w.f(", all as they were shipped")
+	}
+	w.f("\n")
+	for _, c := range r.Changes[:min(len(r.Changes), 10)] {
+		w.f("       %s\n", changed(c))
+	}
+	if more := len(r.Changes) - 10; more > 0 {
+		w.f("       and %d more; veritail check lists all\n", more)
+	}
 }
 
 // print writes how much the store holds, and what of it goes next.

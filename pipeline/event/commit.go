@@ -100,13 +100,18 @@ type GroupValue struct {
 // A Finding is what a rule found. It is immutable: verdicts and issues are records that point at it. Its ID is
 // made of rule, group and the crossing event, so that reading the same lines again yields the same finding.
 type Finding struct {
-	ID       string       `json:"id"`
-	Rule     string       `json:"rule"`
-	Title    string       `json:"title"`
-	Message  string       `json:"message"`
-	Severity string       `json:"severity"` // critical, high, medium, low
-	Audience []string     `json:"audience"` // security, dba, operator
-	Runbook  string       `json:"runbook"`
+	ID       string   `json:"id"`
+	Rule     string   `json:"rule"`
+	Title    string   `json:"title"`
+	Message  string   `json:"message"`
+	Severity string   `json:"severity"` // critical, high, medium, low
+	Audience []string `json:"audience"` // security, dba, operator
+	Runbook  string   `json:"runbook"`
+
+	Priority   string   `json:"priority,omitempty"` // of those who have to do something: high, medium, low
+	Tags       []string `json:"tags,omitempty"`     // attack.t1110: a technique of MITRE ATT&CK
+	References []string `json:"references,omitempty"`
+
 	Site     string       `json:"site,omitempty"`
 	Group    []GroupValue `json:"group"`
 	Count    int64        `json:"count"` // occurrences it rests on
