@@ -101,17 +101,20 @@ func (s *setup) check() (tests int, failures []rules.Failure, err error) {
 	if err := s.checkKPIs(); err != nil {
 		return 0, nil, err
 	}
-	return rules.Check(s.rules, s.schema, func(format string, gen event.GenID, lines []byte) (*event.Batch, error) {
-		d, err := s.set.NewDecoder(event.Generation{ID: gen, Path: "test", Format: format}, parsers.Options{Host: testHost})
-		if err != nil {
-			return nil, userError{err}
-		}
-		b := &event.Batch{}
-		d.Decode(b, lines, 0)
-		d.Flush(b, time.Now(), true)
-		b.From, b.To = []event.Mark{{Gen: gen, Low: math.MinInt64}}, []event.Mark{d.Mark()}
-		return b, nil
-	})
+	return rules.Check(s.rules, s.schema, s.decodeTest)
+}
+
+// decodeTest makes events of the lines of a rule's test.
+func (s *setup) decodeTest(format string, gen event.GenID, lines []byte) (*event.Batch, error) {
+	d, err := s.set.NewDecoder(event.Generation{ID: gen, Path: "test", Format: format}, parsers.Options{Host: testHost})
+	if err != nil {
+		return nil, userError{err}
+	}
+	b := &event.Batch{}
+	d.Decode(b, lines, 0)
+	d.Flush(b, time.Now(), true)
+	b.From, b.To = []event.Mark{{Gen: gen, Low: math.MinInt64}}, []event.Mark{d.Mark()}
+	return b, nil
 }
 
 // notTakenIn tells of the lines of a failed test that its formats do not take where they stop, a line each.

@@ -1,0 +1,157 @@
+package sigma
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/rules"
+)
+
+// spans are the units of a correlation's timespan.
+var spans = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+
+// correlate makes r the rule of a correlation: how often others are met in a time.
+func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) error {
+	if d.Type != "event_count" && d.Type != "value_count" {
+		return refuse("a correlation of type %s", d.Type)
+	}
+	count, field, err := d.least()
+	if err != nil {
+		return err
+	}
+	within, err := timespan(d.Timespan)
+	if err != nil {
+		return err
+	}
+	var first *Rule
+	var whens []string
+	for _, name := range d.Rules {
+		base := named[name]
+		if base == nil || base.source == nil {
+			return refuse("a correlation of a rule that is not here or could not be converted")
+		}
+		if first == nil {
+			first = base
+		}
+		if base.source != first.source {
+			return refuse("a correlation of rules about several log sources")
+		}
+		whens = append(whens, base.When)
+	}
+	if first == nil {
+		return fmt.Errorf("correlation: it names no rules")
+	}
+	r.When = bracketed(whens, " or ")
+	r.Rule.When, r.source, r.Group = r.When, first.source, first.Group
+	if len(d.GroupBy) > 0 {
+		if r.Group, err = r.source.group(d.GroupBy); err != nil {
+			return err
+		}
+	}
+	r.Threshold = &rules.Threshold{Count: count, Within: configs.Duration(within)}
+	r.Rearm = configs.Duration(within)
+	if d.Type == "value_count" {
+		fields, err := r.source.fieldsOf(field)
+		if err != nil {
+			return err
+		}
+		r.Threshold.Distinct = strings.Join(fields, "|")
+	}
+	return c.repeatTests(r, first, d, field, count)
+}
+
+// least returns the number that a correlation wants at least, and the field whose values it counts.
+func (d *correlation) least() (int, string, error) {
+	var cond map[string]string
+	if err := d.Condition.Decode(&cond); err != nil {
+		return 0, "", fmt.Errorf("correlation: condition: %w", err)
+	}
+	field := cond["field"]
+	delete(cond, "field")
+	if len(cond) != 1 {
+		return 0, "", refuse("a correlation with several bounds")
+	}
+	for _, op := range slices.Sorted(maps.Keys(cond)) {
+		n, err := strconv.Atoi(cond[op])
+		switch {
+		case err != nil:
+			return 0, "", fmt.Errorf("correlation: condition: %s: %w", op, err)
+		case op == "gte" && n > 0:
+			return n, field, nil
+		case op == "gt" && n >= 0:
+			return n + 1, field, nil
+		}
+	}
+	return 0, "", refuse("a correlation that wants few events, not many")
+}
+
+func timespan(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, fmt.Errorf("correlation: it has no timespan")
+	}
+	unit, known := spans[text[len(text)-1]]
+	n, err := strconv.Atoi(text[:len(text)-1])
+	if !known || err != nil || n < 1 || n > 10_000 {
+		return 0, fmt.Errorf("correlation: timespan: %q is none, such as 5m", text)
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// group returns how occurrences are told apart by Sigma's fields.
+func (s *Source) group(by []string) (string, error) {
+	var parts []string
+	for _, name := range by {
+		fields, err := s.fieldsOf(name)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, strings.Join(fields, "|"))
+	}
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return "{{" + strings.Join(parts, "}} {{") + "}}", nil
+}
+
+// repeatTests makes the tests of a correlation: its rule's line as often as it has to come, and once less.
+func (c *Converter) repeatTests(r, base *Rule, d *correlation, field string, count int) error {
+	const most = 200
+	if count > most || base.made == nil {
+		return refuse("a correlation of more than %d events, or of a rule without a line", most)
+	}
+	var lines []string
+	for i := range count {
+		m := *base.made
+		m.fields = maps.Clone(m.fields)
+		if d.Type == "value_count" {
+			f := fit{whole: true, exact: m.text(field) + strconv.Itoa(i)}
+			m.fields[field] = &f
+		}
+		line, err := m.line()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, line)
+	}
+	format := r.source.Format
+	enough, fewer := strings.Join(lines, "\n"), strings.Join(lines[1:], "\n")
+	for _, t := range []struct {
+		lines string
+		want  int
+	}{{enough, 1}, {fewer, 0}} {
+		ok, err := c.counts(r, format, t.lines, t.want)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refuse("no line could be made that it finds, with one beside that it does not")
+		}
+	}
+	r.Tests = []rules.Test{testOf("as often as it has to come", format, enough, 1), testOf("once less", format, fewer, 0)}
+	return nil
+}
