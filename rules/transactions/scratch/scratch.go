@@ -166,7 +166,7 @@ func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr) error {
 	}
 	return s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data,
 		"-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir, "-c", "fsync=off", "-c", "shared_buffers=16MB",
-		"-c", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()), "-c", "log_lock_waits=on",
+		"-c", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()), "-c", "log_lock_waits=on", "-c", "log_statement=all", "-c", "log_connections=on", "-c", "log_disconnections=on",
 		"-c", "log_line_prefix=%m [%p] %q%u@%d ", "-c", "lc_messages=C", "-c", "timezone=UTC", "-c", "log_timezone=UTC")
 }
 

@@ -1,0 +1,127 @@
+package transactions
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/saypro/veritail/configs"
+)
+
+// What an event does to its session.
+const (
+	stepConnects = "connects" // the session begins: what was open under its key is forgotten
+	stepLogin    = "login"    // it has said who it is
+	stepLeaves   = "leaves"   // it ends in order
+	stepLost     = "lost"     // it ends in disorder
+	stepWaits    = "waits"    // it waits for a lock, for some time already
+	stepAcquires = "acquires" // it has got the lock
+	stepFails    = "fails"    // a statement, and with it the transaction, is refused
+	stepRuns     = "runs"     // a statement begins, or nothing says whether it has ended
+	stepRan      = "ran"      // a statement has ended; it may have been told when it began
+	stepStops    = "stops"    // the server does: all its sessions end
+)
+
+var stepWords = []string{stepConnects, stepLogin, stepLeaves, stepLost, stepWaits, stepAcquires, stepFails, stepRuns, stepRan, stepStops}
+
+// Sessions says what keeps sessions of databases apart and what events do to them: configs/sessions.toml. It is not changed, and
+// safe for concurrent use.
+type Sessions struct {
+	IDs   []string      `toml:"ids"`     // fields by which people ask for a session or a transaction
+	Links []string      `toml:"links"`   // fields that events of several programs share, of one request
+	Kinds []sessionKind `toml:"session"` //
+	Steps []stepKind    `toml:"step"`    // the first that an event has the values of counts
+}
+
+type sessionKind struct {
+	Has         map[string]string `toml:"has"`         // events of sessions of this kind
+	By          []string          `toml:"by"`          // the fields that tell one from another; the last one is its name
+	Transaction []string          `toml:"transaction"` // the fields that may name its transaction
+}
+
+type stepKind struct {
+	Has   map[string]string `toml:"has"`
+	Is    string            `toml:"is"`
+	For   string            `toml:"for"`   // the field that has the lock's mode
+	On    string            `toml:"on"`    // and what it is on
+	After string            `toml:"after"` // and how long it had waited
+}
+
+// LoadSessions reads sessions.toml of fsys. A configuration without it has none.
+func LoadSessions(fsys fs.FS) (*Sessions, error) {
+	const name = "sessions.toml"
+	s := &Sessions{}
+	if _, err := fs.Stat(fsys, name); err != nil {
+		return s, nil //nolint:nilerr // it need not be there
+	}
+	if err := configs.Decode(fsys, name, s); err != nil {
+		return nil, err
+	}
+	var faults configs.Errors
+	for i, k := range s.Kinds {
+		if len(k.By) == 0 || len(k.Has) == 0 {
+			faults = append(faults, configs.At(fsys, name, fmt.Sprintf("session[%d]", i), "a session wants has and by"))
+		}
+	}
+	for i, k := range s.Steps {
+		if !slices.Contains(stepWords, k.Is) {
+			faults = append(faults, configs.At(fsys, name, fmt.Sprintf("step[%d].is", i), "%q is none of %s", k.Is, strings.Join(stepWords, ", ")))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return s, nil
+}
+
+// key returns by which the event's session is known, its name, and false for one that is of none.
+func (s *Sessions) key(e *Event) (key, name string, kind *sessionKind) {
+	for i := range s.Kinds {
+		k := &s.Kinds[i]
+		if !holds(k.Has, e.Fields) {
+			continue
+		}
+		var parts []string
+		for _, f := range k.By {
+			v := text(e.Fields, f)
+			if v == "" {
+				return "", "", nil
+			}
+			parts = append(parts, v)
+		}
+		return strings.Join(parts, "\x00"), parts[len(parts)-1], k
+	}
+	return "", "", nil
+}
+
+// step returns what the event does to its session, nil for nothing.
+func (s *Sessions) step(e *Event) *stepKind {
+	for i := range s.Steps {
+		if holds(s.Steps[i].Has, e.Fields) {
+			return &s.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Is reports whether one of the event's ids is id.
+func (s *Sessions) Is(e *Event, id string) bool {
+	for _, f := range s.IDs {
+		if text(e.Fields, f) == id {
+			return true
+		}
+	}
+	return false
+}
+
+// linksOf are what the event shares with others of its request.
+func (s *Sessions) linksOf(e *Event) []string {
+	var out []string
+	for _, f := range s.Links {
+		if v := text(e.Fields, f); v != "" {
+			out = append(out, f+"\x00"+v)
+		}
+	}
+	return out
+}
