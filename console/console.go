@@ -34,6 +34,7 @@ type Config struct {
 	KPIs      []kpi.Definition             // the key figures of the overview
 	Status    func() Status                // what the daemon does now; called for every page, from any goroutine
 	Deadlocks *transactions.Reports        // how deadlocks are read; nil: none is drawn
+	Sessions  *transactions.Sessions       // how their timelines are made; nil: there are none
 	Try       func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats   []string                     // names that a Trial may have
 	Report    http.Handler                 // answers /reports/daily; nil: there is no link to it
@@ -88,6 +89,9 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/findings", s.page("findings", s.findings))
 	r.Get("/findings/{id}", s.page("finding", s.finding))
 	r.Get("/search", s.searching)
+	if c.Sessions != nil {
+		r.Get("/transactions", s.page("transactions", s.timeline))
+	}
 	r.Get("/sources", s.page("sources", s.sources))
 	if c.Try != nil {
 		r.Get("/playground", s.page("playground", s.playground))

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"html/template"
+	"strconv"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/deadlocks"
@@ -19,7 +20,7 @@ type deadlock struct {
 }
 
 type deadlockSession struct {
-	Name         string
+	Name, URL    string // URL is of its timeline
 	Victim       bool
 	About        []string // transaction, user, application
 	Holds, Wants []string
@@ -46,7 +47,11 @@ func (s *server) deadlock(ctx context.Context, r *request, f event.Finding) (*de
 		p.Pattern = a.Pattern
 	}
 	for _, i := range append(append([]int{}, d.Cycle...), d.Beside()...) {
-		p.Sessions = append(p.Sessions, sessionRow(d, i))
+		row := sessionRow(d, i)
+		if s.Sessions != nil && d.Sessions[i].Name != "" {
+			row.URL = r.to("/transactions", "id", d.Sessions[i].Name, "at", strconv.FormatInt(d.Time.UnixMicro(), 10))
+		}
+		p.Sessions = append(p.Sessions, row)
 	}
 	return p, nil
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
@@ -468,5 +469,38 @@ func TestADeadlockIsDrawn(t *testing.T) {
 	_, other := get(t, h, "/findings/"+regexp.MustCompile(`web-path-traversal-[0-9]+`).FindString(func() string { _, p := get(t, h, "/findings?rule=web.path-traversal"); return p }()))
 	if strings.Contains(other, "Who waited for whom") || !strings.Contains(other, "Why it fired") {
 		t.Error("a finding that is none has a deadlock")
+	}
+}
+
+func TestATimelineTellsWhatASessionDid(t *testing.T) {
+	d := shop()
+	const path = "/var/log/postgresql/postgresql-17-main.log"
+	step := func(after time.Duration, fields map[string]any) {
+		fields["event.module"], fields["event.category"], fields["host.name"], fields["process.pid"] = "postgresql", "database", "db01", 4242
+		d.add("", "postgresql", path, now.Add(-time.Hour+after), "line", fields)
+	}
+	if _, err := d.schema.Add("db.query.text", event.Text); err != nil {
+		t.Fatal(err)
+	}
+	step(0, map[string]any{"event.action": "statement", "db.query.text": "BEGIN"})
+	step(time.Second, map[string]any{"event.action": "statement", "db.query.text": "update t set a='" + hostile + "'"})
+	step(2*time.Second, map[string]any{"event.action": "unique_violation", "event.outcome": "failure", "db.response.status_code": "23505", "message": "duplicate key"})
+	step(3*time.Second, map[string]any{"event.action": "statement", "db.query.text": "ROLLBACK"})
+	h := handler(t, open(t, d))
+	_, page := get(t, h, "/transactions?id=4242")
+	w := words(page)
+	for _, want := range []string{"Timeline of 4242", "1 transaction: 1 failed.", "begins", "✕ fails 23505 duplicate key", "rolls back"} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the page does not say %q:\n%s", want, w)
+		}
+	}
+	if !strings.Contains(page, `<svg class="dlk"`) || strings.Contains(page, "<script>alert") {
+		t.Error("it is not drawn, or holds what somebody wrote as it is")
+	}
+	if _, page := get(t, h, "/transactions?id=nobody"); !strings.Contains(words(page), "No event has this id.") {
+		t.Error("an id that no event has is not told")
+	}
+	if _, page := get(t, h, "/transactions"); !strings.Contains(words(page), "moment by moment") {
+		t.Error("without an id the page does not say what it is for")
 	}
 }

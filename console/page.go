@@ -164,6 +164,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
 		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(b.Files)), Current: at("sources")},
 	}
+	if s.Sessions != nil {
+		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Transactions", Icon: "t", URL: r.to("/transactions"), Current: at("transactions")})
+	}
 	if s.Try != nil {
 		f.Nav = append(f.Nav, navItem{Name: "Playground", Icon: "y", URL: r.to("/playground"), Current: at("playground")})
 	}
@@ -183,7 +186,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 // sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing
 // where there is only one.
 func sites(r *request, page string) []navItem {
-	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground"}[page]
+	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground", "transactions": "/transactions"}[page]
 	if path == "" {
 		path = "/"
 	}

@@ -349,9 +349,13 @@ func open(t testing.TB, d *day) console.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sessions, err := transactions.LoadSessions(configs.FS(""))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return console.Config{
 		Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
-		Deadlocks: reports, Try: try, Formats: []string{"nginx.access", "sshd"},
+		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

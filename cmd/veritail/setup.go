@@ -27,6 +27,7 @@ type setup struct {
 	rules     []rules.Rule
 	kpis      []kpi.Definition
 	deadlocks *transactions.Reports
+	sessions  *transactions.Sessions
 	host      string
 	stops     stops
 	prefix    string         // how lines of a format with a prefix begin; empty: guessed
@@ -63,6 +64,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.deadlocks, err = transactions.Load(s.fs); err != nil {
+		return nil, err
+	}
+	if s.sessions, err = transactions.LoadSessions(s.fs); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -134,6 +134,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.status()) })
 	mux.HandleFunc("GET /search", answerAsked(d.search))
 	mux.HandleFunc("GET /deadlock", answerAsked(d.deadlock))
+	mux.HandleFunc("GET /timeline", answerAsked(d.timeline))
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", answerAsked(d.sql))
 	mux.HandleFunc("POST /redrive", d.answerRedrive)

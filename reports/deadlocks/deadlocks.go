@@ -18,8 +18,9 @@ import (
 
 // A Reader reads deadlocks. It is safe for concurrent use.
 type Reader struct {
-	Store   storage.Reader
-	Reports *transactions.Reports
+	Store    storage.Reader
+	Reports  *transactions.Reports
+	Sessions *transactions.Sessions // for timelines
 }
 
 // An Answer is the deadlock of a finding and the pattern that it is of.
