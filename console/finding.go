@@ -35,6 +35,7 @@ type findingPage struct {
 	About      string // the group, as the title of the traces
 	Earlier    []findingRow
 	Deadlock   *deadlock
+	Timeline   string // address of the session's or transaction's timeline; "" where the group names none
 	SameRule   string
 	JSON       string
 }
@@ -95,6 +96,7 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	if p.Traces, p.TracesURL, err = s.traces(ctx, r, f); err != nil {
 		return answer{}, err
 	}
+	p.Timeline = s.timelineOf(r, f)
 	if p.Deadlock, err = s.deadlock(ctx, r, f); err != nil {
 		return answer{}, err
 	}

@@ -497,6 +497,16 @@ func TestATimelineTellsWhatASessionDid(t *testing.T) {
 	if !strings.Contains(page, `<svg class="dlk"`) || strings.Contains(page, "<script>alert") {
 		t.Error("it is not drawn, or holds what somebody wrote as it is")
 	}
+	for field, want := range map[string]bool{"process.pid|mysql.thread_id": true, "transaction.id": true, "source.ip": false} {
+		f := event.Finding{Rule: "x." + field[:3], Title: "x", Severity: "low", Time: now.UnixMicro(), Group: []event.GroupValue{{Field: field, Value: "4242"}}}
+		one := newDay()
+		f.Evidence = []event.Evidence{one.add("", "app", "/a", now, "x", nil)}
+		one.find(f)
+		_, page := get(t, handler(t, open(t, one)), "/findings/"+one.commit.Findings[0].ID)
+		if strings.Contains(page, "/transactions?at=") != want {
+			t.Errorf("a finding about %s leads to a timeline: %v", field, !want)
+		}
+	}
 	if _, page := get(t, h, "/transactions?id=nobody"); !strings.Contains(words(page), "No event has this id.") {
 		t.Error("an id that no event has is not told")
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/deadlocks"
 	"github.com/saypro/veritail/rules/transactions"
 )
@@ -83,4 +85,19 @@ func (p *timelinePage) fill(r *request, t *transactions.Timeline) {
 		}
 		p.Rows = append(p.Rows, row)
 	}
+}
+
+// timelineOf is the address of the timeline of what a finding is about, "" where its group names no session and no transaction.
+func (s *server) timelineOf(r *request, f event.Finding) string {
+	if s.Sessions == nil {
+		return ""
+	}
+	for _, g := range f.Group {
+		for field := range strings.SplitSeq(g.Field, "|") {
+			if slices.Contains(s.Sessions.IDs, field) && g.Value != "-" {
+				return r.to("/transactions", "id", g.Value, "at", strconv.FormatInt(f.Last, 10))
+			}
+		}
+	}
+	return ""
 }
