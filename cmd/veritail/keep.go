@@ -106,7 +106,7 @@ func (d *daemon) announceRefused(ctx context.Context, now time.Time) error {
 	f := event.Finding{
 		ID: "store-refused-" + now.UTC().Format(time.DateOnly), Rule: "veritail.refused", Severity: "high", Audience: []string{"operator", "security"},
 		Title:   "Elasticsearch refused events",
-		Message: fmt.Sprintf("%s lines are kept apart: no search finds them. Nothing is lost.", n(lines)),
+		Message: fmt.Sprintf("So many lines are kept apart, and no search finds them: %s. Nothing is lost.", n(lines)),
 		Runbook: "The index of the quarantine and the file in the state directory have each document with the reason. Mend the cause, " +
 			"a mapping mostly, then run: veritail redrive.",
 		Count: lines, Time: at, First: at, Last: at,

@@ -80,10 +80,29 @@ type answerError struct {
 }
 
 func (e *answerError) Error() string {
-	if e.kind == "" {
-		return fmt.Sprintf("Elasticsearch answers %d %s", e.status, e.reason)
+	text := fmt.Sprintf("Elasticsearch answers %d %s", e.status, e.reason)
+	if e.kind != "" {
+		text = fmt.Sprintf("Elasticsearch answers %d %s: %s", e.status, e.kind, e.reason)
 	}
-	return fmt.Sprintf("Elasticsearch answers %d %s: %s", e.status, e.kind, e.reason)
+	if repair := e.repair(); repair != "" {
+		text = strings.TrimRight(text, "; ") + "; " + repair
+	}
+	return text
+}
+
+// repair says what an operator can do about it, "" where there is nothing that is always right.
+func (e *answerError) repair() string {
+	switch {
+	case e.status == http.StatusUnauthorized:
+		return "look at the user and password, or the API key, of [elasticsearch]"
+	case e.status == http.StatusForbidden && e.kind == "security_exception":
+		return "this user or API key needs a privilege: docs/elasticsearch.md names them all"
+	case e.kind == "cluster_block_exception" && strings.Contains(e.reason, "flood-stage"):
+		return "free disk on the nodes, and the cluster takes the block away by itself"
+	case e.kind == "cluster_block_exception":
+		return "somebody has made it read-only: take the block away in the settings of the index"
+	}
+	return ""
 }
 
 // statusOf is the status of an answer that is an error, 0 for other errors.
@@ -233,6 +252,9 @@ func (c *client) version(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("neither user and password nor API key are taken: %w", err)
 	case http.StatusForbidden:
 		return "", fmt.Errorf("the user or API key may not ask the cluster for its version (privilege monitor): %w", err)
+	}
+	if errors.As(err, new(*net.OpError)) {
+		return "", fmt.Errorf("no node of [elasticsearch] addresses answers; do they run, and can they be reached from here? %w", err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("ask Elasticsearch for its version: %w", err)

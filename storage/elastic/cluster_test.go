@@ -114,7 +114,7 @@ func TestOpenRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, address, answer, want string }{
 		{"an old cluster", srv.URL, `{"version":{"number":"7.17.28"}}`, "this cluster is of version 7.17.28; Elasticsearch 8.0 or newer is needed"},
 		{"what is no Elasticsearch", srv.URL, `<html>`, "not Elasticsearch"},
-		{"a cluster that is away", "http://127.0.0.1:1", "", "connection refused"},
+		{"a cluster that is away", "http://127.0.0.1:1", "", "no node of [elasticsearch] addresses answers; do they run, and can they be reached from here? GET /: dial tcp 127.0.0.1:1: connect: connection refused"},
 		{"an address with a password", "http://u:secret@127.0.0.1:1", "", "give user and password by their own keys"},
 		{"an address of another kind", "ftp://127.0.0.1", "", "wants the form https://host:9200"},
 	} {
@@ -358,6 +358,23 @@ func TestTooLargeRequests(t *testing.T) {
 	}
 }
 
+// What somebody has to mend is told with what to do.
+func TestAnswersOfferARepair(t *testing.T) {
+	for _, tc := range []struct {
+		e    answerError
+		want string
+	}{
+		{answerError{401, "security_exception", "unable to authenticate"}, "unable to authenticate; look at the user and password, or the API key, of [elasticsearch]"},
+		{answerError{403, "security_exception", "action is unauthorized"}, "action is unauthorized; this user or API key needs a privilege: docs/elasticsearch.md names them all"},
+		{answerError{403, "cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];"}, "[FORBIDDEN/8/index write (api)]; somebody has made it read-only: take the block away in the settings of the index"},
+		{answerError{503, "", "Service Unavailable"}, "Elasticsearch answers 503 Service Unavailable"},
+	} {
+		if got := tc.e.Error(); !strings.HasSuffix(got, tc.want) {
+			t.Errorf("%q does not end with %q", got, tc.want)
+		}
+	}
+}
+
 // An index that the cluster has made read-only, as it does when a disk is full, keeps the commit waiting, then failing;
 // nothing is lost and nothing is in quarantine.
 func TestReadOnlyIndex(t *testing.T) {
@@ -377,7 +394,7 @@ func TestReadOnlyIndex(t *testing.T) {
 	}
 	block(true)
 	next := batchOf(page(cfg.Schema, 2, 10))
-	if _, err := s.Commit(t.Context(), next); err == nil || !strings.Contains(err.Error(), "read-only") {
+	if _, err := s.Commit(t.Context(), next); err == nil || !strings.Contains(err.Error(), "read-only-allow-delete block]; free disk on the nodes, and the cluster takes the block away by itself") {
 		t.Errorf("the commit returns %v", err)
 	}
 	if marks, err := s.Marks(t.Context()); err != nil || len(marks) != 1 {
