@@ -211,13 +211,18 @@ var (
 	attackForm = regexp.MustCompile(`^attack\.([tgs][0-9]{4}(\.[0-9]{3})?|[a-z]+(-[a-z]+)*)$`)
 )
 
+// IsTag reports whether a rule may have the tag.
+func IsTag(tag string) bool {
+	return tagForm.MatchString(tag) && (!strings.HasPrefix(tag, "attack.") || attackForm.MatchString(tag))
+}
+
 // checkWords calls fail for what is wrong in tags, references and suppressions.
 func (r *Rule) checkWords(fail func(key, format string, args ...any)) {
 	for i, tag := range r.Tags {
 		switch {
 		case !tagForm.MatchString(tag):
 			fail(fmt.Sprintf("tags[%d]", i), "%q is no tag; want small letters and digits, as attack.t1110.001 or pci-dss", tag)
-		case strings.HasPrefix(tag, "attack.") && !attackForm.MatchString(tag):
+		case !IsTag(tag):
 			fail(fmt.Sprintf("tags[%d]", i), "%q is no technique or tactic of ATT&CK; want one as attack.t1110.001 or attack.credential-access", tag)
 		}
 	}

@@ -17,12 +17,15 @@ var spans = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time
 
 // correlate makes r the rule of a correlation: how often others are met in a time.
 func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) error {
-	if d.Type != "event_count" && d.Type != "value_count" {
+	ordered := d.Type == "temporal_ordered"
+	if !ordered && d.Type != "event_count" && d.Type != "value_count" {
 		return refuse("a correlation of type %s", d.Type)
 	}
-	count, field, err := d.least()
-	if err != nil {
-		return err
+	count, field, err := 1, "", error(nil)
+	if !ordered {
+		if count, field, err = d.least(); err != nil {
+			return err
+		}
 	}
 	within, err := timespan(d.Timespan)
 	if err != nil {
@@ -46,13 +49,21 @@ func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) e
 	if first == nil {
 		return fmt.Errorf("correlation: it names no rules")
 	}
-	r.When = bracketed(whens, " or ")
-	r.Rule.When, r.source, r.Group = r.When, first.source, first.Group
+	r.source, r.Group = first.source, first.Group
 	if len(d.GroupBy) > 0 {
 		if r.Group, err = r.source.group(d.GroupBy); err != nil {
 			return err
 		}
 	}
+	if ordered {
+		r.Sequence = &rules.Sequence{Within: configs.Duration(within)}
+		for _, when := range whens {
+			r.Sequence.Steps = append(r.Sequence.Steps, rules.Step{When: when})
+		}
+		return c.orderTests(r, d, named)
+	}
+	r.When = bracketed(whens, " or ")
+	r.Rule.When = r.When
 	r.Threshold = &rules.Threshold{Count: count, Within: configs.Duration(within)}
 	r.Rearm = configs.Duration(within)
 	if d.Type == "value_count" {
@@ -138,20 +149,36 @@ func (c *Converter) repeatTests(r, base *Rule, d *correlation, field string, cou
 		}
 		lines = append(lines, line)
 	}
-	format := r.source.Format
-	enough, fewer := strings.Join(lines, "\n"), strings.Join(lines[1:], "\n")
-	for _, t := range []struct {
-		lines string
-		want  int
-	}{{enough, 1}, {fewer, 0}} {
-		ok, err := c.counts(r, format, t.lines, t.want)
+	return c.keepTests(r, "as often as it has to come", lines, "once less", lines[1:])
+}
+
+// orderTests makes the tests of a sequence: the lines of its rules in their order, and without the first.
+func (c *Converter) orderTests(r *Rule, d *correlation, named map[string]*Rule) error {
+	var lines []string
+	for _, name := range d.Rules {
+		base := named[name]
+		if base.made == nil {
+			return refuse("a correlation of a rule without a line")
+		}
+		line, err := base.made.line()
 		if err != nil {
 			return err
 		}
-		if !ok {
-			return refuse("no line could be made that it finds, with one beside that it does not")
-		}
+		lines = append(lines, line)
 	}
-	r.Tests = []rules.Test{testOf("as often as it has to come", format, enough, 1), testOf("once less", format, fewer, 0)}
-	return nil
+	return c.keepTests(r, "one after the other", lines, "without the first", lines[1:])
+}
+
+// keepTests gives r two tests, of which it has to find the first.
+func (c *Converter) keepTests(r *Rule, name string, found []string, nearName string, near []string) error {
+	format := r.source.Format
+	r.Tests = []rules.Test{
+		testOf(name, format, strings.Join(found, "\n"), 1),
+		testOf(nearName, format, strings.Join(near, "\n"), 0),
+	}
+	_, failures, err := rules.Check([]rules.Rule{r.asRule()}, c.schema, c.decode)
+	if err == nil && len(failures) > 0 {
+		err = refuse("no line could be made that it finds, with one beside that it does not")
+	}
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -31,8 +32,7 @@ type Rule struct {
 
 // Origin says where a converted rule comes from. Its licence wants it to be kept.
 type Origin struct {
-	File, Title, ID, Author, Description string
-	References, Tags, FalsePositives     []string
+	File, Title, ID, Author string
 }
 
 // Refused is a Sigma rule that could not be converted.
@@ -140,10 +140,19 @@ func (c *Converter) convert(d *document, named map[string]*Rule) (*Rule, error) 
 	if strings.TrimSpace(d.Title) == "" {
 		return nil, errors.New("it has no title")
 	}
-	out := &Rule{Origin: Origin{Title: d.Title, ID: d.ID, Author: d.Author, Description: strings.TrimSpace(d.Description),
-		References: d.References, Tags: d.Tags, FalsePositives: d.FalsePositives}}
+	out := &Rule{Origin: Origin{Title: d.Title, ID: d.ID, Author: d.Author}}
 	out.ID, out.Title, out.Severity = c.id(d.Title), harmless(d.Title), severity
 	out.Audience, out.Runbook = []string{"security"}, runbook(d)
+	for _, tag := range d.Tags {
+		if rules.IsTag(tag) {
+			out.Tags = append(out.Tags, tag)
+		}
+	}
+	for _, ref := range d.References {
+		if u, err := url.Parse(ref); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
+			out.Refs = append(out.Refs, ref)
+		}
+	}
 	if d.Correlation != nil {
 		return out, c.correlate(out, d.Correlation, named)
 	}

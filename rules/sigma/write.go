@@ -27,12 +27,14 @@ func (r *Rule) write(b *bytes.Buffer) {
 	remark(b, "", r.Origin.Title)
 	remark(b, "author: ", r.Origin.Author)
 	remark(b, "Sigma id: ", r.Origin.ID)
-	for _, ref := range r.Origin.References {
-		remark(b, "see ", ref)
-	}
-	remark(b, "tags: ", strings.Join(r.Origin.Tags, ", "))
 	fmt.Fprintf(b, "[[rule]]\nid       = %s\ntitle    = %s\n", quotedTOML(r.ID), quotedTOML(r.Title))
-	fmt.Fprintf(b, "severity = %s\naudience = [\"security\"]\nwhen     = %s\ngroup    = %s\n", quotedTOML(r.Severity), literalTOML(r.When), quotedTOML(r.Group))
+	fmt.Fprintf(b, "severity = %s\naudience = [\"security\"]\n", quotedTOML(r.Severity))
+	if r.When != "" {
+		fmt.Fprintf(b, "when     = %s\n", literalTOML(r.When))
+	}
+	fmt.Fprintf(b, "group    = %s\n", quotedTOML(r.Group))
+	listTOML(b, "tags     = ", r.Tags)
+	listTOML(b, "references = ", r.Refs)
 	if r.Rearm > 0 {
 		fmt.Fprintf(b, "rearm    = %q\n", short(r.Rearm))
 	}
@@ -43,6 +45,12 @@ func (r *Rule) write(b *bytes.Buffer) {
 			fmt.Fprintf(b, "distinct = %s\n", quotedTOML(t.Distinct))
 		}
 		fmt.Fprintf(b, "within   = %q\n", short(t.Within))
+	}
+	if s := r.Sequence; s != nil {
+		fmt.Fprintf(b, "\n[rule.sequence]\nwithin = %q\n", short(s.Within))
+		for _, step := range s.Steps {
+			fmt.Fprintf(b, "\n[[rule.sequence.step]]\nwhen = %s\n", literalTOML(step.When.(string)))
+		}
 	}
 	for _, t := range r.Tests {
 		fmt.Fprintf(b, "\n[[rule.test]]\nname   = %s\nformat = %s\nlines  = %s\nexpect = { count = %d }\n",
@@ -74,6 +82,21 @@ func quotedTOML(text string) string {
 	escapeTOML(&b, text, false)
 	b.WriteByte('"')
 	return b.String()
+}
+
+// listTOML writes a list of texts, unless it is empty.
+func listTOML(b *bytes.Buffer, key string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	b.WriteString(key + "[")
+	for i, text := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(quotedTOML(text))
+	}
+	b.WriteString("]\n")
 }
 
 // literalTOML returns a string in which a backslash is one, where text allows it.
