@@ -102,26 +102,27 @@ func timelineOfFiles(ctx context.Context, id string, paths []string, in *reading
 		}
 	}
 	q := transactions.NewTimelineSearch(s.sessions, s.deadlocks, id)
-	if err := eachEvent(ctx, s, paths, in.format, q.Look); err != nil {
+	if err := eachEvent(ctx, s, paths, in.format, nil, q.Look); err != nil {
 		return nil, err
 	}
 	if !q.Found() {
 		return nil, userError{errors.New(nowhere(id))}
 	}
-	if err := eachEvent(ctx, s, paths, in.format, q.Take); err != nil {
+	if err := eachEvent(ctx, s, paths, in.format, nil, q.Take); err != nil {
 		return nil, err
 	}
 	return q.Timeline(), nil
 }
 
 // eachEvent calls f with each event of the files, those of one file in its order.
-func eachEvent(ctx context.Context, s *setup, paths []string, format string, f func(*transactions.Event)) error {
+func eachEvent(ctx context.Context, s *setup, paths []string, format string, stdin io.Reader, f func(*transactions.Event)) error {
 	var gens []event.Generation
 	for _, p := range paths {
 		gens = append(gens, s.generation(p, format))
 	}
 	scan := pipeline.Scan{
 		Decoder: func(g event.Generation) (pipeline.Decoder, error) { return s.decoder(g) },
+		Stdin:   stdin,
 		Commit: func(_ context.Context, c *event.Commit) error {
 			for _, p := range c.Pages {
 				eachRow(p, f)

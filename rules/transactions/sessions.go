@@ -30,6 +30,7 @@ var stepWords = []string{stepConnects, stepLogin, stepLeaves, stepLost, stepWait
 type Sessions struct {
 	IDs   []string      `toml:"ids"`     // fields by which people ask for a session or a transaction
 	Links []string      `toml:"links"`   // fields that events of several programs share, of one request
+	Retry []string      `toml:"retry"`   // codes of errors after which a program should try again
 	Kinds []sessionKind `toml:"session"` //
 	Steps []stepKind    `toml:"step"`    // the first that an event has the values of counts
 }
