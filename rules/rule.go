@@ -113,13 +113,15 @@ type Threshold struct {
 	Within   configs.Duration `toml:"within"`
 }
 
-// A Test is an example in a rule's file: lines of a format, and what the rule makes of them.
+// A Test is an example in a rule's file: lines of a format or events, and what the rule makes of them.
 type Test struct {
-	Name   string  `toml:"name"`
-	Format string  `toml:"format"`
-	Lines  string  `toml:"lines"`
-	Inputs []Input `toml:"input"` // more files, for rules across files
-	Expect Expect  `toml:"expect"`
+	Name   string           `toml:"name"`
+	Format string           `toml:"format"`
+	Lines  string           `toml:"lines"`
+	Inputs []Input          `toml:"input"`  // more files, for rules across files
+	Events []Event          `toml:"events"` // instead of lines
+	Until  configs.Duration `toml:"until"`  // so long after the first event the log goes on without another
+	Expect Expect           `toml:"expect"`
 }
 
 // An Input is one file of a test.
@@ -128,11 +130,12 @@ type Input struct {
 	Lines  string `toml:"lines"`
 }
 
-// Expect says what a test must yield. Groups, where given, is complete.
+// Expect says what a test must yield. Groups and At, where given, are complete.
 type Expect struct {
-	Count    int            `toml:"count"`
-	Findings *int           `toml:"findings"` // nil: not checked
-	Groups   map[string]int `toml:"groups"`
+	Count    int                `toml:"count"`
+	Findings *int               `toml:"findings"` // nil: not checked
+	Groups   map[string]int     `toml:"groups"`
+	At       []configs.Duration `toml:"at"` // how long after the first event the findings are
 }
 
 // maxTellers bounds the tellers of a once: an occurrence notes them in a word.
@@ -291,8 +294,11 @@ func (r *Rule) checkCounting(fail func(key, format string, args ...any)) {
 // would pass a test of one kind. A site's own rules may do without (Untested).
 func (r *Rule) checkTests(fail func(key, format string, args ...any)) {
 	for i, t := range r.Tests {
-		if t.Lines == "" && len(t.Inputs) == 0 {
-			fail(fmt.Sprintf("test[%d]", i), "%q has no lines", t.Name)
+		switch key := fmt.Sprintf("test[%d]", i); {
+		case t.Lines == "" && len(t.Inputs)+len(t.Events) == 0:
+			fail(key, "%q has no lines and no events", t.Name)
+		case t.Lines != "" && len(t.Events) > 0:
+			fail(key+".events", "%q has lines already; make two tests of it", t.Name)
 		}
 	}
 	if lacks := r.lacksTests(); lacks != "" && !isLocal(r.File) {

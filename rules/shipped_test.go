@@ -70,6 +70,13 @@ func TestTheShippedRulesPassTheirOwnTests(t *testing.T) {
 	if tests < 2*len(s.rules) {
 		t.Errorf("%d tests of %d rules", tests, len(s.rules))
 	}
+	_, unmet, err := rules.Coverage(s.rules, s.schema, s.decode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range unmet {
+		t.Error(f)
+	}
 }
 
 // contract holds the ids that users' scripts read in the output of scan, and the fields that their groups are of.

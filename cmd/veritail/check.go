@@ -17,6 +17,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var configDir string
+	var coverage bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Validate formats, rules and KPIs, and run the rules' own tests",
@@ -38,6 +39,10 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			if err != nil {
 				return err
 			}
+			conditions, unmet, err := rules.Coverage(s.rules, s.schema, s.decodeTest)
+			if err != nil {
+				return err
+			}
 			out := cmd.OutOrStdout()
 			for _, f := range failures {
 				fmt.Fprintf(out, "%s\n%s\n", f, s.notTakenIn(f))
@@ -52,6 +57,15 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			}
 			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
 				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
+			fmt.Fprintf(out, "%d of %d conditions are met by an event of their rule's tests", conditions-len(unmet), conditions)
+			switch {
+			case coverage && len(unmet) > 0:
+				fmt.Fprintf(out, "; not these:\n%s\n", unmet.Detail())
+			case len(unmet) > 0:
+				fmt.Fprintln(out, "; -coverage names the others.")
+			default:
+				fmt.Fprintln(out, ".")
+			}
 			if fleet, _ := rules.OfScope(s.rules); len(fleet) > 0 {
 				fmt.Fprintf(out, "Of scope fleet, judged over all hosts that share a cluster: %s.\n", idsOf(fleet))
 			}
@@ -69,6 +83,7 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 		},
 	}
 	configsFlag(c, &configDir, "formats, rules and KPIs")
+	c.Flags().BoolVar(&coverage, "coverage", false, "name the conditions of rules that no event of their tests meets")
 	return c
 }
 
