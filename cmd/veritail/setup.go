@@ -16,6 +16,7 @@ import (
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/readiness"
 	"github.com/saypro/veritail/rules/transactions"
 )
 
@@ -28,6 +29,7 @@ type setup struct {
 	kpis      []kpi.Definition
 	deadlocks *transactions.Reports
 	sessions  *transactions.Sessions
+	readiness []readiness.Check
 	host      string
 	stops     stops
 	prefix    string         // how lines of a format with a prefix begin; empty: guessed
@@ -64,6 +66,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.deadlocks, err = transactions.Load(s.fs); err != nil {
+		return nil, err
+	}
+	if s.readiness, err = readiness.Load(s.fs); err != nil {
 		return nil, err
 	}
 	if s.sessions, err = transactions.LoadSessions(s.fs); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +71,17 @@ func (r Reader) Timeline(ctx context.Context, view access.View, schema *event.Sc
 	return q.Timeline(), nil
 }
 
+// AnyOf is the condition that an event has all values of one of the lists, as anyOf.
+func AnyOf(lists []map[string]string, schema *event.Schema, now time.Time) query.Expr {
+	values := make([][]transactions.Value, len(lists))
+	for i, list := range lists {
+		for _, field := range slices.Sorted(maps.Keys(list)) {
+			values[i] = append(values[i], transactions.Value{Field: field, Text: list[field]})
+		}
+	}
+	return anyOf(values, schema, now)
+}
+
 // anyOf is the condition that an event has all values of one of the lists. Values that a field cannot have, such as a word for a number,
 // are left out.
 func anyOf(lists [][]transactions.Value, schema *event.Schema, now time.Time) query.Or {
@@ -84,6 +97,10 @@ next:
 			if v.Text != "*" {
 				var words []string
 				for w := range strings.SplitSeq(v.Text, "|") {
+					if head, begins := strings.CutSuffix(w, "*"); begins {
+						words = append(words, head+"*")
+						continue
+					}
 					words = append(words, `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w)+`"`)
 				}
 				text = "(" + strings.Join(words, " or ") + ")"

@@ -24,7 +24,7 @@ func (r *Reports) Read(e Event) (*Deadlock, bool) {
 		return nil, false
 	}
 	for _, one := range r.list {
-		if holds(one.Has, e.Fields) {
+		if Holds(one.Has, e.Fields) {
 			if d := one.read(e); len(d.Sessions) > 0 {
 				return d, true
 			}

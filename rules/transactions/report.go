@@ -183,11 +183,14 @@ func (l *line) takes(section, text string) (map[string]string, bool) {
 	return nil, false
 }
 
-// holds reports whether the event has the values of has.
-func holds(has map[string]string, fields map[string]any) bool {
+// Holds reports whether an event has the values: of each field one of several ("a|b"), one that begins so ("a*"), or any ("*").
+func Holds(has map[string]string, fields map[string]any) bool {
 	for name, want := range has {
 		got := text(fields, name)
-		if got == "" || want != "*" && !slices.Contains(strings.Split(want, "|"), got) {
+		if got == "" || want != "*" && !slices.ContainsFunc(strings.Split(want, "|"), func(w string) bool {
+			head, begins := strings.CutSuffix(w, "*")
+			return w == got || begins && strings.HasPrefix(got, head)
+		}) {
 			return false
 		}
 	}

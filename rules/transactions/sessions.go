@@ -80,7 +80,7 @@ func LoadSessions(fsys fs.FS) (*Sessions, error) {
 func (s *Sessions) key(e *Event) (key, name string, kind *sessionKind) {
 	for i := range s.Kinds {
 		k := &s.Kinds[i]
-		if !holds(k.Has, e.Fields) {
+		if !Holds(k.Has, e.Fields) {
 			continue
 		}
 		var parts []string
@@ -99,7 +99,7 @@ func (s *Sessions) key(e *Event) (key, name string, kind *sessionKind) {
 // step returns what the event does to its session, nil for nothing.
 func (s *Sessions) step(e *Event) *stepKind {
 	for i := range s.Steps {
-		if holds(s.Steps[i].Has, e.Fields) {
+		if Holds(s.Steps[i].Has, e.Fields) {
 			return &s.Steps[i]
 		}
 	}
