@@ -15,6 +15,12 @@ import (
 	"strings"
 )
 
+//go:embed rules.schema.json
+var ruleSchema []byte
+
+// RuleSchema returns the JSON schema of rule files, for editors.
+func RuleSchema() []byte { return ruleSchema }
+
 //go:embed *.toml deadlocks formats patterns rules
 var shipped embed.FS
 

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/query"
 )
 
 // does returns events of one user: "0 begin, 5 commit" are two, at the seconds 0 and 5.
@@ -180,6 +182,53 @@ func TestScanDaemonAndRestartFindTheSameOfEachKind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What rules remember for weeks is read again at a start, and no more of what others are about than a day of it.
+func TestARestartKnowsFormerWeeks(t *testing.T) {
+	t.Parallel()
+	l := &log{gen: 1}
+	for week := range 7 {
+		n := 3
+		if week == 6 {
+			n = 12
+		}
+		for i := range n {
+			l.said = append(l.said, said{float64(week)*hoursOfWeek*3600 + float64(i), "event.action=x user.name=u"})
+		}
+	}
+	spike := Rule{Group: "user.name", When: "event.action:x", Spike: &Spike{Times: 3, Count: 5}}
+	want := killed(t, spike, l, len(l.said))
+	if len(want) != 1 {
+		t.Fatalf("%d findings", len(want))
+	}
+	for kill := 1; kill < len(l.said); kill++ {
+		if got := killed(t, spike, l, kill); !slices.Equal(got, want) {
+			t.Errorf("killed after %d: found %q, want %q", kill, got, want)
+		}
+	}
+	quiet := Rule{ID: "q", Group: "user.name", When: "event.action:y", Threshold: &Threshold{Count: 2, Within: seconds(60)}}
+	w := newWorld(t, 2*time.Second, spike, quiet)
+	w.now = time.UnixMicro(micro(l.said[len(l.said)-1].at))
+	h := &asked{stored: stored{t: t, schema: w.schema, log: l}}
+	if err := w.engine.Seed(t.Context(), h, w.now.UnixMicro(), w.now); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.queries) != 2 || strings.Contains(h.queries[0], "event.action:y") || !strings.Contains(h.queries[1], "event.action:y") {
+		t.Errorf("asked %q", h.queries)
+	}
+}
+
+// asked notes what a store is asked.
+type asked struct {
+	stored
+	queries []string
+}
+
+// Scan implements History.
+func (a *asked) Scan(ctx context.Context, e query.Expr, during query.Interval, f func(*event.Page) error) error {
+	a.queries = append(a.queries, query.String(e))
+	return a.stored.Scan(ctx, e, during, f)
 }
 
 // A file that is read late, whose events lie before those of others, changes nothing.

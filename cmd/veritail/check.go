@@ -17,7 +17,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var configDir string
-	var coverage bool
+	var coverage, schema bool
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Validate formats, rules and KPIs, and run the rules' own tests",
@@ -28,9 +28,14 @@ can match, which work but are many times slower. Nothing that runs is changed.
 
 Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 		Example: `  veritail check
-  veritail check -configs /etc/veritail`,
+  veritail check -configs /etc/veritail
+  veritail check -schema > rules.schema.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if schema {
+				_, err := cmd.OutOrStdout().Write(configs.RuleSchema())
+				return err
+			}
 			s, err := checkedSetup(configDir)
 			if err != nil {
 				return err
@@ -83,6 +88,7 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 		},
 	}
 	configsFlag(c, &configDir, "formats, rules and KPIs")
+	c.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of rule files, for editors")
 	c.Flags().BoolVar(&coverage, "coverage", false, "name the conditions of rules that no event of their tests meets")
 	return c
 }
