@@ -125,6 +125,8 @@ type piece struct {
 	gens [2]uint64 // first and last
 	offs [2]int64  // first and last, where the generations are one
 	rows int64     // about
+
+	sorted bool // the day's table has them in this order, so that nothing has to be sorted
 }
 
 func (p piece) where() string {
@@ -184,9 +186,35 @@ func (j *sealJob) parts() error {
 			pieces = appendPieces(pieces, c[0].u64(i), c[1].i64(i), c[2].i64(i), c[3].i64(i))
 			return nil
 		})
+		if err == nil && len(j.from) == 1 {
+			err = markSorted(c, j.from[0], pieces)
+		}
 		j.files = inFiles(pieces)
 		return err
 	})
+}
+
+// markSorted finds out which pieces, of one generation each, a day's table has in the order of their offsets. All but
+// those of which events came back after a repair.
+func markSorted(c *conn, p part, pieces []piece) error {
+	last, unsorted := make(map[uint64]int64), make(map[uint64]bool)
+	r, err := c.query("SELECT gen, off FROM " + p.events())
+	if err != nil {
+		return err
+	}
+	err = r.each(func(c []cells, i int) error {
+		gen, off := c[0].u64(i), c[1].i64(i)
+		if before, ok := last[gen]; ok && off < before {
+			unsorted[gen] = true
+		}
+		last[gen] = off
+		return nil
+	})
+	for i := range pieces {
+		gen := pieces[i].gens[0]
+		pieces[i].sorted = gen == pieces[i].gens[1] && !unsorted[gen]
+	}
+	return err
 }
 
 // appendPieces adds n events of a generation, with offsets from first to last.

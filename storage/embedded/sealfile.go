@@ -14,7 +14,8 @@ import (
 // sealedGroup is the number of rows in a row group of a sealed file: what is read at least when one row is wanted.
 const sealedGroup = 20_480
 
-// sealedFile is a Parquet file of the columns of selectAll, sorted by generation and offset.
+// sealedFile is a Parquet file of the columns of selectAll, by generation and offset; only the last rows of a piece may
+// stand behind those of others.
 type sealedFile struct {
 	part
 	bytes       int64
@@ -62,13 +63,34 @@ func (j *sealJob) write(pieces []piece) error {
 	return err
 }
 
+// joinedPieces returns the pieces, those that follow on each other and need not be sorted as one.
+func joinedPieces(pieces []piece) []piece {
+	var out []piece
+	for _, p := range pieces {
+		if i := len(out) - 1; i >= 0 && p.sorted && out[i].sorted && out[i].gens == p.gens {
+			out[i].offs[1], out[i].rows = p.offs[1], out[i].rows+p.rows
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // copyTo writes the events of pieces to a file and makes it durable.
 func (j *sealJob) copyTo(file string, pieces []piece) error {
 	tmp := file + ".tmp"
-	selects := make([]string, len(pieces))
-	for i, p := range pieces {
-		selects[i] = fmt.Sprintf("(SELECT %s FROM (%s) WHERE %s ORDER BY gen, off)", selectAll, unionOf(j.from), p.where())
+	var selects []string
+	for _, p := range joinedPieces(pieces) {
+		order := " ORDER BY gen, off"
+		if p.sorted {
+			order = ""
+		}
+		selects = append(selects, fmt.Sprintf("(SELECT %s FROM (%s) WHERE %s%s)", selectAll, unionOf(j.from), p.where(), order))
 	}
+	// A branch that no batches can be made of. Without one the rows are compressed by all threads, which read ahead until
+	// the memory that the database may use is full of rows, and then its folder of temporary files: 512 MiB and 1 GB for a
+	// million events, instead of 50 MB.
+	selects = append(selects, "SELECT "+strings.TrimSuffix(strings.Repeat("NULL, ", len(eventColumns)), ", ")+" FROM range(0)")
 	err := j.s.read(j.ctx, func(c *conn) error {
 		return c.exec(fmt.Sprintf(`COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 6, ROW_GROUP_SIZE %d, PARQUET_VERSION v2)`,
 			strings.Join(selects, " UNION ALL "), quote(tmp), sealedGroup))
