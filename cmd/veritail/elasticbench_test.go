@@ -11,6 +11,8 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,7 @@ func BenchmarkElasticsearch(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer node.Kill()
+	pin(b, node)
 	path, _ := accessLog(b, elasticLines)
 	rec := record(b, node.URL)
 	into := func(url, prefix string) (took time.Duration) {
@@ -58,7 +61,7 @@ func BenchmarkElasticsearch(b *testing.B) {
 	into(node.URL, "warm")
 	rec.send(b, node.URL, "warm-bare")
 	var daemon, bare time.Duration
-	var ours, theirs time.Duration
+	var ours, theirs, alone time.Duration // processor time: of this process, of the node for it, of the node for the loader
 	rounds := 0
 	for b.Loop() {
 		rounds++
@@ -66,15 +69,32 @@ func BenchmarkElasticsearch(b *testing.B) {
 		nodes := nodeCPU(b, node)
 		daemon += into(node.URL, fmt.Sprintf("daemon-%d", rounds))
 		after, _ := usage(b)
-		ours, theirs = ours+after-cpu, theirs+nodeCPU(b, node)-nodes
+		between := nodeCPU(b, node)
+		ours, theirs = ours+after-cpu, theirs+between-nodes
 		bare += rec.send(b, node.URL, fmt.Sprintf("bare-%d", rounds))
+		alone += nodeCPU(b, node) - between
 	}
 	b.ReportMetric(float64(rounds)*elasticLines/daemon.Seconds(), "lines/s")
 	b.ReportMetric(float64(rounds)*elasticLines/bare.Seconds(), "bare-lines/s")
 	b.ReportMetric(bare.Seconds()/daemon.Seconds()*100, "%-of-bare")
 	b.ReportMetric(ours.Seconds()/theirs.Seconds()*100, "%-of-node-cpu")
 	b.ReportMetric(float64(rounds)*elasticLines/ours.Seconds(), "lines/cpu-s")
+	b.ReportMetric(alone.Seconds()/theirs.Seconds()*100, "%-node-cpu-of-bare")
 	b.ReportMetric(0, "ns/op")
+}
+
+// pin gives the node all processors but one, and that one to this process: VERITAIL_BENCH_PIN=1 wants it. A cluster is not on
+// the machine of the daemons.
+func pin(b *testing.B, n *elasticsearch.Node) {
+	last := runtime.NumCPU() - 1
+	if os.Getenv("VERITAIL_BENCH_PIN") == "" || last == 0 {
+		return
+	}
+	for pid, cpus := range map[int]string{n.PID(): fmt.Sprintf("0-%d", last-1), os.Getpid(): strconv.Itoa(last)} {
+		if out, err := exec.Command("taskset", "-a", "-c", "-p", cpus, strconv.Itoa(pid)).CombinedOutput(); err != nil {
+			b.Skipf("taskset: %v %s", err, out)
+		}
+	}
 }
 
 // nodeCPU is the processor time that a node has used.
