@@ -1,68 +1,10 @@
 package query
 
 import (
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"unicode/utf8"
 )
-
-// pattern is a regular expression with the texts of which one stands in everything that it matches. Looking for them
-// is some twenty times as fast as the expression, and most values have none. It is safe for concurrent use.
-type pattern struct {
-	re      *regexp.Regexp
-	needles []string      // in ASCII lower case; none: nothing is known
-	by      [256][]string // by first byte, of either case
-}
-
-func newPattern(re *regexp.Regexp) *pattern {
-	p := &pattern{re: re}
-	if tree, err := syntax.Parse(re.String(), syntax.Perl); err == nil {
-		p.needles = needles(tree.Simplify())
-	}
-	for _, n := range p.needles {
-		p.by[n[0]] = append(p.by[n[0]], n)
-		if c := n[0]; c >= 'a' && c <= 'z' {
-			p.by[c-'a'+'A'] = append(p.by[c-'a'+'A'], n)
-		}
-	}
-	return p
-}
-
-// match reports whether the expression matches v.
-func (p *pattern) match(v []byte) bool { return p.may(v) && p.re.Match(v) }
-
-// may reports whether one of the needles stands in v.
-func (p *pattern) may(v []byte) bool {
-	if len(p.needles) == 0 {
-		return true
-	}
-	for i, c := range v {
-		for _, n := range p.by[c] {
-			if foldedPrefix(v[i:], n) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// foldedPrefix reports whether v begins with n, which is in ASCII lower case.
-func foldedPrefix(v []byte, n string) bool {
-	if len(v) < len(n) {
-		return false
-	}
-	for i := range len(n) {
-		c := v[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != n[i] {
-			return false
-		}
-	}
-	return true
-}
 
 // maxNeedles bounds the needles of a pattern.
 const maxNeedles = 64

@@ -43,7 +43,7 @@ func TestNeedlesChangeNoAnswer(t *testing.T) {
 	pieces := []string{"a", "B", "k", "K", "s", "ſ", "é", "É", ".", "%2e", "union", "SELECT", "(", ")", "|", "*", "+", "?", "[a-f]", "[^x]", "(?i)", "(?:", `\d`, `\s`, "{2}", "^", "$", "\xff"}
 	texts := []string{"", "a", "Ak", "K", "ſ", "UNION select", "union", "é", "É", "..%2E", "12 aa", "\xff\xfe", "bBbB", "Kſks"}
 	matched, valid := 0, 0
-	for range 60000 {
+	for range 6000 {
 		expr := ""
 		for range 1 + r.IntN(6) {
 			expr += pieces[r.IntN(len(pieces))]
@@ -64,7 +64,7 @@ func TestNeedlesChangeNoAnswer(t *testing.T) {
 			}
 		}
 	}
-	if matched < 1000 || valid < 1000 {
+	if matched < 500 || valid < 1000 {
 		t.Fatalf("only %d matches of expressions with needles, %d expressions", matched, valid)
 	}
 }
