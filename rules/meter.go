@@ -65,7 +65,7 @@ func (m *meters) take(e *Engine, h *hit) {
 		g.last.add(h)
 	}
 	all, some := g.near.since(h.time-m.within, h.time)
-	said, met := m.measure(g, h.time, all, some)
+	usual, met := m.met(g, h.time, all, some)
 	switch {
 	case !met:
 		return
@@ -75,27 +75,39 @@ func (m *meters) take(e *Engine, h *hit) {
 	}
 	g.met, g.fired = h.time, true
 	e.count(h, 1)
-	e.report(g.last.since(h.time-m.within), report{time: h.time, count: some, said: said})
+	e.report(g.last.since(h.time-m.within), report{time: h.time, count: some, said: m.say(all, some, usual)})
 }
 
-// measure reports whether the measure is met by all that the window has, and by the part of it that the rule measures, and says
-// how much that is.
-func (m *meters) measure(g *meter, now, all, some int64) (said string, met bool) {
+// met reports whether the measure is met by all that the window has, and by the part of it that the rule measures, and what would
+// be usual, of a rate.
+func (m *meters) met(g *meter, now, all, some int64) (usual float64, met bool) {
 	switch r := m.rule; {
 	case r.Threshold != nil:
-		return fmt.Sprintf("The sum of %s is %d.", r.Threshold.Sum, all), float64(all) >= r.Threshold.Reaches
+		return 0, float64(all) >= r.Threshold.Reaches
 	case r.Ratio != nil:
-		share := float64(some) / float64(all)
-		return fmt.Sprintf("%d of %d events are %.1f %%.", some, all, 100*share), all >= int64(r.Ratio.Count) && share >= r.Ratio.Reaches
-	default:
-		before, _ := g.far.since(now-m.within-micros(r.Rate.Baseline), now-m.within)
-		if all < int64(r.Rate.Count) || before < int64(r.Rate.Count) {
-			return "", false
-		}
-		past := max(now-m.within-g.far.first(now-m.within-micros(r.Rate.Baseline)), m.within)
-		usual := float64(before) * float64(m.within) / float64(past)
-		return fmt.Sprintf("%d events in %v, where %.1f are usual.", all, time.Duration(r.Rate.Within), usual), float64(all) >= r.Rate.Times*usual
+		return 0, all >= int64(r.Ratio.Count) && float64(some) >= r.Ratio.Reaches*float64(all)
+	case all < int64(r.Rate.Count):
+		return 0, false
 	}
+	from := now - m.within - micros(m.rule.Rate.Baseline)
+	before, _ := g.far.since(from, now-m.within)
+	if before < int64(m.rule.Rate.Count) {
+		return 0, false
+	}
+	past := max(now-m.within-g.far.first(from), m.within)
+	usual = float64(before) * float64(m.within) / float64(past)
+	return usual, float64(all) >= m.rule.Rate.Times*usual
+}
+
+// say says what was measured.
+func (m *meters) say(all, some int64, usual float64) string {
+	switch r := m.rule; {
+	case r.Threshold != nil:
+		return fmt.Sprintf("The sum of %s is %d.", r.Threshold.Sum, all)
+	case r.Ratio != nil:
+		return fmt.Sprintf("%d of %d events are %.1f %%.", some, all, 100*float64(some)/float64(all))
+	}
+	return fmt.Sprintf("%d events in %v, where %.1f are usual.", all, time.Duration(m.rule.Rate.Within), usual)
 }
 
 // steps count what happened in each stretch of time, of those that matter, by when it begins.

@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // sequences judge whether events come in an order.
 type sequences struct {
@@ -9,11 +12,21 @@ type sequences struct {
 	need   int    // so many events make the sequence
 	unless uint32 // the bit of hit.parts that cancels; 0: none
 	groups recent[sequence]
-	room   []hit // for a chain
+	room   []int // for the numbers of a chain's members
+	made   []hit // for a chain
 }
 
-// A sequence is what one group has had of the steps, by time; those beyond its end serve again.
-type sequence struct{ members []hit }
+// A sequence is what one group has had of the steps, by time; members beyond its end serve again.
+type sequence struct {
+	members []hit
+	marks   []mark // of the members
+}
+
+// A mark is what a chain looks at of a member.
+type mark struct {
+	time  int64
+	parts uint32
+}
 
 // maxStepCount bounds the events of a step.
 const maxStepCount = 1000
@@ -26,9 +39,9 @@ func newSequences(r *compiled) *sequences {
 	if r.Sequence.Unless != nil {
 		s.unless = 1 << len(r.Sequence.Steps)
 	}
-	s.room = make([]hit, s.need)
+	s.room, s.made = make([]int, s.need), make([]hit, s.need)
 	s.groups.keep = s.memory().Microseconds()
-	s.groups.empty = func(q *sequence) { q.members = q.members[:0] }
+	s.groups.empty = func(q *sequence) { q.clear() }
 	return s
 }
 
@@ -47,13 +60,13 @@ func (s *sequences) take(e *Engine, h *hit) {
 	i := q.insert(h)
 	q.forget(h.time-2*s.within, 4*s.need+64)
 	last := uint32(1) << (len(s.rule.Sequence.Steps) - 1)
-	for i = max(min(i, len(q.members)-1), 0); i < len(q.members); i++ { // what came late may complete a later one
-		if q.members[i].parts&last == 0 {
+	for i = max(min(i, len(q.marks)-1), 0); i < len(q.marks); i++ { // what came late may complete a later one
+		if q.marks[i].parts&last == 0 {
 			continue
 		}
-		if chain := s.chain(q.members[:i+1]); chain != nil {
+		if chain := s.chain(q, i); chain != nil {
 			s.found(e, h, chain)
-			q.members = q.members[:0]
+			q.clear()
 			return
 		}
 	}
@@ -68,26 +81,27 @@ func (s *sequences) found(e *Engine, h *hit, chain []hit) {
 	}
 }
 
-// chain returns the events that make the sequence, of which the last member is the last: of each step the latest that there
-// are before the next one's. It is nil if there are not enough.
-func (s *sequences) chain(members []hit) []hit {
-	end := members[len(members)-1].time
-	chain := s.room
-	at := len(members) - 1
+// chain returns the events that make the sequence, of which member at is the last: of each step the latest that there are
+// before the next one's. It is nil if there are not enough.
+func (s *sequences) chain(q *sequence, at int) []hit {
+	end := q.marks[at].time
 	left := s.need
 	for step := len(s.rule.Sequence.Steps) - 1; step >= 0; step-- {
 		for n := s.count(step); n > 0; at-- {
-			if at < 0 || members[at].time < end-s.within {
+			if at < 0 || q.marks[at].time < end-s.within {
 				return nil
 			}
-			if members[at].parts>>step&1 != 0 {
+			if q.marks[at].parts>>step&1 != 0 {
 				left--
-				chain[left] = members[at]
+				s.room[left] = at
 				n--
 			}
 		}
 	}
-	return chain
+	for i, at := range s.room {
+		s.made[i] = q.members[at]
+	}
+	return s.made
 }
 
 // insert makes an event a member and returns where it stands.
@@ -99,9 +113,10 @@ func (q *sequence) insert(h *hit) int {
 		q.members = append(q.members, hit{})
 	}
 	at := n
-	for at > 0 && q.members[at-1].time > h.time {
+	for at > 0 && q.marks[at-1].time > h.time {
 		at--
 	}
+	q.marks = slices.Insert(q.marks, at, mark{h.time, h.parts})
 	m := q.members[n]
 	copy(q.members[at+1:], q.members[at:n])
 	q.members[at] = m
@@ -111,14 +126,14 @@ func (q *sequence) insert(h *hit) int {
 
 // forget drops the members before a time, and the oldest of more than most.
 func (q *sequence) forget(before int64, most int) {
-	for len(q.members) > 0 && (q.members[0].time < before || len(q.members) > most) {
+	for len(q.marks) > 0 && (q.marks[0].time < before || len(q.marks) > most) {
 		q.drop()
 	}
 }
 
 // cancel drops the members up to a time.
 func (q *sequence) cancel(t int64) {
-	for len(q.members) > 0 && q.members[0].time <= t {
+	for len(q.marks) > 0 && q.marks[0].time <= t {
 		q.drop()
 	}
 }
@@ -129,4 +144,7 @@ func (q *sequence) drop() {
 	copy(q.members, q.members[1:])
 	q.members[last] = first
 	q.members = q.members[:last]
+	q.marks = append(q.marks[:0], q.marks[1:]...)
 }
+
+func (q *sequence) clear() { q.members, q.marks = q.members[:0], q.marks[:0] }
