@@ -19,7 +19,8 @@ type sequences struct {
 // A sequence is what one group has had of the steps, by time; members beyond its end serve again.
 type sequence struct {
 	members []hit
-	marks   []mark // of the members
+	marks   []mark          // of the members
+	have    [maxSteps]int32 // how many members meet each step
 }
 
 // A mark is what a chain looks at of a member.
@@ -59,6 +60,11 @@ func (s *sequences) take(e *Engine, h *hit) {
 	}
 	i := q.insert(h)
 	q.forget(h.time-2*s.within, 4*s.need+64)
+	for step := range s.rule.Sequence.Steps {
+		if int(q.have[step]) < s.count(step) {
+			return
+		}
+	}
 	last := uint32(1) << (len(s.rule.Sequence.Steps) - 1)
 	for i = max(min(i, len(q.marks)-1), 0); i < len(q.marks); i++ { // what came late may complete a later one
 		if q.marks[i].parts&last == 0 {
@@ -117,6 +123,7 @@ func (q *sequence) insert(h *hit) int {
 		at--
 	}
 	q.marks = slices.Insert(q.marks, at, mark{h.time, h.parts})
+	q.note(h.parts, 1)
 	m := q.members[n]
 	copy(q.members[at+1:], q.members[at:n])
 	q.members[at] = m
@@ -144,7 +151,18 @@ func (q *sequence) drop() {
 	copy(q.members, q.members[1:])
 	q.members[last] = first
 	q.members = q.members[:last]
+	q.note(q.marks[0].parts, -1)
 	q.marks = append(q.marks[:0], q.marks[1:]...)
 }
 
-func (q *sequence) clear() { q.members, q.marks = q.members[:0], q.marks[:0] }
+// note counts n more members that meet these steps.
+func (q *sequence) note(parts uint32, n int32) {
+	for step := range q.have {
+		q.have[step] += n * int32(parts>>step&1)
+	}
+}
+
+func (q *sequence) clear() {
+	q.members, q.marks = q.members[:0], q.marks[:0]
+	clear(q.have[:])
+}
