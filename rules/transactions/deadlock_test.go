@@ -290,3 +290,28 @@ func TestMistakesInAReportAreToldWithTheirPlace(t *testing.T) {
 		t.Errorf("a configuration without reports: %v", err)
 	}
 }
+
+// FuzzReports reads whatever stands where a report should: it comes to an end, is bounded, and is drawn well formed.
+func FuzzReports(f *testing.F) {
+	r := reports(f)
+	f.Add("postgresql", report("update a", "update b").Fields["postgresql.log.detail"].(string))
+	f.Add("mysql", "*** (1) TRANSACTION:\nTRANSACTION 7, ACTIVE 1 sec\nMySQL thread id 3, query id 4 h u\nselect 1\n*** (1) WAITING FOR THIS LOCK TO BE GRANTED:\nRECORD LOCKS space id 1 page no 2 n bits 3 index P of table `a`.`b` trx id 7 lock_mode X waiting\nRecord lock, heap no 2 x\n 0: len 4; hex 80000001; asc x;;\n*** WE ROLL BACK TRANSACTION (1)")
+	f.Add("mssql", "deadlock-list\n deadlock victim=p1\n  process id=p1 spid=5\n  keylock x objectname=a.b.c id=lock1 m\n   owner id=p2 mode=X\n   waiter id=p1 mode=U")
+	f.Fuzz(func(t *testing.T, module, text string) {
+		d, ok := r.Read(transactions.Event{Fields: map[string]any{
+			"event.action": "deadlock", "event.module": module, "event.code": "1222", "mysql.innodb.trx_id": "7", "postgresql.log.detail": text, "message": text,
+		}})
+		if !ok {
+			return
+		}
+		if len(d.Sessions) > 100 {
+			t.Errorf("%d sessions", len(d.Sessions))
+		}
+		for _, svg := range []string{d.SVG(), d.Slim()} {
+			if svg != "" {
+				wellFormed(t, svg)
+			}
+		}
+		_, _, _ = d.DOT(), d.What(), d.Sentence()
+	})
+}

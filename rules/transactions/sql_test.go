@@ -57,9 +57,23 @@ func FuzzNormalise(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if n := Normalise(s); Normalise(n) != n {
-			t.Errorf("%q becomes %q, and that %q", s, n, Normalise(n))
+		if n := Normalise(s); len(n) > 2*len(s)+1 {
+			t.Errorf("%d bytes become %d", len(s), len(n))
 		}
-		Statements(s)
+		read := 0
+		for _, tok := range lex(s) {
+			if tok.text == "" {
+				t.Fatal("a token of nothing")
+			}
+			read += len(tok.text)
+		}
+		if read > len(s) {
+			t.Errorf("tokens of %d bytes were read from %d", read, len(s))
+		}
+		for _, one := range Statements(s) {
+			one.Condition()
+			_, _, _ = one.Cells() // whatever it says, it comes to an end
+		}
+		Fill(s, func(int) string { return "1" })
 	})
 }

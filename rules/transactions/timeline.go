@@ -304,14 +304,6 @@ func (t *Timeline) Sentence() string {
 	return plural(len(t.Transactions), "transaction", "transactions") + ": " + strings.Join(parts, ", ")
 }
 
-// Sort orders transactions: what never ended first, then by time.
-func Sort(list []*Transaction) {
-	rank := map[End]int{Vanished: 0, Prepared: 1, Open: 2, Failed: 3, RolledBack: 4, Committed: 5}
-	slices.SortStableFunc(list, func(a, b *Transaction) int {
-		return cmp.Or(cmp.Compare(rank[a.End], rank[b.End]), a.Begun.Compare(b.Begun))
-	})
-}
-
 // A Value is a value that a field has to have; "a|b" is either, "*" any.
 type Value struct{ Field, Text string }
 
