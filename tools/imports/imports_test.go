@@ -28,7 +28,7 @@ var may = map[string][]string{
 	"parsers/members":        {},
 	"parsers/stamp":          {},
 	"parsers/suggest":        {"parsers", "parsers/stamp", "pipeline/event"},
-	"storage/query":          {"pipeline/event"},
+	"storage/query":          {"pipeline/event", "parsers/grok/automaton"}, // expressions in queries are matched as those of formats are
 	"storage/access":         {"storage/query"},
 	"storage":                {"pipeline/event", "storage/query", "storage/access"},
 	"rules":                  {"pipeline/event", "storage/query", "configs"},

@@ -1,7 +1,7 @@
 // Package automaton matches regular expressions in time that does not depend on them: a lazy tagged DFA over bytes.
 //
 // It stands below parsers/grok, which expands grok expressions into regular expressions and asks a Machine what they
-// capture. Several expressions become one machine; which of them matched, and with which captures, is what trying them
+// capture, and below storage/query, which asks whether a value matches. Several expressions become one machine; which of them matched, and with which captures, is what trying them
 // one after the other with Go's regexp would say (leftmost-first).
 //
 // The states are lists of places in the expressions, in the order of their priority, each with the registers that hold
