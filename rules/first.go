@@ -5,7 +5,6 @@ import "time"
 // firsts judge whether something is new.
 type firsts struct {
 	rule  *compiled
-	of    source
 	seen  recent[int64]     // when a group, or a group with a value, had something last
 	known map[string]*steps // by site: when there was something at all
 	key   []byte            // scratch

@@ -37,7 +37,7 @@ func importSigmaCommand() *cobra.Command {
 		Long: `Import sigma reads Sigma rules (.yml, .yaml) and writes those that can be rules of
 Veritail to a rule file, each with a line that it finds and a near miss as its
 tests. It tells how many of them that are, and why the others are none. Look at
-what you take: put the rules you want below rules/ in your configuration, and run
+what you take: put the rules you want below local/ in your configuration, and run
 veritail check.
 
 Exit status: 0 if any rule was converted, 1 if none was or a file is none of
