@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage/embedded/tokens"
 )
 
 // small are the tables that have to be read as a whole: what cannot be read of them cannot be had from the files.
@@ -78,8 +79,8 @@ func (r *repair) salvage(fresh string) (holes []Hole, err error) {
 	return holes, err
 }
 
-// copyRuns copies the words of sealed parts. Those of a part whose words cannot be read stay empty: its events are looked
-// at one by one.
+// copyRuns copies the words of sealed parts. A part whose words cannot be read gets one run that may hold any: its events are
+// looked at one by one.
 func copyRuns(c *conn) error {
 	tables, err := tablesOf(c, "old")
 	if err != nil {
@@ -92,8 +93,17 @@ func copyRuns(c *conn) error {
 		if err := c.exec(createRunTable(table)); err != nil {
 			return err
 		}
-		if err := c.exec("INSERT INTO " + table + " SELECT * FROM old." + table); errors.Is(err, errFatal) {
+		err := c.exec("INSERT INTO " + table + " SELECT * FROM old." + table)
+		if errors.Is(err, errFatal) {
 			return err
+		}
+		if err == nil {
+			continue
+		}
+		any := strings.Repeat(`, '\xFF'::BLOB`, tokens.Shards)
+		part := strings.TrimPrefix(table, "sealed_runs_")
+		if err := c.exec(fmt.Sprintf(`INSERT INTO %s SELECT 0, rows, "first", "last"%s FROM sealed WHERE part = %s`, table, any, part)); err != nil {
+			return fmt.Errorf("take all events of part %s for candidates: %w", part, err)
 		}
 	}
 	return nil
