@@ -90,7 +90,7 @@ func TestFullDiskAtCommit(t *testing.T) {
 // A CHECKPOINT that runs into a full disk leaves the handle dead: the store opens itself again, at no free space too,
 // and has every row.
 func TestFullDiskAtCheckpoint(t *testing.T) {
-	cfg := onDisk(t, 64)
+	cfg := onDisk(t, 96)
 	s := openWith(t, cfg)
 	mark := event.Mark{Gen: killGen}
 	for range 20 {
