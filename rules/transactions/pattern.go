@@ -84,7 +84,7 @@ func (d *Deadlock) how(n int) string {
 	switch {
 	case len(d.Cycle) == 0:
 		return ""
-	case d.upgrade():
+	case d.Upgrade():
 		return " that share a lock and each want it alone"
 	case n > 2 && d.distinct():
 		return ", each in its own order"
@@ -134,8 +134,8 @@ func (s Statement) kind() string {
 	return "statement (" + strings.ToUpper(s.Verb) + ")"
 }
 
-// upgrade reports whether all sessions of the cycle wait for the very same thing: they share a lock on it.
-func (d *Deadlock) upgrade() bool {
+// Upgrade reports whether all sessions of the cycle wait for the very same thing: they share a lock on it.
+func (d *Deadlock) Upgrade() bool {
 	var first *Lock
 	for i, from := range d.Cycle {
 		w := d.wait(from, d.Cycle[(i+1)%len(d.Cycle)])

@@ -14,7 +14,7 @@ func (d *Deadlock) Wants(i int) string {
 			return s.Wants[k].Object()
 		}
 	}
-	if asked := lockingStatements(s.Statement); len(asked) == 1 || len(asked) == 2 { // it holds a lock: of two it has got past the first
+	if asked := Locking(s.Statement); len(asked) == 1 || len(asked) == 2 { // it holds a lock: of two it has got past the first
 		if text := asked[len(asked)-1].rows(); text != "" {
 			return text
 		}
@@ -31,7 +31,7 @@ func (d *Deadlock) Holds(i int) string {
 	if len(s.Holds) > 0 {
 		return s.Holds[0].Object()
 	}
-	if asked := lockingStatements(s.Statement); len(asked) == 2 {
+	if asked := Locking(s.Statement); len(asked) == 2 {
 		if text := asked[0].rows(); text != "" {
 			return text
 		}
@@ -39,7 +39,8 @@ func (d *Deadlock) Holds(i int) string {
 	return NotLogged
 }
 
-func lockingStatements(sql string) []Statement {
+// Locking returns those statements of a text that lock, as Statements has them.
+func Locking(sql string) []Statement {
 	var out []Statement
 	for _, s := range Statements(sql) {
 		if s.Locks {

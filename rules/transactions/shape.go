@@ -2,6 +2,7 @@ package transactions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ type Cell struct {
 // the key's columns. The error says why they are not known: a condition that is more than column = value.
 func (s Statement) Cells() (cells []Cell, rows [][]Cell, err error) {
 	tokens := lex(s.Text)
-	at := func(word string) int {
+	at := func(keyword string) int {
 		depth := 0
 		for i, t := range tokens {
 			switch {
@@ -24,7 +25,7 @@ func (s Statement) Cells() (cells []Cell, rows [][]Cell, err error) {
 				depth++
 			case t.text == ")":
 				depth--
-			case depth == 0 && t.kind == wordToken && strings.EqualFold(t.text, word):
+			case depth == 0 && t.kind == word && strings.EqualFold(t.text, keyword):
 				return i
 			}
 		}
@@ -35,7 +36,7 @@ func (s Statement) Cells() (cells []Cell, rows [][]Cell, err error) {
 	}
 	where := at("where")
 	end := len(tokens)
-	for _, w := range []string{"order", "limit", "returning", "for", "lock"} {
+	for _, w := range tails {
 		if i := at(w); i > where && i < end && i > 0 {
 			end = i
 		}
@@ -53,9 +54,6 @@ func (s Statement) Cells() (cells []Cell, rows [][]Cell, err error) {
 	keys, rows, err := asked(tokens[where+1 : end])
 	return append(cells, keys...), rows, err
 }
-
-// wordToken is the kind called word, which parameters are called too.
-const wordToken = word
 
 // assigned reads a = 1, b = b + 1.
 func assigned(tokens []token) []Cell {
@@ -217,13 +215,10 @@ func (s Statement) Condition() string {
 	return join(tokens)
 }
 
-func isTail(s string) bool {
-	switch strings.ToLower(s) {
-	case "order", "limit", "returning", "for", "lock":
-		return true
-	}
-	return false
-}
+// tails are the words with which begins what stands behind a condition.
+var tails = []string{"order", "limit", "returning", "for", "lock"}
+
+func isTail(s string) bool { return slices.Contains(tails, strings.ToLower(s)) }
 
 // Fill returns SQL with value(n) in place of its n-th parameter, from 0; and how many there were.
 func Fill(sql string, value func(n int) string) (string, int) {
@@ -245,9 +240,3 @@ func Fill(sql string, value func(n int) string) (string, int) {
 	}
 	return b.String(), n
 }
-
-// Locking returns those statements of a text that lock, as Statements has them.
-func Locking(sql string) []Statement { return lockingStatements(sql) }
-
-// Upgrade reports whether all sessions of the cycle wait for the very same thing, on which they share a lock.
-func (d *Deadlock) Upgrade() bool { return d.upgrade() }
