@@ -69,7 +69,7 @@ func simplest(any anyOf) node {
 	return any
 }
 
-// together returns what has to hold together, without tables within tables.
+// together returns what has to hold together, without parentheses within each other.
 func together(all allOf) node {
 	var out allOf
 	for _, n := range all {

@@ -35,8 +35,11 @@ func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) e
 	var whens []string
 	for _, name := range d.Rules {
 		base := named[name]
-		if base == nil || base.source == nil {
+		switch {
+		case base == nil:
 			return refuse("a correlation of a rule that is not here or could not be converted")
+		case base.made == nil:
+			return refuse("a correlation of a correlation")
 		}
 		if first == nil {
 			first = base
@@ -44,7 +47,7 @@ func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) e
 		if base.source != first.source {
 			return refuse("a correlation of rules about several log sources")
 		}
-		whens = append(whens, base.When)
+		whens = append(whens, base.When.(string))
 	}
 	if first == nil {
 		return fmt.Errorf("correlation: it names no rules")
@@ -63,7 +66,6 @@ func (c *Converter) correlate(r *Rule, d *correlation, named map[string]*Rule) e
 		return c.orderTests(r, d, named)
 	}
 	r.When = bracketed(whens, " or ")
-	r.Rule.When = r.When
 	r.Threshold = &rules.Threshold{Count: count, Within: configs.Duration(within)}
 	r.Rearm = configs.Duration(within)
 	if d.Type == "value_count" {
@@ -132,8 +134,8 @@ func (s *Source) group(by []string) (string, error) {
 // repeatTests makes the tests of a correlation: its rule's line as often as it has to come, and once less.
 func (c *Converter) repeatTests(r, base *Rule, d *correlation, field string, count int) error {
 	const most = 200
-	if count > most || base.made == nil {
-		return refuse("a correlation of more than %d events, or of a rule without a line", most)
+	if count > most {
+		return refuse("a correlation of more than %d events", most)
 	}
 	var lines []string
 	for i := range count {
@@ -156,11 +158,7 @@ func (c *Converter) repeatTests(r, base *Rule, d *correlation, field string, cou
 func (c *Converter) orderTests(r *Rule, d *correlation, named map[string]*Rule) error {
 	var lines []string
 	for _, name := range d.Rules {
-		base := named[name]
-		if base.made == nil {
-			return refuse("a correlation of a rule without a line")
-		}
-		line, err := base.made.line()
+		line, err := named[name].made.line()
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,6 @@ import (
 // A Rule is a converted rule.
 type Rule struct {
 	rules.Rule
-	When   string // its query
 	Origin Origin
 
 	source *Source
@@ -174,7 +173,7 @@ func (c *Converter) convert(d *document, named map[string]*Rule) (*Rule, error) 
 		}
 		when = source.When + " and " + when
 	}
-	out.When, out.Rule.When, out.Group, out.source = when, when, source.Group, source
+	out.When, out.Group, out.source = when, source.Group, source
 	return out, c.addTests(out, source, tree)
 }
 

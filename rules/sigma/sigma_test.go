@@ -252,6 +252,15 @@ func TestWhatIsRefused(t *testing.T) {
 			}
 		})
 	}
+	t.Run("correlation of a correlation", func(t *testing.T) {
+		const base = "title: a\nname: a\nlogsource: {category: webserver}\ndetection: {s: {sc-status: 403}, condition: s}\n---\n"
+		const many = "title: b\nname: b\ncorrelation: {type: event_count, rules: [a], timespan: 5m, condition: {gte: 2}}\n---\n"
+		var r Result
+		err := converter(t).Convert(&r, "x.yml", []byte(base+many+"title: c\ncorrelation: {type: event_count, rules: [a, b], timespan: 5m, condition: {gte: 2}}"))
+		if err != nil || len(r.Refused) != 1 || r.Refused[0].Reason != "a correlation of a correlation" {
+			t.Errorf("%+v, %v", r.Refused, err)
+		}
+	})
 	for text, want := range map[string]string{
 		"":         "it holds no Sigma rule",
 		"a: [":     "yaml:",

@@ -29,8 +29,8 @@ func (r *Rule) write(b *bytes.Buffer) {
 	remark(b, "Sigma id: ", r.Origin.ID)
 	fmt.Fprintf(b, "[[rule]]\nid       = %s\ntitle    = %s\n", quotedTOML(r.ID), quotedTOML(r.Title))
 	fmt.Fprintf(b, "severity = %s\naudience = [\"security\"]\n", quotedTOML(r.Severity))
-	if r.When != "" {
-		fmt.Fprintf(b, "when     = %s\n", literalTOML(r.When))
+	if when, ok := r.When.(string); ok { // a sequence has those of its steps
+		fmt.Fprintf(b, "when     = %s\n", literalTOML(when))
 	}
 	fmt.Fprintf(b, "group    = %s\n", quotedTOML(r.Group))
 	listTOML(b, "tags     = ", r.Tags)
