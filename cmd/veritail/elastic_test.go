@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -89,11 +91,11 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 				t.Fatal("the daemon ended by itself")
 			}
 		}
+		if daemon.ProcessState != nil {
+			daemon = start(t, bin, dir) // it waits for the node
+		}
 		if node, err = elasticsearch.Start(t.Context(), elasticsearch.Options{Dir: home, Port: port}); err != nil {
 			t.Fatal(err)
-		}
-		if daemon.ProcessState != nil {
-			daemon = start(t, bin, dir)
 		}
 	}
 	stop()
@@ -117,6 +119,34 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 	}
 	if err := daemon.Wait(); err != nil {
 		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+// A daemon that starts while its cluster is away waits for it, and ends when it is told to.
+func TestDaemonWaitsForItsCluster(t *testing.T) {
+	bin, dir := program(t), t.TempDir()
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	if err := os.WriteFile(filepath.Join(dir, "v.toml"), fmt.Appendf(nil, elasticConf, closed.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(bin, dir, "run", "-config", "v.toml")
+	told, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(told).ReadString('\n')
+	if err != nil || !strings.Contains(line, "the store is away: waiting for it") || !strings.Contains(line, "do they run") {
+		t.Errorf("it says %q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("told to end, it ends with %v", err)
 	}
 }
 

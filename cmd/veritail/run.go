@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/saypro/veritail/cmd/veritail/demo"
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/storage/elastic"
 )
 
 func runCommand() *cobra.Command {
@@ -54,13 +56,45 @@ console. A stop loses nothing: the next run goes on where this one ended.`,
 
 // runDaemon runs the daemon and what feeds it until ctx ends or one of them fails.
 func runDaemon(ctx context.Context, cfg *configs.Daemon, feed func(context.Context) error, out io.Writer) (err error) {
-	d, err := openDaemon(ctx, cfg, out)
-	if err != nil {
+	d, err := awaitDaemon(ctx, cfg, out)
+	if d == nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	d.greet()
 	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.keep, d.watchStore, d.runFleet, feed)
+}
+
+// The waits for a cluster that is away when the daemon starts double from firstWait to lastWait.
+const (
+	firstWait = time.Second
+	lastWait  = 16 * time.Second
+)
+
+// awaitDaemon opens the daemon as soon as its store answers: a machine may start before its cluster. It returns nil
+// without an error when ctx ends before.
+func awaitDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (*daemon, error) {
+	told := ""
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		d, err := openDaemon(ctx, cfg, out)
+		switch {
+		case err == nil:
+			return d, nil
+		case ctx.Err() != nil:
+			return nil, nil
+		case !elastic.Away(err):
+			return nil, err
+		}
+		if told != err.Error() {
+			told = err.Error()
+			slog.Warn("the store is away: waiting for it; the logs are read when it answers", "error", err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, nil
+		}
+	}
 }
 
 // together runs fs at once and returns their errors when all have ended. When one fails, the others are told to stop.

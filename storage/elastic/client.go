@@ -126,6 +126,21 @@ func passing(err error) bool {
 	}
 }
 
+// A noAnswer is the error of a request that was given up after a time.
+type noAnswer time.Duration
+
+func (e noAnswer) Error() string { return fmt.Sprintf("no answer within %s", time.Duration(e)) }
+
+// Away reports whether err says that the cluster cannot be reached, does not answer, or cannot do so now: what failed
+// may succeed later without anybody changing it here.
+func Away(err error) bool {
+	var answer *answerError
+	if errors.As(err, &answer) {
+		return passing(answer)
+	}
+	return errors.As(err, new(net.Error)) || errors.As(err, new(noAnswer)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // call makes a request and decodes its answer into out, unless that is nil. A body is JSON already ([]byte) or made so.
 func (c *client) call(ctx context.Context, method, path string, body, out any) error {
 	var raw []byte
@@ -151,7 +166,7 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 
 // send makes a request and hands the body of a successful answer to read.
 func (c *client) send(ctx context.Context, method, path string, body []byte, header http.Header, read func(io.Reader) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, noAnswer(c.timeout))
 	defer cancel()
 	var content io.Reader
 	if body != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -111,18 +112,29 @@ func TestOpenRefuses(t *testing.T) {
 		_, _ = io.WriteString(w, answer) // the client has gone
 	}))
 	t.Cleanup(srv.Close)
-	for _, tc := range []struct{ name, address, answer, want string }{
-		{"an old cluster", srv.URL, `{"version":{"number":"7.17.28"}}`, "this cluster is of version 7.17.28; Elasticsearch 8.0 or newer is needed"},
-		{"what is no Elasticsearch", srv.URL, `<html>`, "not Elasticsearch"},
-		{"a cluster that is away", "http://127.0.0.1:1", "", "no node of [elasticsearch] addresses answers; do they run, and can they be reached from here? GET /: dial tcp 127.0.0.1:1: connect: connection refused"},
-		{"an address with a password", "http://u:secret@127.0.0.1:1", "", "give user and password by their own keys"},
-		{"an address of another kind", "ftp://127.0.0.1", "", "wants the form https://host:9200"},
+	untrusted := httptest.NewTLSServer(srv.Config.Handler)
+	t.Cleanup(untrusted.Close)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshakes that fail
+	for _, tc := range []struct {
+		name, address, answer, want string
+		away                        bool
+	}{
+		{"an old cluster", srv.URL, `{"version":{"number":"7.17.28"}}`, "this cluster is of version 7.17.28; Elasticsearch 8.0 or newer is needed", false},
+		{"what is no Elasticsearch", srv.URL, `<html>`, "not Elasticsearch", false},
+		{"a cluster that is away", "http://127.0.0.1:1", "", "no node of [elasticsearch] addresses answers; do they run, and can they be reached from here? GET /: dial tcp 127.0.0.1:1: connect: connection refused", true},
+		{"what is no TLS", strings.Replace(srv.URL, "http:", "https:", 1), `<html>`, "does not look like a TLS handshake", false},
+		{"a certificate that is not trusted", untrusted.URL, `{}`, "certificate", false},
+		{"an address with a password", "http://u:secret@127.0.0.1:1", "", "give user and password by their own keys", false},
+		{"an address of another kind", "ftp://127.0.0.1", "", "wants the form https://host:9200", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			answer = tc.answer
 			_, err := Open(t.Context(), Config{Addresses: []string{tc.address}, Writer: "w"})
 			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("opening it returns %v, want %q", err, tc.want)
+			}
+			if Away(err) != tc.away {
+				t.Errorf("Away(%v) = %v", err, !tc.away)
 			}
 		})
 	}
