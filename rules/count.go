@@ -56,6 +56,9 @@ type hours struct {
 // tallied.
 func (e *Engine) count(h *hit, n int64) {
 	r := h.rule
+	if e.watch != nil {
+		e.watch.counted(h)
+	}
 	e.add(&r.series, h.from.place, floor(h.time, minute), n)
 	if e.cfg.Tally {
 		r.tally.add(h.group(), n)

@@ -36,11 +36,12 @@ type Engine struct {
 	reached int64
 	onces   []*once
 	absent  []*absences
-	latest  int64     // the time of the latest event, if that matters
-	forgot  *compiled // what forget reports
-	due     int64     // no occurrence that waits is to be counted before this time has passed
-	noted   int64     // the time that the last commit's mark of Progress says
-	again   bool      // what comes was counted before, and the windows that fired are known
+	latest  int64       // the time of the latest event, if that matters
+	forgot  *compiled   // what forget reports
+	due     int64       // no occurrence that waits is to be counted before this time has passed
+	noted   int64       // the time that the last commit's mark of Progress says
+	again   bool        // what comes was counted before, and the windows that fired are known
+	watch   *Explaining // nil: nobody asks why
 
 	out     *event.Commit
 	commits int               // so many were begun
@@ -130,6 +131,9 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 	if len(e.absent) > 0 {
 		e.latest = max(e.latest, min(latestOf(p), now.UnixMicro()))
 	}
+	if e.watch != nil {
+		e.watch.page(p)
+	}
 	e.matched = e.matched[:0]
 	for _, i := range e.cond.Candidates() {
 		if len(e.about[i]) == 0 { // it is no rule's own: which event tells of which
@@ -177,6 +181,9 @@ func (e *Engine) advance(t int64) {
 		order := max(m.order, e.reached)
 		e.settle(order)
 		h := e.hit(&m)
+		if e.watch != nil {
+			e.watch.before(h)
+		}
 		switch {
 		case m.repeat >= 0 && m.rule.repeat[m.repeat].again(e, h, order):
 		case h.claim != nil:
@@ -185,6 +192,9 @@ func (e *Engine) advance(t int64) {
 			e.due = min(e.due, order+h.claim.once.within)
 		default:
 			e.occurrence(h)
+		}
+		if e.watch != nil {
+			e.watch.after(h)
 		}
 		e.spare.give(m.hit)
 	}
@@ -229,6 +239,15 @@ func latestOf(p *event.Page) int64 {
 
 // occurrence counts one occurrence and raises the finding that it makes, if it makes one.
 func (e *Engine) occurrence(h *hit) {
+	if e.watch != nil {
+		e.watch.occurrence(h)
+		return
+	}
+	e.decide(h)
+}
+
+// decide is occurrence where nobody asks why.
+func (e *Engine) decide(h *hit) {
 	r := h.rule
 	if r.judge != nil {
 		r.judge.take(e, h)

@@ -69,6 +69,9 @@ func (e *Engine) report(members []hit, say report) {
 		f.Evidence = slices.Delete(f.Evidence, maxEvidence/2, maxEvidence/2+more)
 	}
 	e.out.Findings = append(e.out.Findings, f)
+	if e.watch != nil {
+		e.watch.found(members, say, f.ID)
+	}
 }
 
 // findingID makes the same id of the same lines, however often they are read.

@@ -8,6 +8,13 @@ type firsts struct {
 	seen  recent[int64]     // when a group, or a group with a value, had something last
 	known map[string]*steps // by site: when there was something at all
 	key   []byte            // scratch
+	last  newness           // of the latest event
+}
+
+// newness is what makes an event the first of its kind, or not.
+type newness struct {
+	fresh, group, learnt bool  // it is new, its group is known, and the rule has learnt
+	last                 int64 // when the same was there before, µs; 0: never
 }
 
 func newFirsts(r *compiled) *firsts {
@@ -31,6 +38,7 @@ func (f *firsts) take(e *Engine, h *hit) {
 	}
 	last, known := rememberKey(e, h, &f.seen, f.key, h.time)
 	fresh := !known || h.time-*last >= within
+	f.last = newness{fresh: fresh, group: groups, last: *last}
 	*last = max(*last, h.time)
 	all := f.known[h.from.site]
 	if all == nil {
@@ -39,6 +47,7 @@ func (f *firsts) take(e *Engine, h *hit) {
 	}
 	learnt, _ := all.since(h.time-within, h.time-micros(f.rule.First.Learn)-1)
 	all.add(h.time, max(within/perWindow, 1), 1, 1)
+	f.last.learnt = learnt != 0
 	if !fresh || !groups || learnt == 0 {
 		return
 	}

@@ -84,6 +84,16 @@ func (r *recent[V]) take() *remembered[V] {
 	return m
 }
 
+// look returns what is remembered for a group, nil if nothing is, and changes nothing.
+func (r *recent[V]) look(group []byte) *V {
+	for _, half := range []map[string]*remembered[V]{r.now, r.older} {
+		if m := half[string(group)]; m != nil {
+			return &m.value
+		}
+	}
+	return nil
+}
+
 // each calls f with every group and what is remembered of it.
 func (r *recent[V]) each(f func(group string, v *V)) {
 	for group, m := range r.older {

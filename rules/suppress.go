@@ -162,6 +162,9 @@ func (s *suppression) has(at int64) bool {
 func (e *Engine) suppressed(r *compiled, p page, row int) bool {
 	for _, s := range r.suppress {
 		if (s.when < 0 || e.cond.Match(s.when).Has(row)) && s.has(p.Time(row)) {
+			if e.watch != nil {
+				e.watch.leftOut(r, s, p.Page, row)
+			}
 			e.add(&r.left, p.from.place, floor(p.Time(row), minute), 1)
 			return true
 		}

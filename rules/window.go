@@ -71,22 +71,32 @@ func (w *window) insert(h *hit) {
 	w.members[at].hold(h)
 }
 
-// check looks from a member on for a stretch that meets the threshold. A stretch is half open: of two occurrences that
-// lie exactly Within apart the first is out.
+// check looks from a member on for a stretch that meets the threshold.
 func (w *window) check(r *compiled, from int) []hit {
-	sum := int64(0)
-	for to := from; to < len(w.members); to++ {
-		m := &w.members[to]
-		sum += r.amount(m)
-		for w.members[from].time <= m.time-micros(r.Threshold.Within) {
-			sum -= r.amount(&w.members[from])
-			from++
-		}
-		if sum >= int64(r.Threshold.Count) {
-			return w.members[from : to+1]
+	for s := (stretchOf{from: from, to: from}); s.to < len(w.members); {
+		if w.extend(r, &s); s.sum >= int64(r.Threshold.Count) {
+			return w.members[s.from:s.to]
 		}
 	}
 	return nil
+}
+
+// A stretchOf is the members [from:to) of a window that lie within the time of the threshold, and what they add up to.
+type stretchOf struct {
+	from, to int
+	sum      int64
+}
+
+// extend lets a stretch reach one member further. A stretch is half open: of two occurrences that lie exactly Within apart
+// the first is out.
+func (w *window) extend(r *compiled, s *stretchOf) {
+	m := &w.members[s.to]
+	s.sum += r.amount(m)
+	for w.members[s.from].time <= m.time-micros(r.Threshold.Within) {
+		s.sum -= r.amount(&w.members[s.from])
+		s.from++
+	}
+	s.to++
 }
 
 // amount is what an occurrence adds towards the threshold.

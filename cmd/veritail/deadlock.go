@@ -244,7 +244,7 @@ func encode(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("print the deadlock: %w", err)
+		return fmt.Errorf("print the answer: %w", err)
 	}
 	return nil
 }

@@ -14,60 +14,124 @@ import (
 	"github.com/saypro/veritail/parsers"
 )
 
+// explaining is what the command is told beside what to explain.
+type explaining struct {
+	json       bool
+	rule       string
+	configFile string
+	in         reading
+}
+
 func explainCommand() *cobra.Command {
-	var asJSON bool
-	var in reading
+	var o explaining
 	c := &cobra.Command{
-		Use:   "explain LINE",
-		Short: "Tell which format takes a line, or where each stops in it",
-		Long: `Explain tells what the formats make of a line: which format and pattern takes it,
+		Use:   "explain LINE | FILE:NUMBER | EVENT | FINDING",
+		Short: "Tell what the formats and the rules make of a line, and why",
+		Long: `Explain tells what the formats make of a LINE: which format and pattern takes it,
 what each part of the pattern captured, and the event that it becomes; or, if none
 takes it, where the nearest ones stop and what they wanted there. A record of
 several lines may be given as one LINE.
 
-Exit status: 0 if a format takes the line (with -, every line), 1 if none does.`,
+Then it tells what each rule makes of that event: why it fired, or why not. It shows
+the conditions with the values they saw, how full a window is and with which lines,
+and what left the event out, told it before, cancelled it or comes too late. Shown
+are the rules that fired, then those that came near: most of their conditions hold,
+or they counted the event. -rule shows one in full.
+
+A LINE by itself has no history. FILE:NUMBER is a line of a file, among the others
+of that file. EVENT is the id of a stored event, as search -json prints it (event.id);
+FINDING is the id of a finding, and stands for the event that made it. For these the
+running daemon is asked, or without one its store.
+
+Exit status: 0 if a format takes the line (with -, every line) or the id is known,
+1 if not.`,
 		Example: `  veritail explain '10.0.0.1 - - [24/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl"'
   veritail explain -format nginx.access "$(tail -n 1 access.log)"
+  veritail explain -rule auth.bruteforce auth.log:133
+  veritail explain 7c1e09b4a1d20f35-10499
+  veritail explain 55d0c4b3a9e81f27
   grep odd access.log | veritail explain -json - | jq .stops`,
-		Args:              wants(1, 1, "one LINE in quotes, or - for the lines of standard input"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		Args: wants(1, 1, "one LINE in quotes, FILE:NUMBER, the id of an event or a finding, or - for the lines of standard input"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := in.load()
+			out := cmd.OutOrStdout()
+			if isID(args[0]) {
+				return o.stored(cmd.Context(), args[0], out)
+			}
+			s, err := o.in.load()
 			if err != nil {
 				return err
 			}
-			x := &explainText{sink{w: cmd.OutOrStdout()}, palette(cmd.OutOrStdout())}
-			taken, first := true, true
-			err = eachLine(args[0], cmd.InOrStdin(), func(line string) error {
-				e, err := s.set.Explain(in.format, []byte(line), s.options())
-				if err != nil {
-					return userError{err}
-				}
-				taken = taken && e.Format != ""
-				if asJSON {
-					enc := json.NewEncoder(x.w)
-					enc.SetEscapeHTML(false)
-					return enc.Encode(e)
-				}
-				if !first {
-					x.f("\n")
-				}
-				first = false
-				x.print(&e)
-				return x.err
-			})
-			if err != nil {
+			if err := s.hasRule(o.rule); err != nil {
 				return err
 			}
-			if !taken {
-				return errQuiet
+			if path, number, ok := fileLine(args[0]); ok {
+				return o.inFile(cmd.Context(), s, path, number, out)
 			}
-			return nil
+			return o.lines(s, args[0], cmd.InOrStdin(), out)
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
-	in.flags(c)
+	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object a line")
+	c.Flags().StringVar(&o.rule, "rule", "", "only this `rule`, in full")
+	c.Flags().StringVar(&o.configFile, "config", "", "configuration `file` of the daemon, for EVENT and FINDING")
+	o.in.flags(c)
+	completes(c, "rule", o.rules)
 	return c
+}
+
+// rules returns the ids of rules that begin with what has been typed.
+func (o *explaining) rules(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	s, err := loadSetup(o.in.configDir)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var ids []string
+	for i := range s.rules {
+		if strings.HasPrefix(s.rules[i].ID, typed) {
+			ids = append(ids, s.rules[i].ID)
+		}
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
+// A lineExplained is what formats and rules make of a line.
+type lineExplained struct {
+	parsers.Explanation
+	Rules []ruled `json:"rules,omitempty"` // of each event
+}
+
+// lines explains lines by themselves.
+func (o *explaining) lines(s *setup, arg string, stdin io.Reader, out io.Writer) error {
+	x := &explainText{sink{w: out}, palette(out)}
+	taken, first := true, true
+	err := eachLine(arg, stdin, func(line string) error {
+		parsed, err := s.set.Explain(o.in.format, []byte(line), s.options())
+		if err != nil {
+			return userError{err}
+		}
+		e := lineExplained{Explanation: parsed}
+		if taken = taken && e.Format != ""; e.Format != "" {
+			if e.Rules, err = o.alone(s, e.Format, line); err != nil {
+				return err
+			}
+		}
+		if o.json {
+			return encode(x.w, e)
+		}
+		if !first {
+			x.f("\n")
+		}
+		first = false
+		x.print(&e.Explanation)
+		for i := range e.Rules {
+			x.f("\n")
+			x.rules(&e.Rules[i], o.rule != "")
+		}
+		return x.err
+	})
+	if err == nil && !taken {
+		return errQuiet
+	}
+	return err
 }
 
 // eachLine calls f with the line that arg is, or with the lines of stdin if arg is -.

@@ -135,6 +135,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /search", answerAsked(d.search))
 	mux.HandleFunc("GET /deadlock", answerAsked(d.deadlock))
 	mux.HandleFunc("GET /timeline", answerAsked(d.timeline))
+	mux.HandleFunc("GET /explain", answerAsked(d.explain))
 	mux.HandleFunc("GET /doctor", answerAsked(d.doctor))
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", answerAsked(d.sql))
