@@ -13,6 +13,10 @@ type absences struct {
 	lag    int64 // an event may wait so long for others that tell of the same occurrence
 	groups map[string]*expected
 	next   expectations // the first that is due is the first
+
+	// While the rule is seeded in place of one that it was before: what that still waits for is not missed yet.
+	before map[string]*expected
+	missed []*expected
 }
 
 // An expected is what one group waits for since an event.
@@ -57,8 +61,7 @@ func (a *absences) take(e *Engine, h *hit) {
 			e.forget(h, 1)
 			a.drop(a.next[0])
 		}
-		a.groups[x.key] = x
-		heap.Push(&a.next, x)
+		a.add(x)
 	case h.time >= x.hit.time:
 		x.hit.hold(h)
 		x.due = h.time + a.within
@@ -71,12 +74,21 @@ func (a *absences) settle(e *Engine, t int64) {
 	for len(a.next) > 0 && a.next[0].due < t-a.lag {
 		x := a.next[0]
 		a.drop(x)
+		if was := a.before[x.key]; was != nil && was.hit.from.gen == x.hit.from.gen && was.hit.span == x.hit.span {
+			a.missed = append(a.missed, x)
+			continue
+		}
 		cross := &x.hit
 		at := *cross
 		at.time = x.due
 		e.count(&at, 1)
 		e.report([]hit{*cross}, report{time: x.due, count: 1})
 	}
+}
+
+func (a *absences) add(x *expected) {
+	a.groups[x.key] = x
+	heap.Push(&a.next, x)
 }
 
 func (a *absences) drop(x *expected) {

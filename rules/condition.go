@@ -1,11 +1,8 @@
 package rules
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -117,32 +114,6 @@ func pathOf(key string, places []string) string {
 		}
 	}
 	return key
-}
-
-// maxListSize bounds the bytes of a file of values.
-const maxListSize = 1 << 20
-
-// list returns the values in a file of the configuration: one a line; empty lines, and what follows a #, are none.
-func (r *Rule) list(name string) ([]string, error) {
-	if r.fsys == nil || !fs.ValidPath(name) {
-		return nil, fmt.Errorf("%q is no file of the configuration; name it from there, as lists/scanners.txt", name)
-	}
-	text, err := fs.ReadFile(r.fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("read the list %s: %w", name, errors.Unwrap(err))
-	}
-	if len(text) > maxListSize {
-		return nil, fmt.Errorf("%s has %d bytes; a list has at most %d", name, len(text), maxListSize)
-	}
-	var values []string
-	for line := range bytes.Lines(text) {
-		value, _, _ := bytes.Cut(line, []byte("#"))
-		if value = bytes.TrimSpace(value); len(value) > 0 {
-			values = append(values, string(value))
-		}
-	}
-	slices.Sort(values)
-	return slices.Compact(values), nil
 }
 
 // interesting is the condition of the events that one of some rules is about. Of a long list of values it asks only for the field: a

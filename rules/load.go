@@ -94,7 +94,7 @@ func (l *loader) read(name string, local bool) {
 	}
 	for i := range f.Rule {
 		r := &f.Rule[i]
-		r.File, r.fsys, r.path = name, l.fsys, fmt.Sprintf("rule[%d]", i)
+		r.File, r.fsys, r.path, r.lists = name, l.fsys, fmt.Sprintf("rule[%d]", i), &lists{}
 		first := l.rules[r.ID]
 		switch {
 		case first == nil:
@@ -108,7 +108,7 @@ func (l *loader) read(name string, local bool) {
 	}
 	for i := range f.Suppress {
 		s := &f.Suppress[i]
-		s.owner = &Rule{File: name, fsys: l.fsys, path: fmt.Sprintf("suppress[%d]", i)}
+		s.owner = &Rule{File: name, fsys: l.fsys, path: fmt.Sprintf("suppress[%d]", i), lists: &lists{}}
 		l.suppress = append(l.suppress, s)
 	}
 }

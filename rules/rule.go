@@ -76,8 +76,9 @@ type Rule struct {
 
 	File string `toml:"-"` // where it stands
 
-	fsys fs.FS  // what it was read from, nil for one made in code
-	path string // the path of its table in the file
+	fsys  fs.FS  // what it was read from, nil for one made in code
+	path  string // the path of its table in the file
+	lists *lists // that its conditions name
 }
 
 // Once says which events tell of the same occurrence, so that it is counted once. Events of different tellers match

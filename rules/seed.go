@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -43,11 +44,34 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 	if judged == 0 {
 		judged = now.UnixMicro()
 	}
+	all := make([]seeding, len(e.rules))
+	for i, r := range e.rules {
+		all[i] = seeding{rule: r, back: r.memory()}
+	}
+	if err := e.fill(ctx, h, all, judged, now); err != nil {
+		return err
+	}
+	e.reached = math.MinInt64 // what was read but not stored may be older than what was
+	return nil
+}
+
+// A seeding is a rule whose windows are filled.
+type seeding struct {
+	rule   *compiled
+	back   time.Duration // from so long ago
+	events int64         // so many it was about
+}
+
+// fill fills the windows of rules, which are all that the engine judges, from the stored events of before judged. What is stored
+// of later waits to be judged.
+func (e *Engine) fill(ctx context.Context, h History, of []seeding, judged int64, now time.Time) error {
 	back := time.Duration(0)
-	var long []*compiled
-	for _, r := range e.rules {
-		if back = max(back, r.memory()); r.memory() > maxSeed && r.judge != nil {
-			long = append(long, r)
+	var all, long []*compiled
+	number := make(map[*compiled]int, len(of))
+	for i, s := range of {
+		all, back, number[s.rule] = append(all, s.rule), max(back, s.back), i
+		if s.back > maxSeed && s.rule.judge != nil {
+			long = append(long, s.rule)
 		}
 	}
 	since := judged - min(back, maxSeed).Microseconds()
@@ -56,13 +80,18 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 		err := h.Scan(ctx, e.interesting(about), during, func(p *event.Page) error {
 			e.begin(dropped)
 			e.page(p, now)
+			for _, m := range e.matched {
+				for _, r := range m.rules {
+					of[number[r]].events += count(m.rows)
+				}
+			}
 			e.advance(min(p.Time(p.N-1), judged))
 			e.endMatches()
 			*dropped = event.Commit{Batch: &event.Batch{}}
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("fill the windows of the rules from the %v before the last stop: %w", back, err)
+			return fmt.Errorf("fill the windows of the rules from the %v before %s: %w", back, time.UnixMicro(judged).UTC().Format(time.DateTime), err)
 		}
 		return nil
 	}
@@ -71,14 +100,20 @@ func (e *Engine) Seed(ctx context.Context, h History, judged int64, now time.Tim
 			return err
 		}
 	}
-	if err := read(e.rules, query.Interval{From: max(since, 1)}); err != nil {
+	if err := read(all, query.Interval{From: max(since, 1)}); err != nil {
 		return err
 	}
 	e.begin(dropped)
 	e.advance(judged)
 	e.again = false
-	e.reached = math.MinInt64 // what was read but not stored may be older than what was
 	return nil
+}
+
+func count(rows *event.Bits) (n int64) {
+	for _, word := range rows {
+		n += int64(bits.OnesCount64(word))
+	}
+	return n
 }
 
 // Fired is a group of a threshold rule that has met its threshold lately: what the events of the last minutes do not tell.

@@ -15,7 +15,7 @@ import (
 
 // A stored is a History of one log.
 type stored struct {
-	t      *testing.T
+	t      testing.TB
 	schema *event.Schema
 	log    *log
 	during query.Interval

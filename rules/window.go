@@ -58,7 +58,19 @@ func (w *window) keep(r *compiled, h *hit) (from int, kept bool) {
 func (w *window) keepAgain(r *compiled, h *hit) {
 	if w.skip = w.skip && h.time < w.armed; !w.skip { // else it was in the finding before, or came with it
 		w.keep(r, h)
+		if most := 2 * r.Threshold.Count; len(w.members) > most { // of a rule that was changed: it was met, and not told
+			w.keepLast(most / 2)
+		}
 	}
+}
+
+// keepLast drops all members but the last n.
+func (w *window) keepLast(n int) {
+	gone := len(w.members) - n
+	slices.Reverse(w.members[:gone])
+	slices.Reverse(w.members[gone:])
+	slices.Reverse(w.members)
+	w.members = w.members[:n]
 }
 
 func (w *window) insert(h *hit) {
