@@ -13,8 +13,9 @@ import (
 // lists are the files of values that the conditions of a rule name, as they were when the rule was compiled first: what reads
 // the rule later reads the same.
 type lists struct {
-	mu     sync.Mutex
-	values map[string][]string // by the file's name
+	mu      sync.Mutex
+	values  map[string][]string // by the file's name
+	missing []string            // files that could not be read
 }
 
 // maxListSize bounds the bytes of a file of values.
@@ -32,6 +33,7 @@ func (r *Rule) list(name string) ([]string, error) {
 	}
 	text, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
+		r.lists.missing = append(r.lists.missing, name)
 		return nil, fmt.Errorf("read the list %s: %w", name, errors.Unwrap(err))
 	}
 	if len(text) > maxListSize {
@@ -51,6 +53,33 @@ func (r *Rule) list(name string) ([]string, error) {
 	}
 	r.lists.values[name] = values
 	return values, nil
+}
+
+// Lists returns the names of the files of values that conditions of rules name. Rules that were not compiled name none.
+func Lists(of []Rule) (names []string) {
+	for i := range of {
+		names = append(names, of[i].lists.named()...)
+		for _, s := range of[i].Suppress {
+			if s.owner != nil {
+				names = append(names, s.owner.lists.named()...)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// named returns the names of the files, of those that could not be read, too.
+func (l *lists) named() (names []string) {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name := range l.values {
+		names = append(names, name)
+	}
+	return append(names, l.missing...)
 }
 
 // differs returns the names of the lists that have other values than others of the same name.

@@ -26,9 +26,16 @@ type Reloaded struct {
 	Since  time.Time `json:"since,omitzero"`
 }
 
-// Any reports whether anything differs.
-func (r *Reload) Any() bool {
-	return len(r.Reworded)+len(r.Changed)+len(r.New)+len(r.Removed) > 0
+// Left is how many rules there are now.
+func (r *Reload) Left() int {
+	return r.Unchanged + len(r.Reworded) + len(r.Changed) + len(r.New)
+}
+
+// Add adds what became of other rules.
+func (r *Reload) Add(other Reload) {
+	r.Unchanged += other.Unchanged
+	r.Reworded, r.Changed = append(r.Reworded, other.Reworded...), append(r.Changed, other.Changed...)
+	r.New, r.Removed = append(r.New, other.New...), append(r.Removed, other.Removed...)
 }
 
 // Compare returns how rules differ from those before; both are in the order in which Load returns them, and compiled.

@@ -25,6 +25,9 @@ func (d *daemon) consoleStatus() console.Status {
 	if f := d.fleetReport(out.At); f != nil && f.Problem != "" && out.Problem == "" {
 		out.Problem = "the rules about many hosts do not run as they should: " + f.Problem
 	}
+	if f := d.reload.refused.Load(); f != nil && out.Problem == "" {
+		out.Problem = "rules that were changed are not judged, those of before are: " + f.Problem
+	}
 	for _, s := range d.runner.Status() {
 		r := d.sourceOf(s)
 		c := console.Source{

@@ -31,7 +31,8 @@ const ruleIdle = 2 * time.Second
 type daemon struct {
 	cfg       *configs.Daemon
 	setup     *setup
-	changes   []rules.Change // of the rules, from the shipped ones
+	judged    atomic.Pointer[ruleSet]
+	reload    reloader
 	store     storage.Store
 	patterns  []source.Pattern
 	runner    *pipeline.Runner
@@ -51,6 +52,7 @@ type daemon struct {
 
 // openDaemon wires the daemon; nothing runs yet.
 func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *daemon, err error) {
+	files := watch(cfg.Configs, nil) // before they are read: what is changed while they are is noticed
 	s, err := checkedSetup(cfg.Configs)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,10 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if err := removeStale(cfg.Socket); err != nil {
 		return nil, err
 	}
-	d = &daemon{cfg: cfg, setup: s, changes: changes, begun: time.Now(), out: out}
+	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
+	d.judged.Store(&ruleSet{s.rules, changes})
+	d.reload.files = files
+	d.reload.files.watchLists(cfg.Configs, rules.Lists(s.rules))
 	if d.store, err = openStore(ctx, cfg, s.schema, false); err != nil {
 		return nil, err
 	}
@@ -100,7 +105,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.engine = engine
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, engine}, Store: d.announcer, Quarantined: d.quarantined(),
+		Stages: []pipeline.Stage{figures, pipeline.StageFunc(d.judge)}, Store: d.announcer, Quarantined: d.quarantined(),
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err

@@ -23,10 +23,10 @@ type fleetReport struct {
 // are left to this host alone.
 func (d *daemon) openFleet(ctx context.Context) ([]rules.Rule, error) {
 	shared, ok := d.store.(*elastic.Store)
-	of, own := rules.OfScope(d.setup.rules)
-	if !ok || len(of) == 0 {
+	if !ok {
 		return d.setup.rules, nil
 	}
+	of, own := rules.OfScope(d.setup.rules)
 	if _, err := rules.New(of, rules.Config{Schema: d.setup.schema}); err != nil {
 		return nil, userError{err}
 	}
@@ -36,6 +36,14 @@ func (d *daemon) openFleet(ctx context.Context) ([]rules.Rule, error) {
 	}
 	d.fleet = fleet.New(fleet.Config{Cluster: d.lease, Rules: of, Schema: d.setup.schema, Found: d.announcer.print})
 	return own, nil
+}
+
+// ofFleet returns those of the rules that are about many hosts and judged for all of them, and those that this host judges alone.
+func (d *daemon) ofFleet(list []rules.Rule) (fleet, own []rules.Rule) {
+	if d.fleet == nil {
+		return nil, list
+	}
+	return rules.OfScope(list)
 }
 
 // runFleet runs the rules about many hosts, or waits for its turn, until ctx ends.
@@ -48,7 +56,7 @@ func (d *daemon) runFleet(ctx context.Context) error {
 
 // fleetReport tells how the rules about many hosts are run; nil where there are none.
 func (d *daemon) fleetReport(now time.Time) *fleetReport {
-	if d.fleet == nil {
+	if of, _ := d.ofFleet(d.rules()); len(of) == 0 {
 		return nil
 	}
 	st := d.lease.State()

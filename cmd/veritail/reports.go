@@ -227,8 +227,9 @@ func (d *daemon) storedLines(ctx context.Context, site string, l *reports.Lines)
 // occurrences returns what the rules counted in the period, by group.
 func (d *daemon) occurrences(ctx context.Context, site string, period query.Interval) (map[string]map[string]int64, error) {
 	out := map[string]map[string]int64{}
-	for i := range d.setup.rules {
-		id := d.setup.rules[i].ID
+	judged := d.rules()
+	for i := range judged {
+		id := judged[i].ID
 		prefix := rules.GroupSeries(id)
 		cells, err := d.store.Rollups(ctx, access.All(), storage.RollupQuery{
 			Site: site, Series: []string{prefix + "*"}, During: period, Every: 24 * time.Hour,

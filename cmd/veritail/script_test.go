@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,13 +30,15 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%q did not come; the last output was:\n%s", args[0], out)
 }
 
-// sigterm sends SIGTERM to the command that was started in the background last.
-func sigterm(ts *testscript.TestScript, neg bool, args []string) {
-	cmds := ts.BackgroundCmds()
-	if neg || len(args) > 0 || len(cmds) == 0 {
-		ts.Fatalf("usage: sigterm, with a command in the background")
+// sendSignal returns a command that sends a signal to the command that was started in the background last.
+func sendSignal(sig os.Signal) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		cmds := ts.BackgroundCmds()
+		if neg || len(args) > 0 || len(cmds) == 0 {
+			ts.Fatalf("a signal wants a command in the background, and no arguments")
+		}
+		ts.Check(cmds[len(cmds)-1].Process.Signal(sig))
 	}
-	ts.Check(cmds[len(cmds)-1].Process.Signal(syscall.SIGTERM))
 }
 
 func environment(ts *testscript.TestScript) []string {

@@ -37,6 +37,9 @@ type statusReport struct {
 type rulesReport struct {
 	Judged  int            `json:"judged"`
 	Changes []rules.Change `json:"changes,omitempty"`
+	Reload  *reloadReport  `json:"reload,omitempty"`       // the last one since the start
+	Refused *refusedReload `json:"refused,omitempty"`      // why what stands in the files is not judged
+	Restart []string       `json:"need_restart,omitempty"` // files that have changed and are read at a start only
 }
 
 type totalsReport struct {
@@ -86,12 +89,21 @@ func (d *daemon) status() statusReport {
 			Stored: t.Stored, Apart: t.Quarantined, Pending: t.Pending, LastCommit: t.LastCommit,
 		},
 	}
-	r.Store, r.Fleet, r.Rules = d.kept.Load(), d.fleetReport(time.Now()), rulesReport{len(d.setup.rules), d.changes}
+	r.Store, r.Fleet, r.Rules = d.kept.Load(), d.fleetReport(time.Now()), d.rulesReport()
 	if t.StoreErr != nil {
 		r.Totals.StoreError = t.StoreErr.Error()
 	}
 	for _, s := range d.runner.Status() {
 		r.Sources = append(r.Sources, d.sourceOf(s))
+	}
+	return r
+}
+
+func (d *daemon) rulesReport() rulesReport {
+	set := d.judged.Load()
+	r := rulesReport{Judged: len(set.list), Changes: set.changes, Reload: d.reload.report.Load(), Refused: d.reload.refused.Load()}
+	if names := d.reload.restart.Load(); names != nil {
+		r.Restart = *names
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,7 +60,7 @@ no line of a source is understood.`,
 
 // well reports whether nothing needs a person.
 func (r *statusReport) well() bool {
-	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "")
+	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "") && r.Rules.Refused == nil
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
 	}
@@ -96,7 +97,7 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	if r.Fleet != nil {
 		r.Fleet.print(w, p, now)
 	}
-	r.Rules.print(w, p)
+	r.Rules.print(w, p, now)
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string
 	for i := range r.Sources {
@@ -123,8 +124,8 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	return w.err
 }
 
-// print writes how many rules are judged, and what the site changed of them.
-func (r *rulesReport) print(w *sink, p colours) {
+// print writes how many rules are judged, what the site changed of them, and how the last reload went.
+func (r *rulesReport) print(w *sink, p colours, now time.Time) {
 	w.f("%s  %d are judged", p.bold("Rules"), r.Judged)
 	if len(r.Changes) == 0 {
 		w.f(", all as they were shipped")
@@ -135,6 +136,15 @@ func (r *rulesReport) print(w *sink, p colours) {
 	}
 	if more := len(r.Changes) - 10; more > 0 {
 		w.f("       and %d more; veritail check lists all\n", more)
+	}
+	if r.Reload != nil {
+		r.Reload.print(w, now)
+	}
+	if r.Refused != nil {
+		r.Refused.print(w, p, now)
+	}
+	if len(r.Restart) > 0 {
+		w.f("       %s\n", p.yellow("▲ read when the daemon starts, and changed since: "+strings.Join(r.Restart, ", ")))
 	}
 }
 

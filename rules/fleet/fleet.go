@@ -66,16 +66,43 @@ type Config struct {
 type Runner struct {
 	cfg Config
 
-	mu  sync.Mutex
-	err error
+	mu    sync.Mutex
+	err   error
+	rules []rules.Rule
+	again chan struct{} // has one when the rules were changed
 }
 
 // New returns a Runner. Its rules are compiled when they are needed; they must be such that rules.New takes.
-func New(cfg Config) *Runner { return &Runner{cfg: cfg} }
+func New(cfg Config) *Runner {
+	return &Runner{cfg: cfg, rules: cfg.Rules, again: make(chan struct{}, 1)}
+}
+
+// Reload lets the runner run other rules from its next round on, or once it has the lease. They must be such that rules.New takes.
+func (r *Runner) Reload(list []rules.Rule) {
+	r.mu.Lock()
+	r.rules = list
+	r.mu.Unlock()
+	select {
+	case r.again <- struct{}{}:
+	default:
+	}
+}
+
+// engine returns a new engine for the rules.
+func (r *Runner) engine() (*rules.Engine, error) {
+	r.mu.Lock()
+	list := r.rules
+	r.mu.Unlock()
+	e, err := rules.New(list, rules.Config{Schema: r.cfg.Schema, Idle: Late})
+	if err != nil {
+		return nil, fmt.Errorf("compile the fleet's rules: %w", err)
+	}
+	return e, nil
+}
 
 // Run runs the rules, or waits for the lease, until ctx ends. Whatever fails is tried again.
 func (r *Runner) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for r.anyRules(ctx) {
 		err := r.turn(ctx)
 		if ctx.Err() != nil {
 			break
@@ -102,6 +129,23 @@ func (r *Runner) Err() error {
 	return r.err
 }
 
+// anyRules waits until there are rules to run, and returns false when ctx has ended.
+func (r *Runner) anyRules(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		r.mu.Lock()
+		n := len(r.rules)
+		r.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+		select {
+		case <-r.again:
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
 // failed notes an error, and tells of it once.
 func (r *Runner) failed(err error) {
 	r.mu.Lock()
@@ -120,9 +164,9 @@ func (r *Runner) turn(ctx context.Context) error {
 		return err
 	}
 	slog.Info("this daemon runs the fleet's rules now")
-	engine, err := rules.New(r.cfg.Rules, rules.Config{Schema: r.cfg.Schema, Idle: Late})
+	engine, err := r.engine()
 	if err != nil {
-		return fmt.Errorf("compile the fleet's rules: %w", err)
+		return err
 	}
 	var fired []rules.Fired
 	if at.Rules != nil {
@@ -144,10 +188,29 @@ func (r *Runner) turn(ctx context.Context) error {
 		r.failed(nil)
 		select {
 		case <-tick.C:
+		case <-r.again:
+			if left, err := r.takeOver(ctx, &h); err != nil || !left {
+				return err
+			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// takeOver lets an engine with the rules as they are now go on. It returns false when there are none left.
+func (r *Runner) takeOver(ctx context.Context, h *holder) (left bool, err error) {
+	next, err := r.engine()
+	if err != nil {
+		return false, err
+	}
+	report, err := next.TakeOver(ctx, h.engine, commits{r.cfg.Cluster, nil, h.at.Taken}, time.Now())
+	if err != nil {
+		return false, err
+	}
+	h.engine = next
+	slog.Info("the fleet's rules were reloaded", "unchanged", report.Unchanged, "changed", len(report.Changed), "new", len(report.New), "removed", len(report.Removed))
+	return report.Left() > 0, nil
 }
 
 // A holder runs the rules as long as it has the lease.
