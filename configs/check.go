@@ -46,14 +46,14 @@ func (c *checker) errors(file, text string) Errors {
 	return all
 }
 
-// within names the array item that path lies in by its id or name: ` in rule "db.deadlock"`.
+// within names the array item that path lies in by its name or id: ` in rule "db.deadlock"`.
 func (c *checker) within(path string) string {
 	for path = parentPath(path); path != ""; path = parentPath(path) {
 		if !strings.HasSuffix(path, "]") {
 			continue
 		}
 		item, _ := c.lookup(path).(map[string]any)
-		for _, key := range []string{"id", "name"} {
+		for _, key := range []string{"name", "id"} {
 			if name, ok := item[key].(string); ok && name != "" {
 				array := parentPath(path)
 				return fmt.Sprintf(" in %s %q", strings.TrimPrefix(array[len(parentPath(array)):], "."), name)

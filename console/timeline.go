@@ -64,7 +64,7 @@ func (p *timelinePage) fill(r *request, t *transactions.Timeline) {
 	var before time.Time
 	for _, m := range t.Moments[:min(len(t.Moments), maxTimelineRows)] {
 		row := timelineRow{
-			Time: m.Time.Format("15:04:05.000"), Session: m.Session, What: m.What, Text: strings.TrimSpace(m.Code + " " + m.Text),
+			Time: m.Time.Format("15:04:05.000"), Session: m.Session, What: m.Word(), Text: strings.TrimSpace(m.Code + " " + m.Text),
 			Where: m.Path, URL: r.search(is("log.file.path", m.Path), m.Time.Add(-time.Second).UnixMicro(), m.Time.Add(time.Second).UnixMicro()),
 		}
 		if d := m.Time.Sub(before); !before.IsZero() && d >= time.Millisecond {
@@ -74,14 +74,9 @@ func (p *timelinePage) fill(r *request, t *transactions.Timeline) {
 			row.Took = duration(m.Took)
 		}
 		before = m.Time
-		row.Mark, row.Class = "●", "N"
-		switch {
-		case m.What == transactions.WhatFails || m.What == transactions.WhatVanishes:
-			row.Mark, row.Class = "✕", "R"
-		case m.Inferred:
-			row.Mark = "○"
-		case m.What == transactions.WhatCommits:
-			row.Mark, row.Class = "✓", "G"
+		row.Mark, row.Class = m.Sign(), map[string]string{"✕": "R", "✓": "G"}[m.Sign()]
+		if row.Class == "" {
+			row.Class = "N"
 		}
 		p.Rows = append(p.Rows, row)
 	}

@@ -32,6 +32,8 @@ type Set struct {
 	exprs   *grok.Library // the library for what the formats hold
 	listed  bool          // by an index: the formats are right, and what they capture is known
 	files   fs.FS         // of the formats that are not compiled yet
+	told    []*told       // the logs of transactions.toml
+	tells   toldFields
 
 	mu          sync.Mutex // of what compiles
 	consts      int        // number of constants in the formats that are compiled
@@ -197,6 +199,9 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 	s.sort()
 	if len(errs) == 0 {
 		errs = append(errs, s.attach())
+	}
+	if len(errs) == 1 && errs[0] == nil {
+		errs[0] = s.tell()
 	}
 	return s, errors.Join(errs...)
 }

@@ -35,7 +35,19 @@ func newAbsences(r *compiled) *absences {
 	return a
 }
 
-func (a *absences) memory() time.Duration { return time.Duration(a.rule.Absence.Within) + time.Second }
+func (a *absences) memory() time.Duration {
+	return time.Duration(max(a.rule.Absence.Within, a.rule.Absence.longest)) + time.Second
+}
+
+// patience returns how long the hit's group waits.
+func (a *absences) patience(h *hit) int64 {
+	if value := h.value(); len(value) > 0 {
+		if own, err := time.ParseDuration(string(value)); err == nil && own > 0 {
+			return min(own.Microseconds(), max(a.within, micros(a.rule.Absence.longest)))
+		}
+	}
+	return a.within
+}
 
 func (a *absences) take(e *Engine, h *hit) {
 	x := a.groups[string(h.key())]
@@ -55,7 +67,7 @@ func (a *absences) take(e *Engine, h *hit) {
 	}
 	switch {
 	case x == nil:
-		x = &expected{key: string(h.key()), due: h.time + a.within}
+		x = &expected{key: string(h.key()), due: h.time + a.patience(h)}
 		x.hit.hold(h)
 		if len(a.groups) >= maxGroups {
 			e.forget(h, 1)
@@ -64,7 +76,7 @@ func (a *absences) take(e *Engine, h *hit) {
 		a.add(x)
 	case h.time >= x.hit.time:
 		x.hit.hold(h)
-		x.due = h.time + a.within
+		x.due = h.time + a.patience(h)
 		heap.Fix(&a.next, x.rank)
 	}
 }

@@ -21,6 +21,7 @@ type compiled struct {
 	title    template
 	text     template // of the message
 	values   source   // of which different ones count: threshold.distinct, first.of
+	detail   template // what states and control need of an event, each part ended by a NUL
 	sum      source   // threshold.sum
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
@@ -86,8 +87,15 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		}
 		c.once = append(c.once, o)
 	}
-	if r.First != nil {
+	switch {
+	case r.First != nil:
 		c.values = newSource(r.First.Of, m.schema)
+	case r.Absence != nil:
+		c.values = newSource(r.Absence.Own, m.schema)
+	case r.States != nil:
+		c.detail = newDetail(m.schema, r.States.Log, r.States.Of, r.States.Means)
+	case r.Control != nil:
+		c.detail = newDetail(m.schema, r.Control.Each, r.Control.Amount, r.Control.Count, r.Control.Sum)
 	}
 	c.left.name = SuppressedSeries(r.ID)
 	for i := range r.Suppress {

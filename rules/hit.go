@@ -72,7 +72,9 @@ func (h *hit) begin(m *match, row event.Row) {
 	h.ends[0] = int32(len(p.Site))
 	h.text, h.field = r.appendGroup(h.text, row)
 	h.ends[1] = int32(len(h.text))
-	h.text, _ = r.values.append(h.text, row)
+	if h.text, _ = r.values.append(h.text, row); len(r.detail.parts) > 0 {
+		h.text = r.detail.append(h.text, row)
+	}
 	h.ends[2] = int32(len(h.text))
 	if m.repeat >= 0 {
 		h.text = r.repeat[m.repeat].appendKey(h.text, row)

@@ -63,6 +63,32 @@ type Step struct {
 type Absence struct {
 	Expect Condition        `toml:"expect"`
 	Within configs.Duration `toml:"within"`
+	Own    string           `toml:"own"` // a field of kind duration: an event that has it waits so long instead
+
+	longest configs.Duration // that an event says of its own, as far as is known
+}
+
+// A States makes a finding where the state Of a group is followed by one that may not follow it. A log of transactions.toml that says
+// what may follow has its own order; of all others Next says it by what the field Means says.
+type States struct {
+	Of     string              `toml:"of"`     // the field of the state
+	Log    string              `toml:"log"`    // the field that names the log
+	Means  string              `toml:"means"`  // the field of what a state means
+	Next   map[string][]string `toml:"next"`   // by what it means, what may follow; the same may always
+	Within configs.Duration    `toml:"within"` // so long a state is remembered
+
+	logs []configs.TransactionLog
+}
+
+// A Control makes a finding where a control record, which an event that meets Record is, tells another number or another sum of its
+// group's events than came before it. An event of an id that came before takes that one's place.
+type Control struct {
+	Record Condition        `toml:"record"`
+	Each   string           `toml:"each"`   // the field of the id; empty: each event counts
+	Amount string           `toml:"amount"` // the field that is summed
+	Count  string           `toml:"count"`  // the control record's field of how many there are
+	Sum    string           `toml:"sum"`    // and of their sum
+	Within configs.Duration `toml:"within"` // what is older counts no more
 }
 
 // The bounds of kinds.
@@ -129,6 +155,14 @@ func (r *Rule) checkKind(fail func(key, format string, args ...any)) {
 	if k := r.Absence; k != nil {
 		within("absence.within", k.Within)
 	}
+	if k := r.States; k != nil {
+		within("states.within", k.Within)
+		k.check(fail)
+	}
+	if k := r.Control; k != nil {
+		within("control.within", k.Within)
+		k.check(fail)
+	}
 	if k := r.Sequence; k != nil {
 		within("sequence.within", k.Within)
 		if len(k.Steps) < 1 || len(k.Steps) > maxSteps {
@@ -153,6 +187,7 @@ func (r *Rule) kinds() (names []string) {
 	}{
 		{"threshold", r.Threshold != nil}, {"ratio", r.Ratio != nil}, {"rate", r.Rate != nil}, {"spike", r.Spike != nil},
 		{"first", r.First != nil}, {"sequence", r.Sequence != nil}, {"absence", r.Absence != nil},
+		{"states", r.States != nil}, {"control", r.Control != nil},
 	} {
 		if k.has {
 			names = append(names, k.name)
@@ -169,6 +204,9 @@ func (r *Rule) parts() (keys []string, list []Condition) {
 		add("ratio.of", r.Ratio.Of)
 	case r.Absence != nil && r.Absence.Expect != nil:
 		add("absence.expect", r.Absence.Expect)
+		add("when", r.When)
+	case r.Control != nil:
+		add("control.record", r.Control.Record)
 		add("when", r.When)
 	case r.Sequence != nil:
 		for i, s := range r.Sequence.Steps {
@@ -202,6 +240,10 @@ func (c *compiled) newJudge() judge {
 		return newSequences(c)
 	case c.Absence != nil:
 		return newAbsences(c)
+	case c.States != nil:
+		return newOrders(c)
+	case c.Control != nil:
+		return newControls(c)
 	}
 	return nil
 }

@@ -150,6 +150,10 @@ var ofEachKind = map[string]Rule{
 	"ratio":    {Group: "user.name", When: "event.action:*", Ratio: &Ratio{Of: "event.action:fail", Reaches: 0.6, Count: 4, Within: seconds(10)}},
 	"sum":      {Group: "user.name", When: "event.action:*", Threshold: &Threshold{Sum: "veritail.repeat", Reaches: 90, Within: seconds(8)}},
 	"rate":     {Group: "user.name", When: "event.action:*", Rate: &Rate{Times: 2, Count: 4, Within: seconds(6), Baseline: seconds(60)}},
+	"states": {Group: "user.name", When: "event.action:*", States: &States{Of: "event.action", Log: "event.dataset", Means: "event.action", Within: seconds(20),
+		Next: map[string][]string{"fail": {"login"}, "login": {"begin"}, "begin": {"commit"}, "commit": {}}}},
+	"control": {Group: "user.name", When: "event.action:(fail or begin)", Control: &Control{Record: "event.action:login", Each: "source.ip",
+		Amount: "veritail.repeat", Sum: "veritail.repeat", Count: "veritail.repeat", Within: seconds(40)}},
 }
 
 // A scan of a whole file, a daemon that gets its events one by one, and a daemon that is killed between any two of them find the

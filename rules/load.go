@@ -30,7 +30,26 @@ func Load(fsys fs.FS) ([]Rule, error) {
 	if err != nil {
 		return nil, err
 	}
+	told, err := configs.LoadTransactions(fsys)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].know(told.Logs)
+	}
 	return slices.DeleteFunc(all, func(r Rule) bool { return r.off() }), nil
+}
+
+// know tells a rule about transactions what the site's logs say of theirs.
+func (r *Rule) know(logs []configs.TransactionLog) {
+	if r.States != nil {
+		r.States.logs = logs
+	}
+	if r.Absence != nil && r.Absence.Own != "" {
+		for i := range logs {
+			r.Absence.longest = max(r.Absence.longest, logs[i].EndsWithin)
+		}
+	}
 }
 
 func (r *Rule) off() bool { return r.Enabled != nil && !*r.Enabled }

@@ -70,6 +70,8 @@ type Rule struct {
 	First     *First     `toml:"first"`
 	Sequence  *Sequence  `toml:"sequence"`
 	Absence   *Absence   `toml:"absence"`
+	States    *States    `toml:"states"`
+	Control   *Control   `toml:"control"`
 
 	Suppress []Suppression `toml:"suppress"`
 	Tests    []Test        `toml:"test"`

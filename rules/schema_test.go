@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"reflect"
@@ -23,22 +24,62 @@ import (
 	"github.com/saypro/veritail/storage/query"
 )
 
-// schemaFile is the JSON schema of rule files, for editors. It is made of the types that the loader fills.
-const schemaFile = "../configs/rules.schema.json"
+// The JSON schemas of rule files and of transactions.toml, for editors. They are made of the types that the loaders fill.
+const (
+	schemaFile             = "../configs/rules.schema.json"
+	transactionsSchemaFile = "../configs/transactions.schema.json"
+)
 
 func TestTheSchemaIsWhatTheLoaderTakes(t *testing.T) {
-	made := makeSchema(t)
-	if *update {
-		if err := os.WriteFile(schemaFile, made, 0o644); err != nil {
+	for name, made := range map[string][]byte{schemaFile: makeSchema(t), transactionsSchemaFile: makeTransactionsSchema(t)} {
+		if *update {
+			if err := os.WriteFile(name, made, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		have, err := os.ReadFile(name)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if !bytes.Equal(have, made) {
+			t.Errorf("%s is not made of the types as they are now; write it with go test ./rules -run Schema -update", name)
+		}
 	}
-	have, err := os.ReadFile(schemaFile)
+}
+
+func TestTheSchemaOfTransactionsTakesTheShippedFileAndItsExample(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile(transactionsSchemaFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(have, made) {
-		t.Errorf("%s is not made of the types as they are now; write it with go test ./rules -run Schema -update", schemaFile)
+	text, err := fs.ReadFile(configs.FS(""), configs.TransactionsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "\n# [[log]]")
+	example, _, _ = strings.Cut(example, "\n\n")
+	example = "[[log]]" + strings.NewReplacer("\n# ", "\n", "\n#", "\n").Replace(example)
+	if !strings.Contains(example, "\n[log.batch]") {
+		t.Fatalf("the example is not read:\n%s", example)
+	}
+	for _, tc := range []struct {
+		old, new string
+		fine     bool
+	}{
+		{"[log.batch]", "[log.batch]", true},
+		{`means = "pending"`, `means = "waiting"`, false},
+		{"ends_within", "ends_in", false},
+		{`"2h"`, "2", false},
+	} {
+		text := strings.Replace(example, tc.old, tc.new, 1)
+		_, loads := configs.LoadTransactions(fstest.MapFS{configs.TransactionsFile: {Data: []byte(text)}})
+		valid := validate(t, schema, text)
+		if (loads == nil) != tc.fine || (valid == nil) != tc.fine {
+			t.Errorf("%s: want fine %v\nthe loader says %v\nthe schema says %v", tc.new, tc.fine, loads, valid)
+		}
+	}
+	if err := validate(t, schema, string(text)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -168,8 +209,8 @@ type schemaMaker struct {
 
 func makeSchema(t *testing.T) []byte {
 	t.Helper()
-	m := schemaMaker{readComments(t), map[string]any{
-		"duration": map[string]any{"type": "string", "pattern": `^([0-9]+d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*$`, "minLength": 2, "description": `"90s", "10m", "2d"`},
+	m := schemaMaker{readComments(t, "."), map[string]any{
+		"duration": durationSchema(),
 		"value":    map[string]any{"type": []string{"string", "number", "boolean"}},
 		"values":   map[string]any{"anyOf": []any{refTo("value"), map[string]any{"type": "array", "items": refTo("value"), "minItems": 1}}},
 		"condition": map[string]any{"description": "which events: a query, or a table that says the same",
@@ -196,10 +237,27 @@ func makeSchema(t *testing.T) []byte {
 	return append(text, '\n')
 }
 
+func makeTransactionsSchema(t *testing.T) []byte {
+	t.Helper()
+	m := schemaMaker{readComments(t, "../configs"), map[string]any{"duration": durationSchema()}}
+	root := m.object(reflect.TypeFor[configs.Transactions]())
+	root["$schema"], root["$id"], root["title"], root["$defs"] = "https://json-schema.org/draft/2020-12/schema", "transactions.schema.json", "Transactions of the business, for Veritail", m.defs
+	text, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, '\n')
+}
+
+func durationSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^([0-9]+d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*$`, "minLength": 2, "description": `"90s", "10m", "2d"`}
+}
+
 func refTo(name string) map[string]any { return map[string]any{"$ref": "#/$defs/" + name} }
 
 // words are the values of keys that take some only.
-var words = map[string][]string{"Rule.Severity": severities, "Rule.Priority": priorities, "Rule.Scope": scopes, "Rule.Audience": audiences}
+var words = map[string][]string{"Rule.Severity": severities, "Rule.Priority": priorities, "Rule.Scope": scopes, "Rule.Audience": audiences,
+	"TransactionState.Means": slices.Sorted(maps.Keys(configs.Outcomes))}
 
 // object is the schema of a struct.
 func (m *schemaMaker) object(t reflect.Type) map[string]any {
@@ -267,16 +325,16 @@ func (m *schemaMaker) of(t reflect.Type) map[string]any {
 	return refTo(name)
 }
 
-// readComments reads the comments of this package's types and of their fields.
-func readComments(t *testing.T) map[string]string {
+// readComments reads the comments of the types of the package in dir, and of their fields.
+func readComments(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	comments := map[string]string{}
-	files, err := fs.Glob(os.DirFS("."), "*.go")
+	files, err := fs.Glob(os.DirFS(dir), "*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.go") }) {
-		tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		tree, err := parser.ParseFile(token.NewFileSet(), path.Join(dir, name), nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}

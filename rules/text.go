@@ -140,6 +140,15 @@ func (t *template) append(dst []byte, row event.Row) []byte {
 	return dst
 }
 
+// newDetail returns a template of some fields, each ended by a NUL.
+func newDetail(schema *event.Schema, names ...string) template {
+	var t template
+	for _, name := range names {
+		t.parts = append(t.parts, templatePart{source: newSource(name, schema), tail: "\x00"})
+	}
+	return t
+}
+
 // appendWords appends what render needs of a row: the values but for that of the group, each ended by a NUL.
 func (t *template) appendWords(dst []byte, row event.Row) []byte {
 	for i := range t.parts {

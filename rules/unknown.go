@@ -96,6 +96,16 @@ func (r *Rule) fields() func(yield func(string, string) bool) {
 	if r.First != nil {
 		named["first.of"] = fields(r.First.Of)
 	}
+	if r.Absence != nil {
+		named["absence.own"] = fields(r.Absence.Own)
+	}
+	if k := r.States; k != nil {
+		named["states.of"], named["states.log"], named["states.means"] = fields(k.Of), fields(k.Log), fields(k.Means)
+	}
+	if k := r.Control; k != nil {
+		named["control.each"], named["control.amount"] = fields(k.Each), fields(k.Amount)
+		named["control.count"], named["control.sum"] = fields(k.Count), fields(k.Sum)
+	}
 	for i, o := range r.Once {
 		for j, by := range o.By {
 			named[fmt.Sprintf("once[%d].by[%d]", i, j)] = fields(by)

@@ -27,7 +27,7 @@ func testSchema(t testing.TB) *event.Schema {
 	s := event.NewSchema()
 	for name, kind := range map[string]event.Kind{
 		"source.address": event.Keyword, "url.original": event.Keyword, "http.request.line": event.Keyword,
-		"veritail.repeat": event.Int,
+		"veritail.repeat": event.Int, "app.amount": event.Float, "app.count": event.Float, "app.sum": event.Float,
 	} {
 		if _, err := s.Add(name, kind); err != nil {
 			t.Fatal(err)

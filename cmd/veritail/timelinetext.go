@@ -53,7 +53,7 @@ func (t *timelineText) moments(tl *transactions.Timeline, width int) {
 			gap = "+" + d.Round(time.Millisecond).String()
 		}
 		before = m.Time
-		text := m.What
+		text := m.Word()
 		if m.Code != "" && !strings.Contains(m.Text, m.Code) {
 			text += " " + m.Code
 		}
@@ -68,13 +68,12 @@ func (t *timelineText) moments(tl *transactions.Timeline, width int) {
 }
 
 func (t *timelineText) mark(m transactions.Moment) string {
-	switch {
-	case m.What == transactions.WhatFails || m.What == transactions.WhatVanishes:
-		return t.p.red("✕")
-	case m.What == transactions.WhatCommits && !m.Inferred:
-		return t.p.green("✓")
-	case m.Inferred:
-		return "○"
+	switch sign := m.Sign(); sign {
+	case "✕":
+		return t.p.red(sign)
+	case "✓":
+		return t.p.green(sign)
+	default:
+		return sign
 	}
-	return "●"
 }

@@ -44,6 +44,9 @@ type Moment struct {
 	What     string        `json:"what"`    // one of the words of What…
 	Text     string        `json:"text"`    // in few words
 	Code     string        `json:"code,omitempty"`
+	Of       string        `json:"of,omitempty"`       // the id of a transaction of the business
+	State    string        `json:"state,omitempty"`    // that it is in, as its program calls it
+	Outcome  string        `json:"outcome,omitempty"`  // what the state means: success, failure, unknown
 	Took     time.Duration `json:"took,omitempty"`     // of a statement, or of waiting
 	Inferred bool          `json:"inferred,omitempty"` // no line tells it: it follows from another
 	Path     string        `json:"file"`

@@ -38,7 +38,7 @@ func (t *Timeline) Drawn(width int) []Lane {
 			}
 			switch m.What {
 			case WhatTells:
-				cells[t.place(m.Time, width)] = '●'
+				cells[t.place(m.Time, width)] = []rune(m.Sign())[0]
 			case WhatFails:
 				cells[t.place(m.Time, width)] = '✕'
 			}
@@ -175,7 +175,7 @@ func (t *Timeline) lane(p *pen, name string, y float64, x func(time.Time) float6
 		if m.Inferred {
 			class = "dlk-ring"
 		}
-		title := shown(m.Time.Format("15:04:05.000 ")+m.What+" "+m.Code+" "+m.Text, 200)
+		title := shown(m.Time.Format("15:04:05.000 ")+m.Word()+" "+m.Code+" "+m.Text, 200)
 		p.f(`<circle class="%s" cx="%s" cy="%s" r="3.5"><title>%s</title></circle>`, class, num(x(m.Time)), num(mid), html.EscapeString(title))
 	}
 	for _, tx := range t.Transactions {

@@ -33,6 +33,16 @@ type Sessions struct {
 	Retry []string      `toml:"retry"`   // codes of errors after which a program should try again
 	Kinds []sessionKind `toml:"session"` //
 	Steps []stepKind    `toml:"step"`    // the first that an event has the values of counts
+	Tells []tellKind    `toml:"tell"`    // of what programs tell beside sessions: the first counts
+}
+
+// A tellKind says what a program's event tells of a transaction of the business.
+type tellKind struct {
+	Has  map[string]string `toml:"has"`
+	Of   string            `toml:"of"`   // the field of its id
+	Is   string            `toml:"is"`   // the field of the state it is in; "a|b": the first that is there
+	Word string            `toml:"word"` // what stands there where it is in none
+	Text []string          `toml:"text"` // fields, each perhaps behind a word: "from veritail.transaction.account"
 }
 
 type sessionKind struct {
@@ -104,6 +114,41 @@ func (s *Sessions) step(e *Event) *stepKind {
 		}
 	}
 	return nil
+}
+
+// tell returns what the event tells of a transaction of the business, nil for nothing.
+func (s *Sessions) tell(e *Event) *tellKind {
+	for i := range s.Tells {
+		if Holds(s.Tells[i].Has, e.Fields) {
+			return &s.Tells[i]
+		}
+	}
+	return nil
+}
+
+// text returns what the event says, of what it has.
+func (k *tellKind) text(e *Event) string {
+	var words []string
+	for _, part := range k.Text {
+		word, field := "", part
+		if i := strings.LastIndexByte(part, ' '); i >= 0 {
+			word, field = part[:i+1], part[i+1:]
+		}
+		if v := firstText(e, field); v != "" {
+			words = append(words, word+v)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// firstText returns the text of the first of the fields "a|b" that the event has.
+func firstText(e *Event, fields string) string {
+	for f := range strings.SplitSeq(fields, "|") {
+		if v := text(e.Fields, f); v != "" {
+			return v
+		}
+	}
+	return ""
 }
 
 // Is reports whether one of the event's ids is id.

@@ -2,6 +2,7 @@ package transactions
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -137,9 +138,9 @@ func (q *TimelineSearch) follow() {
 		case step != nil && step.Is == stepStops || kind != nil:
 			q.follower.Add(e)
 		case q.linked(e):
-			q.keep(tells(e))
+			q.keep(q.tells(e))
 		default:
-			q.told = append(q.told, tells(e))
+			q.told = append(q.told, q.tells(e))
 		}
 	}
 }
@@ -158,17 +159,18 @@ func (q *TimelineSearch) linked(e *Event) bool {
 }
 
 // tells is a moment of another program.
-func tells(e *Event) Moment {
+func (q *TimelineSearch) tells(e *Event) Moment {
 	m := Moment{Time: time.UnixMicro(e.Time).UTC(), What: WhatTells, Path: e.Path, Offset: e.Offset, Code: text(e.Fields, "db.response.status_code")}
 	for _, f := range []string{"service.name", "log.logger", "event.dataset"} {
 		if m.Session == "" {
 			m.Session = text(e.Fields, f)
 		}
 	}
-	for _, f := range []string{"message", "error.message", "url.original", "event.action"} {
-		if m.Text == "" {
-			m.Text = text(e.Fields, f)
-		}
+	if k := q.sessions.tell(e); k != nil {
+		m.Of, m.State, m.Outcome = firstText(e, k.Of), cmp.Or(firstText(e, k.Is), k.Word), text(e.Fields, "event.outcome")
+		m.Text = k.text(e)
+	} else {
+		m.Text = firstText(e, "message|error.message|url.original|event.action")
 	}
 	if d, ok := e.Fields["event.duration"].(time.Duration); ok {
 		m.Took = d
@@ -299,9 +301,53 @@ func (t *Timeline) Sentence() string {
 		}
 	}
 	if len(parts) == 0 {
-		return "no transaction was told to begin"
+		return cmp.Or(t.life(), "no transaction was told to begin")
 	}
 	return plural(len(t.Transactions), "transaction", "transactions") + ": " + strings.Join(parts, ", ")
+}
+
+// maxLife bounds the states of a sentence.
+const maxLife = 12
+
+// life tells in which states a transaction of the business was: "pending, then completed", or of how many transactions the moments are;
+// "" where nothing tells of one.
+func (t *Timeline) life() string {
+	ids, outcome, states := map[string]bool{}, "", []string(nil)
+	for _, m := range t.Moments {
+		if m.Of != "" {
+			ids[m.Of], outcome = true, m.Outcome
+			states = append(states, m.State)
+		}
+	}
+	switch more := len(states) - maxLife; {
+	case len(ids) == 0:
+		return ""
+	case len(ids) > 1:
+		return plural(len(ids), "transaction", "transactions") + " of the business"
+	case more > 0:
+		states = append(states[:maxLife:maxLife], fmt.Sprintf("%d more", more))
+	}
+	life := strings.Join(states, ", then ")
+	if outcome == "unknown" {
+		life += "; no end was told"
+	}
+	return life
+}
+
+// Word is what a moment is called: the state that a program tells, or what happened.
+func (m *Moment) Word() string { return cmp.Or(m.State, m.What) }
+
+// Sign is the mark of a moment: ✓ of what was committed or completed, ✕ of what failed or was lost, ○ of what no line tells.
+func (m *Moment) Sign() string {
+	switch {
+	case m.What == WhatFails || m.What == WhatVanishes || m.State != "" && m.Outcome == "failure":
+		return "✕"
+	case m.Inferred:
+		return "○"
+	case m.What == WhatCommits || m.State != "" && m.Outcome == "success":
+		return "✓"
+	}
+	return "●"
 }
 
 // A Value is a value that a field has to have; "a|b" is either, "*" any.
