@@ -245,7 +245,7 @@ func (v *verdict) score(r *compiled) (failing *Predicate) {
 		c := &v.Conditions[i]
 		held, of := c.Score()
 		switch {
-		case c.Key == "when" && (r.Absence == nil || r.Absence.Expect == nil):
+		case c.Key == "when" && r.Control == nil && (r.Absence == nil || r.Absence.Expect == nil):
 			v.Held, v.Of = v.Held+held, v.Of+of
 			failing = c.Failing()
 		case c.Key == "when" || r.Ratio == nil && slices.Contains(keys, c.Key):

@@ -121,7 +121,9 @@ func (c *compiled) ahead() time.Duration {
 	case c.Sequence != nil:
 		d += time.Duration(c.Sequence.Within)
 	case c.Absence != nil:
-		d += time.Duration(c.Absence.Within) + time.Second
+		d += time.Duration(max(c.Absence.Within, c.Absence.longest)) + time.Second
+	case c.Control != nil:
+		d += time.Duration(c.Control.Within)
 	}
 	return max(d, time.Duration(c.Rearm)) // when it is armed again depends on what comes
 }

@@ -38,7 +38,7 @@ func (x *Explaining) met(v *verdict, members []hit, say *report) {
 	case r.Sequence != nil:
 		v.say(Raised, "it ends the sequence: %d events in their order, in %s of %s", len(members), took, lasting(v.Window.Within))
 	case r.Absence != nil:
-		v.say(Raised, "what was expected did not come within %s, until %s", lasting(micros(r.Absence.Within)), clock(say.time))
+		v.say(Raised, "what was expected did not come within %s, until %s", lasting(say.time-members[0].time), clock(say.time))
 	case r.First != nil:
 		v.say(Raised, "%s", v.rule.judge.(*firsts).last.since(r))
 	default:
@@ -81,6 +81,10 @@ func (x *Explaining) judged(v *verdict, h *hit, was *state) {
 		x.ordered(v, h, j)
 	case *absences:
 		x.awaited(v, h, j)
+	case *orders:
+		x.followed(v, j)
+	case *controls:
+		x.controlled(v, h, j)
 	default:
 		if r.Threshold != nil {
 			x.windowed(v, h, was)
@@ -315,6 +319,34 @@ func (x *Explaining) awaited(v *verdict, h *hit, a *absences) {
 	case w != nil:
 		v.decided = true
 		v.say(Waits, "the rule waits already, since %s, for what is expected until %s", clock(w.hit.time), clock(w.due))
+	}
+}
+
+// followed says why a state may follow the one before.
+func (x *Explaining) followed(v *verdict, o *orders) {
+	v.decided = true
+	switch {
+	case v.counted:
+		v.say(Quiet, "it may not follow %s, and the rule is silent until there was nothing for %s", o.before, lasting(micros(v.rule.Rearm)))
+	case o.before == "":
+		v.say(Waits, "it is the first state that is known, within %s: what follows is compared with it", lasting(micros(v.rule.States.Within)))
+	default:
+		v.say(Known, "it may follow %s, the state before", o.before)
+	}
+}
+
+// controlled says how a batch stands.
+func (x *Explaining) controlled(v *verdict, h *hit, c *controls) {
+	switch b := c.groups.look(h.key()); {
+	case v.counted:
+		v.say(Quiet, "it tells other than what came before it, and the rule is silent until there was nothing for %s", lasting(micros(v.rule.Rearm)))
+	case h.parts&1 != 0:
+		v.decided = true
+		v.say(Came, "the control record tells what came before it")
+	case b != nil:
+		v.Window = x.need(v.rule)
+		v.Window.Have = float64(len(b.named) + len(b.plain))
+		v.say(Waits, "the batch has %g so far; its control record is to come", v.Window.Have)
 	}
 }
 

@@ -31,13 +31,14 @@ func (k *States) check(fail func(key, format string, args ...any)) {
 // orders judge whether a state may follow the one before.
 type orders struct {
 	rule   *compiled
-	groups recent[state]
+	groups recent[lastState]
+	before string                             // the state before the hit that was judged last; "": none is known
 	logs   map[string]*configs.TransactionLog // those that say what may follow
 	key    []byte                             // scratch
 }
 
-// A state is the last one of a group in a log.
-type state struct {
+// A lastState is that of a group in a log.
+type lastState struct {
 	hit   hit
 	known bool
 }
@@ -50,7 +51,7 @@ func newOrders(r *compiled) *orders {
 		}
 	}
 	o.groups.keep = o.memory().Microseconds()
-	o.groups.empty = func(s *state) { s.known = false }
+	o.groups.empty = func(s *lastState) { s.known = false }
 	return o
 }
 
@@ -62,8 +63,10 @@ func (o *orders) take(e *Engine, h *hit) {
 	log, name, means := stateOf(h)
 	o.key = append(append(append(o.key[:0], h.key()...), 0), log...)
 	s, _ := rememberKey(e, h, &o.groups, o.key, h.time)
+	o.before = ""
 	if s.known && h.time-s.hit.time <= micros(o.rule.States.Within) {
 		_, before, meant := stateOf(&s.hit)
+		o.before = before
 		if said := o.wrong(log, before, name, meant, means); said != "" {
 			e.count(h, 1)
 			if e.armed(h) {

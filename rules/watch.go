@@ -173,6 +173,10 @@ func (x *Explaining) need(r *compiled) *Window {
 		w.Of, w.Within = "events that are followed by nothing", micros(r.Absence.Within)
 	case r.First != nil:
 		w.Of, w.Within = "events that are new", micros(r.First.Within)
+	case r.States != nil:
+		w.Of, w.Within = "states that may not follow each other", micros(r.States.Within)
+	case r.Control != nil:
+		w.Of, w.Within = "events before a control record", micros(r.Control.Within)
 	}
 	return w
 }
