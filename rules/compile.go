@@ -94,6 +94,8 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.values = newSource(r.Absence.Own, m.schema)
 	case r.States != nil:
 		c.detail = newDetail(m.schema, r.States.Log, r.States.Of, r.States.Means)
+	case r.Retry != nil:
+		c.detail = newDetail(m.schema, r.Retry.Session, r.Retry.Text)
 	case r.Control != nil:
 		c.detail = newDetail(m.schema, r.Control.Each, r.Control.Amount, r.Control.Count, r.Control.Sum)
 	}

@@ -35,7 +35,7 @@ func (m *conditions) add(r *Rule, key string, c Condition) (int, *configs.Error)
 // the rule is told. What is expected, or makes a sequence, need not meet when.
 func (m *conditions) events(r *Rule, cond func(key string, c Condition) int) (when int, parts []int) {
 	narrow, judged := query.Expr(query.And{}), query.Or{}
-	if r.When != nil || r.Sequence == nil {
+	if r.When != nil || r.Sequence == nil && r.Retry == nil {
 		when = cond("when", r.When)
 		if when < len(m.exprs) {
 			narrow = m.exprs[when]

@@ -35,7 +35,7 @@ type Engine struct {
 	// reached is up to where the matches have been judged. One that comes later is judged as if it were of this time.
 	reached int64
 	onces   []*once
-	absent  []*absences
+	absent  []settler
 	latest  int64       // the time of the latest event, if that matters
 	forgot  *compiled   // what forget reports
 	due     int64       // no occurrence that waits is to be counted before this time has passed
@@ -77,7 +77,7 @@ func New(rules []Rule, cfg Config) (*Engine, error) {
 		c, wrong := e.cond.rule(&rules[i], i)
 		faults = append(faults, wrong...)
 		e.rules, e.onces = append(e.rules, c), append(e.onces, c.once...)
-		if a, ok := c.judge.(*absences); ok {
+		if a, ok := c.judge.(settler); ok {
 			e.absent = append(e.absent, a)
 		}
 	}

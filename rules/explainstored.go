@@ -122,6 +122,8 @@ func (c *compiled) ahead() time.Duration {
 		d += time.Duration(c.Sequence.Within)
 	case c.Absence != nil:
 		d += time.Duration(max(c.Absence.Within, c.Absence.longest)) + time.Second
+	case c.Retry != nil:
+		d += time.Duration(c.Retry.Within) + time.Second
 	case c.Control != nil:
 		d += time.Duration(c.Control.Within)
 	}

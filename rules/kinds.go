@@ -91,6 +91,20 @@ type Control struct {
 	Within configs.Duration `toml:"within"` // what is older counts no more
 }
 
+// A Retry tells how it ended that a statement failed which should be tried again. It is tried again where its session runs the same Text
+// within Within, and it has succeeded where nothing is refused until the session commits, or for Within.
+type Retry struct {
+	Fails   Condition        `toml:"fails"`   // failures after which one should try again
+	Refused Condition        `toml:"refused"` // failures of any kind
+	Runs    Condition        `toml:"runs"`    // what a session does
+	Commits Condition        `toml:"commits"` // ends a transaction well
+	Rolls   Condition        `toml:"rolls"`   // and otherwise
+	Session string           `toml:"session"` // the field of the session; or several as "{{a}} {{b}}"
+	Text    string           `toml:"text"`    // the field of the statement
+	Within  configs.Duration `toml:"within"`
+	Ended   string           `toml:"ended"` // which are counted: "succeeded" or "given up"
+}
+
 // The bounds of kinds.
 const (
 	maxSteps  = 16
@@ -159,6 +173,10 @@ func (r *Rule) checkKind(fail func(key, format string, args ...any)) {
 		within("states.within", k.Within)
 		k.check(fail)
 	}
+	if k := r.Retry; k != nil {
+		within("retry.within", k.Within)
+		k.check(fail)
+	}
 	if k := r.Control; k != nil {
 		within("control.within", k.Within)
 		k.check(fail)
@@ -187,7 +205,7 @@ func (r *Rule) kinds() (names []string) {
 	}{
 		{"threshold", r.Threshold != nil}, {"ratio", r.Ratio != nil}, {"rate", r.Rate != nil}, {"spike", r.Spike != nil},
 		{"first", r.First != nil}, {"sequence", r.Sequence != nil}, {"absence", r.Absence != nil},
-		{"states", r.States != nil}, {"control", r.Control != nil},
+		{"states", r.States != nil}, {"control", r.Control != nil}, {"retry", r.Retry != nil},
 	} {
 		if k.has {
 			names = append(names, k.name)
@@ -205,6 +223,11 @@ func (r *Rule) parts() (keys []string, list []Condition) {
 	case r.Absence != nil && r.Absence.Expect != nil:
 		add("absence.expect", r.Absence.Expect)
 		add("when", r.When)
+	case r.Retry != nil:
+		k := r.Retry
+		for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls} {
+			add("retry."+retryParts[i], c)
+		}
 	case r.Control != nil:
 		add("control.record", r.Control.Record)
 		add("when", r.When)
@@ -227,6 +250,12 @@ type judge interface {
 	memory() time.Duration
 }
 
+// A settler is a judge that finds something when nothing comes any more.
+type settler interface {
+	// settle finds what has not come, no event of before t being still to come.
+	settle(e *Engine, t int64)
+}
+
 // newJudge returns the judge of the rule, nil for single events and thresholds of occurrences and different values.
 func (c *compiled) newJudge() judge {
 	switch {
@@ -244,6 +273,8 @@ func (c *compiled) newJudge() judge {
 		return newOrders(c)
 	case c.Control != nil:
 		return newControls(c)
+	case c.Retry != nil:
+		return newRetries(c)
 	}
 	return nil
 }

@@ -152,6 +152,10 @@ var ofEachKind = map[string]Rule{
 	"rate":     {Group: "user.name", When: "event.action:*", Rate: &Rate{Times: 2, Count: 4, Within: seconds(6), Baseline: seconds(60)}},
 	"states": {Group: "user.name", When: "event.action:*", States: &States{Of: "event.action", Log: "event.dataset", Means: "event.action", Within: seconds(20),
 		Next: map[string][]string{"fail": {"login"}, "login": {"begin"}, "begin": {"commit"}, "commit": {}}}},
+	"retry": {Group: "user.name", Retry: &Retry{Fails: "event.action:fail", Refused: "event.action:(fail or error)", Runs: "event.action:login", Commits: "event.action:commit",
+		Rolls: "event.action:begin", Session: "user.name", Text: "user.name", Within: seconds(20), Ended: "succeeded"}},
+	"given up": {Group: "user.name", Retry: &Retry{Fails: "event.action:fail", Refused: "event.action:(fail or error)", Runs: "event.action:login", Commits: "event.action:commit",
+		Rolls: "event.action:begin", Session: "{{user.name}} {{host.name}}", Text: "source.ip", Within: seconds(20), Ended: "given up"}},
 	"control": {Group: "user.name", When: "event.action:(fail or begin)", Control: &Control{Record: "event.action:login", Each: "source.ip",
 		Amount: "veritail.repeat", Sum: "veritail.repeat", Count: "veritail.repeat", Within: seconds(40)}},
 }

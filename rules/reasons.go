@@ -85,6 +85,8 @@ func (x *Explaining) judged(v *verdict, h *hit, was *state) {
 		x.followed(v, j)
 	case *controls:
 		x.controlled(v, h, j)
+	case *retries:
+		x.tried(v, h, j)
 	default:
 		if r.Threshold != nil {
 			x.windowed(v, h, was)
@@ -347,6 +349,26 @@ func (x *Explaining) controlled(v *verdict, h *hit, c *controls) {
 		v.Window = x.need(v.rule)
 		v.Window.Have = float64(len(b.named) + len(b.plain))
 		v.say(Waits, "the batch has %g so far; its control record is to come", v.Window.Have)
+	}
+}
+
+// tried says what an event is to a failure that should be tried again.
+func (x *Explaining) tried(v *verdict, h *hit, r *retries) {
+	s := r.open[r.session(h)]
+	if h.parts&retryFails == 0 {
+		v.decided = true
+	}
+	switch {
+	case s == nil:
+		v.say(Waits, "nothing of its session failed that should be tried again")
+	case h.parts&retryFails != 0:
+		v.Window = x.need(v.rule)
+		v.Window.Until = s.due
+		v.say(Waits, "it should be tried again until %s", clock(s.due))
+	case s.again:
+		v.say(Waits, "what failed runs again; whether it succeeds is still to come")
+	default:
+		v.say(Waits, "it is not what failed")
 	}
 }
 

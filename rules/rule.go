@@ -72,6 +72,7 @@ type Rule struct {
 	Absence   *Absence   `toml:"absence"`
 	States    *States    `toml:"states"`
 	Control   *Control   `toml:"control"`
+	Retry     *Retry     `toml:"retry"`
 
 	Suppress []Suppression `toml:"suppress"`
 	Tests    []Test        `toml:"test"`
@@ -193,7 +194,7 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 }
 
 func (r *Rule) checkTexts(fail func(key, format string, args ...any)) {
-	if (r.When == nil || r.When == "") && r.Sequence == nil {
+	if (r.When == nil || r.When == "") && r.Sequence == nil && r.Retry == nil {
 		fail("when", "missing: which events?")
 	}
 	for _, c := range []struct{ key, text, missing string }{

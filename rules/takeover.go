@@ -196,7 +196,7 @@ func (e *Engine) inherit(old *Engine, was map[string]*compiled, fresh map[string
 			e.rules[i], kept[r] = r, true
 		}
 		e.onces = append(e.onces, r.once...)
-		if a, ok := r.judge.(*absences); ok {
+		if a, ok := r.judge.(settler); ok {
 			e.absent = append(e.absent, a)
 		}
 	}

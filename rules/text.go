@@ -140,10 +140,14 @@ func (t *template) append(dst []byte, row event.Row) []byte {
 	return dst
 }
 
-// newDetail returns a template of some fields, each ended by a NUL.
+// newDetail returns a template of some fields, or texts of fields that begin with one, each ended by a NUL.
 func newDetail(schema *event.Schema, names ...string) template {
 	var t template
 	for _, name := range names {
+		if strings.HasPrefix(name, "{{") {
+			t.parts = append(t.parts, newTemplate(name+"\x00", nil, schema).parts...)
+			continue
+		}
 		t.parts = append(t.parts, templatePart{source: newSource(name, schema), tail: "\x00"})
 	}
 	return t

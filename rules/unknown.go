@@ -102,6 +102,12 @@ func (r *Rule) fields() func(yield func(string, string) bool) {
 	if k := r.States; k != nil {
 		named["states.of"], named["states.log"], named["states.means"] = fields(k.Of), fields(k.Log), fields(k.Means)
 	}
+	if k := r.Retry; k != nil {
+		if named["retry.session"], _ = templateFields(k.Session); !strings.Contains(k.Session, "{{") {
+			named["retry.session"] = fields(k.Session)
+		}
+		named["retry.text"] = fields(k.Text)
+	}
 	if k := r.Control; k != nil {
 		named["control.each"], named["control.amount"] = fields(k.Each), fields(k.Amount)
 		named["control.count"], named["control.sum"] = fields(k.Count), fields(k.Sum)

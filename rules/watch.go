@@ -100,8 +100,14 @@ func (x *Explaining) occurrence(h *hit) {
 
 // counted notes that the engine counts an occurrence.
 func (x *Explaining) counted(h *hit) {
-	if v := x.verdictOf(h); v != nil {
-		v.counted = true
+	v := x.verdictOf(h)
+	if v == nil {
+		return
+	}
+	v.counted = true
+	if r, ok := v.rule.judge.(*retries); ok { // it is decided by what came behind it
+		v.decided = true
+		v.say(Counted, "what failed %s", map[string]string{retrySucceeded: "succeeded when it was tried again", retryGivenUp: "was not tried again with success"}[r.rule.Retry.Ended])
 	}
 }
 
@@ -175,6 +181,8 @@ func (x *Explaining) need(r *compiled) *Window {
 		w.Of, w.Within = "events that are new", micros(r.First.Within)
 	case r.States != nil:
 		w.Of, w.Within = "states that may not follow each other", micros(r.States.Within)
+	case r.Retry != nil:
+		w.Of, w.Within = "failures that should be tried again", micros(r.Retry.Within)
 	case r.Control != nil:
 		w.Of, w.Within = "events before a control record", micros(r.Control.Within)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -105,7 +106,7 @@ func (t *databaseText) transactions(w *transactions.Workload) {
 		}
 	}
 	if w.Retried+w.Final > 0 {
-		t.f("  %s\n", fmt.Sprintf("of those that should be tried again, %d were and succeeded, %d were not or failed for good", w.Retried, w.Final))
+		t.f("  %s\n", fmt.Sprintf("of those that should be tried again, %d were and succeeded%s; %d were not, or failed for good", w.Retried, tries(w.Tries), w.Final))
 	}
 	for i, tx := range w.Unended {
 		if i == t.top {
@@ -114,6 +115,18 @@ func (t *databaseText) transactions(w *transactions.Workload) {
 		t.f("  %s %s  %s, %s\n", t.p.yellow("▲"), tx.Begun.Format("15:04:05"), printable(tx.Session+" "+tx.User+" "+tx.Database), printable(string(tx.End)+reason(tx.Why)))
 	}
 	t.more(len(w.Unended))
+}
+
+// tries tells how many had failed before, by how many succeeded then.
+func tries(by map[int]int) string {
+	if len(by) == 0 || len(by) == 1 && by[1] > 0 {
+		return ""
+	}
+	var parts []string
+	for _, n := range slices.Sorted(maps.Keys(by)) {
+		parts = append(parts, fmt.Sprintf("%d after %d", by[n], n))
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 func reason(why string) string {

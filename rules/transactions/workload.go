@@ -14,7 +14,8 @@ type Workload struct {
 	Ends         map[End]int   // transactions by how they ended
 	Unended      []Transaction // those that did not, and those that vanished or were left prepared, at most maxUnended
 	Failures     []Failure     // by code, the most frequent first
-	Retried      int           // failed ones that were tried again, and succeeded
+	Retried      int           // that succeeded after failed ones were tried again …
+	Tries        map[int]int   // … by how many had failed
 	Final        int           // failed ones that should have been tried again, and were not, or failed for good
 	Queries      []Query       // by total time, then by count
 	Lost         int64         // statements that are in no query: there were too many different ones
@@ -78,17 +79,23 @@ type WorkloadCounter struct {
 	queries  map[string]*Query
 	by       map[string]map[string]*Share
 	failures map[string]*Failure
-	last     map[string]string // the statement that a session began last
-	failed   map[string][]time.Time
+	last     map[string]string   // the statement that a session began last
+	failed   map[string][]failed // by what was done and for whom
 	began    map[string]time.Time
+}
+
+// A failed is a transaction that should be tried again.
+type failed struct {
+	session string
+	at      time.Time
 }
 
 // NewWorkloadCounter returns a counter that has seen nothing.
 func NewWorkloadCounter(s *Sessions) *WorkloadCounter {
 	c := &WorkloadCounter{
-		sessions: s, follower: NewFollower(s), w: &Workload{Ends: map[End]int{}, By: map[string][]Share{}},
+		sessions: s, follower: NewFollower(s), w: &Workload{Ends: map[End]int{}, Tries: map[int]int{}, By: map[string][]Share{}},
 		queries: map[string]*Query{}, by: map[string]map[string]*Share{}, failures: map[string]*Failure{},
-		last: map[string]string{}, failed: map[string][]time.Time{}, began: map[string]time.Time{},
+		last: map[string]string{}, failed: map[string][]failed{}, began: map[string]time.Time{},
 	}
 	c.follower.Ended = c.ended
 	return c
@@ -268,18 +275,39 @@ func (c *WorkloadCounter) ended(tx *Transaction) {
 		code, _, _ := strings.Cut(tx.Why, " ")
 		if slices.Contains(c.sessions.Retry, code) {
 			k := tx.work()
-			c.failed[k] = append(c.failed[k], tx.Ended)
+			c.failed[k] = append(c.failed[k], failed{tx.key, tx.Ended})
 			c.w.Final++
 		}
 	case Committed:
 		k := tx.work()
-		list := c.failed[k]
-		if n := len(list); n > 0 && tx.Ended.Sub(list[n-1]) <= retryWithin {
+		list, n := c.failed[k], 0
+		if list, n = tried(list, tx); n > 0 {
+			c.failed[k] = list
 			c.w.Retried++
-			c.w.Final--
-			c.failed[k] = list[:n-1]
+			c.w.Tries[n]++
+			c.w.Final -= n
 		}
 	}
+}
+
+// tried takes those off a list of failed transactions that one which succeeded had tried again, and returns how many: those of its
+// session, each within a minute of the next; or the last one of another, if the program has connected anew.
+func tried(list []failed, tx *Transaction) (rest []failed, n int) {
+	until := tx.Ended
+	for i := len(list) - 1; i >= 0; i-- {
+		switch f := list[i]; {
+		case until.Sub(f.at) > retryWithin:
+			return list, n
+		case f.session == tx.key:
+			until = f.at
+			list = slices.Delete(list, i, i+1)
+			n++
+		}
+	}
+	if last := len(list) - 1; n == 0 && last >= 0 {
+		return list[:last], 1
+	}
+	return list, n
 }
 
 // work is what a transaction did and for whom, but for its values: two of the same are taken for one that is tried again.

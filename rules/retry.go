@@ -1,0 +1,198 @@
+package rules
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// How a failure ended that should be tried again.
+const (
+	retrySucceeded = "succeeded"
+	retryGivenUp   = "given up"
+)
+
+// The bits of hit.parts of a Retry, and the keys of the conditions.
+const (
+	retryFails = 1 << iota
+	retryRefused
+	retryRuns
+	retryCommits
+	retryRolls
+)
+
+var retryParts = []string{"fails", "refused", "runs", "commits", "rolls"}
+
+// check calls fail for what is wrong in a Retry by itself.
+func (k *Retry) check(fail func(key, format string, args ...any)) {
+	for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls} {
+		if c == nil {
+			fail("retry."+retryParts[i], "missing: which events?")
+		}
+	}
+	if _, ok := templateFields(k.Session); k.Session == "" || !ok {
+		fail("retry.session", "missing: which field, or which as {{a}} {{b}}?")
+	}
+	if k.Text == "" {
+		fail("retry.text", "missing: which field?")
+	}
+	if k.Ended != retrySucceeded && k.Ended != retryGivenUp {
+		fail("retry.ended", "%q is neither %q nor %q", k.Ended, retrySucceeded, retryGivenUp)
+	}
+}
+
+// retries judge how failures ended that should be tried again.
+type retries struct {
+	rule   *compiled
+	within int64
+	open   map[string]*trying // by session
+	next   int64              // nothing is due before
+}
+
+// A trying is a session in which something failed that should be tried again.
+type trying struct {
+	key   string
+	hit   hit // the last failure
+	text  string
+	tries int   // that failed
+	due   int64 // by then it has succeeded, or is given up
+	again bool  // what failed runs again, and was not refused since
+	done  bool  // its transaction was committed; the commit itself may still be refused
+}
+
+// commitLag is how long after a commit its refusal is told.
+const commitLag = int64(time.Second / time.Microsecond)
+
+func newRetries(c *compiled) *retries {
+	return &retries{rule: c, within: micros(c.Retry.Within), open: map[string]*trying{}, next: math.MaxInt64}
+}
+
+func (r *retries) memory() time.Duration { return 3 * time.Duration(r.rule.Retry.Within) }
+
+// session is by which the hit's session is known.
+func (r *retries) session(h *hit) string {
+	name, _, _ := bytes.Cut(h.value(), []byte{0})
+	return h.from.site + "\x00" + string(name)
+}
+
+// statement is what the hit's event says was run.
+func statement(h *hit) []byte {
+	_, text, _ := bytes.Cut(h.value(), []byte{0})
+	return text
+}
+
+func (r *retries) take(e *Engine, h *hit) {
+	if len(r.open) == 0 && h.parts&retryFails == 0 {
+		return
+	}
+	key := r.session(h)
+	x := r.open[key]
+	if h.parts&retryRefused != 0 {
+		r.refused(e, h, key, x)
+		return
+	}
+	if x != nil && x.done { // and not refused
+		r.end(e, x, retrySucceeded, h.time)
+		return
+	}
+	if x == nil {
+		return
+	}
+	if h.parts&retryRuns != 0 && string(statement(h)) == x.text {
+		x.again = true
+	}
+	switch {
+	case !x.again:
+	case h.parts&retryCommits != 0:
+		x.done = true
+		r.wait(x, h.time+commitLag)
+	case h.parts&retryRolls != 0:
+		r.end(e, x, retryGivenUp, h.time)
+	}
+}
+
+// refused takes a failure.
+func (r *retries) refused(e *Engine, h *hit, key string, x *trying) {
+	text := string(statement(h))
+	switch {
+	case h.parts&retryFails == 0:
+		if x != nil && x.again {
+			r.end(e, x, retryGivenUp, h.time)
+		}
+		return
+	case x != nil && !x.again && x.text != text: // it is something else
+		r.end(e, x, retryGivenUp, h.time)
+		x = nil
+	}
+	if x == nil {
+		if len(r.open) >= maxGroups {
+			e.forget(h, 1)
+			delete(r.open, slices.MinFunc(slices.Collect(maps.Values(r.open)), (*trying).compare).key)
+		}
+		x = &trying{key: key}
+		r.open[key] = x
+	}
+	x.hit.hold(h)
+	x.text, x.again, x.done = text, false, false
+	x.tries++
+	r.wait(x, h.time+r.within)
+}
+
+func (x *trying) compare(o *trying) int {
+	return cmp.Or(cmp.Compare(x.due, o.due), cmp.Compare(x.key, o.key))
+}
+
+// wait says until when x has time.
+func (r *retries) wait(x *trying, due int64) {
+	x.due = due
+	r.next = min(r.next, due)
+}
+
+func (r *retries) settle(e *Engine, t int64) {
+	if t <= r.next {
+		return
+	}
+	var over []*trying
+	r.next = math.MaxInt64
+	for _, x := range r.open {
+		if x.due < t {
+			over = append(over, x)
+		} else {
+			r.next = min(r.next, x.due)
+		}
+	}
+	slices.SortFunc(over, (*trying).compare)
+	for _, x := range over {
+		how := retryGivenUp
+		if x.again {
+			how = retrySucceeded
+		}
+		r.end(e, x, how, x.due)
+	}
+}
+
+// end counts how it ended, if that is what the rule counts.
+func (r *retries) end(e *Engine, x *trying, how string, t int64) {
+	delete(r.open, x.key)
+	if how != r.rule.Retry.Ended {
+		return
+	}
+	at := x.hit
+	at.time = t
+	e.count(&at, 1)
+	if !e.armed(&at) {
+		return
+	}
+	said := fmt.Sprintf("It succeeded after %d that failed.", x.tries)
+	if how == retryGivenUp {
+		said = fmt.Sprintf("It was tried %d times.", x.tries)
+		if x.tries == 1 {
+			said = "It was not tried again."
+		}
+	}
+	e.report([]hit{x.hit}, report{time: t, count: int64(x.tries), said: said})
+}
