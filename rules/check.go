@@ -119,6 +119,7 @@ func (p part) holds(pages []*event.Page) bool {
 func (r *Rule) run(n int, schema *event.Schema, commit *event.Commit) (*Failure, error) {
 	alone, t := *r, &r.Tests[n]
 	alone.Suppress = slices.DeleteFunc(slices.Clone(r.Suppress), func(s Suppression) bool { return s.owner != nil }) // what a site leaves out is no fault of a rule
+	alone.work = r.testHours()
 	e, err := New([]Rule{alone}, Config{Schema: schema, Tally: true, Now: func() time.Time { return afterAll }})
 	if err != nil {
 		return nil, err

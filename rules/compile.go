@@ -22,7 +22,7 @@ type compiled struct {
 	text     template // of the message
 	values   source   // of which different ones count: threshold.distinct, first.of
 	detail   template // what states and control need of an event, each part ended by a NUL
-	sum      source   // threshold.sum
+	sum      source   // threshold.sum, deviation.of
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
 	suppress []*suppression
@@ -55,9 +55,9 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.group = newSource(r.Group, m.schema)
 	}
 	c.title, c.text = newTemplate(r.Title, c.group, m.schema), newTemplate(r.Message, c.group, m.schema)
-	if r.Threshold != nil && r.Threshold.Sum != "" {
-		if f, ok := m.schema.Lookup(r.Threshold.Sum); ok && !isNumber(m.schema.Def(f).Kind) {
-			faults = append(faults, r.fault("threshold.sum", "field %q is of kind %s; a sum wants a number", r.Threshold.Sum, m.schema.Def(f).Kind))
+	number := func(key, name string) {
+		if f, ok := m.schema.Lookup(name); ok && !isNumber(m.schema.Def(f).Kind) {
+			faults = append(faults, r.fault(key, "field %q is of kind %s; want one that is a number", name, m.schema.Def(f).Kind))
 		}
 	}
 	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
@@ -65,6 +65,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	}
 	c.windows.empty, c.quiet.keep = (*window).reset, micros(r.Rearm)
 	if r.Threshold != nil {
+		number("threshold.sum", r.Threshold.Sum)
 		c.values, c.sum = newSource(r.Threshold.Distinct, m.schema), newSource(r.Threshold.Sum, m.schema)
 		c.windows.keep = 2*micros(r.Threshold.Within) + micros(r.Rearm)
 	}
@@ -98,6 +99,10 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.detail = newDetail(m.schema, r.Retry.Session, r.Retry.Text)
 	case r.Control != nil:
 		c.detail = newDetail(m.schema, r.Control.Each, r.Control.Amount, r.Control.Count, r.Control.Sum)
+	}
+	if r.Deviation != nil {
+		number("deviation.of", r.Deviation.Of)
+		c.sum = newSource(r.Deviation.Of, m.schema)
 	}
 	c.left.name = SuppressedSeries(r.ID)
 	for i := range r.Suppress {

@@ -65,8 +65,19 @@ func TestTheExamplesOfTheManualLoad(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	hours, err := fs.ReadFile(configs.FS(""), HoursFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped[HoursFile] = hours
 	for _, b := range blocks {
 		example := b[1]
+		if isHours(example) {
+			if _, err := readHours(fstest.MapFS{HoursFile: {Data: []byte(example)}}, "night"); err != nil {
+				t.Errorf("%s\n%v", example, err)
+			}
+			continue
+		}
 		if !strings.Contains(example, "[[rule]]") && !strings.Contains(example, "[[suppress]]") {
 			example = inARule(example)
 		}
@@ -83,6 +94,9 @@ func TestTheExamplesOfTheManualLoad(t *testing.T) {
 		}
 	}
 }
+
+// isHours reports whether an example is of the file of hours.
+func isHours(example string) bool { return strings.Contains(example, "[hours]") }
 
 // inARule completes the lines of a rule to a rule.
 func inARule(lines string) string {

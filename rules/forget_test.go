@@ -40,6 +40,7 @@ func TestAMillionGroupsStayWithinABoundAndWhatIsForgottenIsTold(t *testing.T) {
 				p.SetInt(row, event.FieldTime, micro(float64(from+i)/1e5)) // all within ten seconds
 				set(t, p, row, "user.name", fmt.Sprintf("user%d", from+i))
 				set(t, p, row, "event.action", []string{"fail", "login", "begin"}[(from+i)%3])
+				set(t, p, row, "veritail.repeat", "1")
 				set(t, p, row, "source.ip", fmt.Sprintf("10.%d.%d.%d", (from+i)>>16&255, (from+i)>>8&255, (from+i)&255))
 			}
 			p.Complete()

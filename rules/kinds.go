@@ -181,6 +181,10 @@ func (r *Rule) checkKind(fail func(key, format string, args ...any)) {
 		within("control.within", k.Within)
 		k.check(fail)
 	}
+	if k := r.Deviation; k != nil {
+		within("deviation.within", k.Within)
+		k.check(fail)
+	}
 	if k := r.Sequence; k != nil {
 		within("sequence.within", k.Within)
 		if len(k.Steps) < 1 || len(k.Steps) > maxSteps {
@@ -205,7 +209,7 @@ func (r *Rule) kinds() (names []string) {
 	}{
 		{"threshold", r.Threshold != nil}, {"ratio", r.Ratio != nil}, {"rate", r.Rate != nil}, {"spike", r.Spike != nil},
 		{"first", r.First != nil}, {"sequence", r.Sequence != nil}, {"absence", r.Absence != nil},
-		{"states", r.States != nil}, {"control", r.Control != nil}, {"retry", r.Retry != nil},
+		{"states", r.States != nil}, {"control", r.Control != nil}, {"retry", r.Retry != nil}, {"deviation", r.Deviation != nil},
 	} {
 		if k.has {
 			names = append(names, k.name)
@@ -275,6 +279,8 @@ func (c *compiled) newJudge() judge {
 		return newControls(c)
 	case c.Retry != nil:
 		return newRetries(c)
+	case c.Deviation != nil:
+		return newDeviations(c)
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ func TestKinds(t *testing.T) {
 	share := Rule{Group: "user.name", When: "event.action:*", Ratio: &Ratio{Of: "event.action:error", Reaches: 0.5, Count: 4, Within: seconds(20)}}
 	sum := Rule{Group: "user.name", When: "event.action:*", Threshold: &Threshold{Sum: "veritail.repeat", Reaches: 100, Within: seconds(20)}}
 	rate := Rule{Group: "user.name", When: "event.action:*", Rate: &Rate{Times: 3, Count: 4, Within: seconds(20), Baseline: seconds(200)}}
+	less := Rule{Group: "event.action", When: "event.action:sent", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.5, Last: 5, Within: seconds(1000)}}
 	login := func(s float64, user, ip string) said {
 		return said{s, "event.action=login user.name=" + user + " source.ip=" + ip}
 	}
@@ -104,6 +105,14 @@ func TestKinds(t *testing.T) {
 		{"a sum is reached", sum, []said{sent(0, 40), sent(1, 50), sent(2, 10)}, "2:3"},
 		{"a sum is spread too far", sum, []said{sent(0, 40), sent(10, 50), sent(21.1, 10)}, ""},
 		{"less than nothing adds nothing", sum, []said{sent(0, 90), sent(1, -90), sent(2, 10)}, "2:3"},
+		{"a backup that shrinks", less, []said{sent(0, 100), sent(10, 110), sent(20, 90), sent(30, 49)}, "30:1"},
+		{"half of what is usual is enough", less, []said{sent(0, 100), sent(10, 110), sent(20, 90), sent(30, 50)}, ""},
+		{"two values are not yet usual", less, []said{sent(0, 100), sent(10, 110), sent(20, 10)}, ""},
+		{"one that was odd is not what is usual", less, []said{sent(0, 100), sent(10, 900), sent(20, 100), sent(30, 100), sent(40, 60)}, ""},
+		{"what grows is none", less, []said{sent(0, 100), sent(10, 110), sent(20, 90), sent(30, 5000)}, ""},
+		{"what stays small becomes usual", less, []said{sent(0, 100), sent(1, 100), sent(2, 100), sent(3, 10), sent(4, 10), sent(5, 10), sent(6, 10)}, "3:1 4:1 5:1"},
+		{"what is long ago says nothing of today", less, []said{sent(0, 100), sent(1, 100), sent(2, 100), sent(1200, 10)}, ""},
+		{"an event without the field", less, append([]said{sent(0, 100), sent(1, 110), sent(2, 90)}, does("u", "3 sent")...), ""},
 		{"a rate goes up", rate, append(every(10, 0, 200), does("u", "202 x, 203 x, 204 x, 205 x, 206 x")...), "206:7"},
 		{"a rate stays", rate, every(5, 0, 400), ""},
 		{"what was never there has no rate to compare with", rate, does("u", "0 x, 1 x, 2 x, 3 x, 4 x, 5 x"), ""},
@@ -158,6 +167,7 @@ var ofEachKind = map[string]Rule{
 		Rolls: "event.action:begin", Session: "{{user.name}} {{host.name}}", Text: "source.ip", Within: seconds(20), Ended: "given up"}},
 	"control": {Group: "user.name", When: "event.action:(fail or begin)", Control: &Control{Record: "event.action:login", Each: "source.ip",
 		Amount: "veritail.repeat", Sum: "veritail.repeat", Count: "veritail.repeat", Within: seconds(40)}},
+	"deviation": {Group: "user.name", When: "event.action:*", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.3, Above: 2, Last: 5, Within: seconds(200)}},
 }
 
 // A scan of a whole file, a daemon that gets its events one by one, and a daemon that is killed between any two of them find the
@@ -280,8 +290,14 @@ func TestMistakesInKinds(t *testing.T) {
 		{"[rule.sequence]\nwithin = \"1m\"", "sequence.step: want 1 to 16 steps, not 0"},
 		{"[rule.sequence]\nwithin = \"1m\"\n[[rule.sequence.step]]\ncount = 2", "sequence.step[0].when: missing: which events?"},
 		{"[rule.sequence]\nwithin = \"1m\"\n[[rule.sequence.step]]\nwhen.user.name.contians = \"a\"", `sequence.step[0].when.user.name.contians: unknown modifier "contians"`},
-		{"[rule.threshold]\nsum = \"user.name\"\nreaches = 5\nwithin = \"1m\"", `threshold.sum: field "user.name" is of kind keyword; a sum wants a number`},
+		{"[rule.threshold]\nsum = \"user.name\"\nreaches = 5\nwithin = \"1m\"", `threshold.sum: field "user.name" is of kind keyword; want one that is a number`},
 		{"[rule.threshold]\nsum = \"event.duration\"\ncount = 5\nwithin = \"1m\"", "threshold.sum: a sum reaches something; leave out count and distinct"},
+		{"[rule.deviation]\nof = \"event.duration\"\nwithin = \"1d\"", "deviation.below: want below, above or both"},
+		{"[rule.deviation]\nof = \"event.duration\"\nbelow = 2.0\nwithin = \"1d\"", "deviation.below: want a part of what is usual"},
+		{"[rule.deviation]\nof = \"event.duration\"\nabove = 0.5\nwithin = \"1d\"", "deviation.above: want more than 1"},
+		{"[rule.deviation]\nof = \"event.duration\"\nabove = 2.0\nlast = 2\nwithin = \"1d\"", "deviation.last: want 3 to 100 values"},
+		{"[rule.deviation]\nof = \"user.name\"\nabove = 2.0\nwithin = \"1d\"", `deviation.of: field "user.name" is of kind keyword`},
+		{"[rule.deviation]\nabove = 2.0\nwithin = \"1d\"", "deviation.of: missing"},
 		{"[rule.threshold]\ncount = 5\nwithin = \"1m\"\n[rule.first]\nwithin = \"1h\"", "first: the rule has a threshold already; make two rules of it"},
 	} {
 		text := strings.Replace(good, "[rule.threshold]\ncount  = 2\nwithin = \"1m\"", tc.table, 1)

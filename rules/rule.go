@@ -59,6 +59,7 @@ type Rule struct {
 	When     Condition        `toml:"when"`       // which events
 	Group    string           `toml:"group"`      // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
 	Weight   string           `toml:"weight"`     // a field of kind int: the event stands for so many occurrences
+	Outside  string           `toml:"outside"`    // hours of HoursFile: only what happens at other times
 	Rearm    configs.Duration `toml:"rearm"`      // after a finding, none for the same group until it was quiet for so long
 
 	Repeat    []Repeat   `toml:"repeat"`    // an event belongs to the first whose From it matches
@@ -73,15 +74,17 @@ type Rule struct {
 	States    *States    `toml:"states"`
 	Control   *Control   `toml:"control"`
 	Retry     *Retry     `toml:"retry"`
+	Deviation *Deviation `toml:"deviation"`
 
 	Suppress []Suppression `toml:"suppress"`
 	Tests    []Test        `toml:"test"`
 
 	File string `toml:"-"` // where it stands
 
-	fsys  fs.FS  // what it was read from, nil for one made in code
-	path  string // the path of its table in the file
-	lists *lists // that its conditions name
+	fsys  fs.FS      // what it was read from, nil for one made in code
+	path  string     // the path of its table in the file
+	lists *lists     // that its conditions name
+	work  *workHours // of Outside, nil without
 }
 
 // Once says which events tell of the same occurrence, so that it is counted once. Events of different tellers match
@@ -190,6 +193,7 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 	r.checkTexts(fail)
 	r.checkWords(fail)
 	r.checkCounting(fail)
+	r.checkHours(fail)
 	r.checkTests(fail)
 }
 

@@ -112,6 +112,9 @@ func (r *Rule) fields() func(yield func(string, string) bool) {
 		named["control.each"], named["control.amount"] = fields(k.Each), fields(k.Amount)
 		named["control.count"], named["control.sum"] = fields(k.Count), fields(k.Sum)
 	}
+	if r.Deviation != nil {
+		named["deviation.of"] = fields(r.Deviation.Of)
+	}
 	for i, o := range r.Once {
 		for j, by := range o.By {
 			named[fmt.Sprintf("once[%d].by[%d]", i, j)] = fields(by)
