@@ -21,7 +21,7 @@ var ruleSchema []byte
 // RuleSchema returns the JSON schema of rule files, for editors.
 func RuleSchema() []byte { return ruleSchema }
 
-//go:embed *.toml deadlocks formats patterns rules
+//go:embed *.toml *.txt deadlocks formats patterns rules
 var shipped embed.FS
 
 // FS returns the configuration under dir, or the shipped one if dir is empty. What dir has nothing of, a folder or a file at

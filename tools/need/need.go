@@ -13,7 +13,7 @@ import (
 // A Need is a program that some test runs for real.
 type Need struct {
 	Program string   // as Program takes it
-	Package string   // the Debian package that has it
+	Package string   // the Debian package that has it, or an expression for one whose name has a version, as apt-get takes it
 	Why     string   // what the tests do with it
 	also    []string // globs of places beside the PATH, for what an ordinary user's PATH lacks; the last match counts
 }
@@ -26,6 +26,7 @@ var All = []Need{
 	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
 	{"initdb", "postgresql", "is driven into deadlocks, and reproduces them", []string{"/usr/lib/postgresql/*/bin/initdb"}},
 	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
+	{"pgaudit.control", "^postgresql-.*-pgaudit$", "audits what is done in PostgreSQL", []string{"/usr/share/postgresql/*/extension/pgaudit.control"}},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
 	{"javac", "default-jdk-headless", "make deps: compiles what starts Elasticsearch", nil},
