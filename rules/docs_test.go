@@ -65,11 +65,11 @@ func TestTheExamplesOfTheManualLoad(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	hours, err := fs.ReadFile(configs.FS(""), HoursFile)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{HoursFile, "service-accounts.txt"} {
+		if shipped[name], err = fs.ReadFile(configs.FS(""), name); err != nil {
+			t.Fatal(err)
+		}
 	}
-	shipped[HoursFile] = hours
 	for _, b := range blocks {
 		example := b[1]
 		if isHours(example) {
