@@ -45,6 +45,9 @@ type deviations struct {
 	rule   *compiled
 	last   int
 	groups recent[[]value]
+
+	usual float64 // what the latest was compared with
+	known bool    // and whether there was enough for that
 }
 
 // A value is one of the last of a group.
@@ -68,22 +71,22 @@ func (d *deviations) take(e *Engine, h *hit) {
 	k, n := d.rule.Deviation, h.weight
 	values, _ := remember(e, h, &d.groups)
 	*values = slices.DeleteFunc(*values, func(v value) bool { return v.at <= h.time-micros(k.Within) })
-	usual, known := median(*values)
+	d.usual, d.known = median(*values)
 	if *values = append(*values, value{h.time, n}); len(*values) > d.last {
 		*values = slices.Delete(*values, 0, 1)
 	}
 	switch amount := float64(n); {
-	case !known:
+	case !d.known:
 		return
-	case k.Below > 0 && amount < k.Below*usual:
-	case k.Above > 0 && amount > k.Above*usual:
+	case k.Below > 0 && amount < k.Below*d.usual:
+	case k.Above > 0 && amount > k.Above*d.usual:
 	default:
 		return
 	}
 	e.count(h, 1)
 	e.held[0].hold(h)
 	e.report(e.held[:], report{
-		time: h.time, count: 1, said: fmt.Sprintf("%s is %d, %.1f %% of the usual %.0f.", k.Of, n, 100*float64(n)/usual, usual),
+		time: h.time, count: 1, said: fmt.Sprintf("%s is %d, %.1f %% of the usual %.0f.", k.Of, n, 100*float64(n)/d.usual, d.usual),
 	})
 }
 

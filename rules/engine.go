@@ -161,7 +161,7 @@ func (e *Engine) word(w int, latest int64) {
 				continue
 			}
 			for _, r := range e.matched[i].rules {
-				if r.work != nil && r.work.has(e.pages[len(e.pages)-1].Time(w*64+bits.TrailingZeros64(any))) {
+				if r.work != nil && e.atWork(r, e.pages[len(e.pages)-1], w*64+bits.TrailingZeros64(any)) {
 					continue
 				}
 				if len(r.suppress) > 0 && e.suppressed(r, e.pages[len(e.pages)-1], w*64+bits.TrailingZeros64(any)) {

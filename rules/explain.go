@@ -285,6 +285,15 @@ func (x *Explaining) leftOut(r *compiled, s *suppression, p *event.Page, i int) 
 	v.decided = true
 }
 
+// atWork notes that row i of a page lies in hours that the rule is not about.
+func (x *Explaining) atWork(r *compiled, p *event.Page, i int) {
+	if v := x.matched[matchKey{query.ID{Gen: p.Gen, Off: p.Offset(i)}, r}]; v != nil {
+		at := time.UnixMicro(p.Time(i)).In(r.work.zone)
+		v.say(Suppressed, "%s lies in the hours %q of %s, and the rule is about other times", at.Format("Mon 15:04 MST"), r.Outside, HoursFile)
+		v.decided = true
+	}
+}
+
 // momentOf is the event of a hit.
 func momentOf(h *hit) Moment {
 	m := Moment{ID: idOf(h.from.gen, h.span.Off), Time: h.time, Path: h.from.path, Off: h.span.Off}

@@ -256,6 +256,13 @@ func TestAnExplanationSaysWhatWasMissing(t *testing.T) {
 		{"too small a share", Rule{When: "event.action:login", Ratio: &Ratio{Of: "event.outcome:failure", Reaches: 0.5, Count: 2, Within: seconds(60)}},
 			did(0, "event.action=login", 1, "event.action=login", 2, "event.action=login event.outcome=failure"), 2,
 			Waits, "1 of 3 events are 33.3 %. In 60 s 50 % of at least 2 are wanted"},
+		{"a value as usual", Rule{When: "event.action:sent", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.5, Within: seconds(3600)}},
+			did(0, "event.action=sent veritail.repeat=100", 1, "event.action=sent veritail.repeat=120", 2, "event.action=sent veritail.repeat=90", 3, "event.action=sent veritail.repeat=80"), 3,
+			Known, "veritail.repeat is 80, 80.0 % of the usual 100"},
+		{"too few values to compare with", Rule{When: "event.action:sent", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.5, Within: seconds(3600)}},
+			did(0, "event.action=sent veritail.repeat=100", 1, "event.action=sent veritail.repeat=1"), 1, Waits, "veritail.repeat is 1; 3 values before it say what is usual"},
+		{"in the hours of the site", Rule{When: failure, Outside: "work", work: &workHours{name: "work", weekly: []weekly{{days: [7]bool{true, true, true, true, true, true, true}, to: 24 * 60}}, zone: time.UTC}}, at(0), 0,
+			Suppressed, `lies in the hours "work" of hours.toml, and the rule is about other times`},
 		{"said again", Rule{When: failure, Repeat: []Repeat{{From: failure, By: []string{"source.ip"}, Within: seconds(60)}}}, at(0, 10), 1,
 			Told, "for the 2nd time, what was said at 2026-11-23 23:00:00 UTC"},
 	} {

@@ -55,10 +55,13 @@ func (r *Rule) list(name string) ([]string, error) {
 	return values, nil
 }
 
-// Lists returns the names of the files of values that conditions of rules name. Rules that were not compiled name none.
+// Lists returns the names of the files of values and hours that rules name. Rules that were not compiled name none.
 func Lists(of []Rule) (names []string) {
 	for i := range of {
 		names = append(names, of[i].lists.named()...)
+		if of[i].work != nil {
+			names = append(names, HoursFile)
+		}
 		for _, s := range of[i].Suppress {
 			if s.owner != nil {
 				names = append(names, s.owner.lists.named()...)

@@ -75,6 +75,8 @@ func (x *Explaining) judged(v *verdict, h *hit, was *state) {
 		x.metered(v, h, j)
 	case *spikes:
 		x.compared(v, h, j)
+	case *deviations:
+		x.deviated(v, h, j)
 	case *firsts:
 		x.first(v, j)
 	case *sequences:
@@ -256,6 +258,19 @@ func (x *Explaining) first(v *verdict, f *firsts) {
 	default:
 		learn := micros(r.First.Learn)
 		v.say(Waits, "the rule is still learning: it knows no event that is more than %s older", lasting(max(learn, time.Second.Microseconds())))
+	}
+}
+
+// deviated says what a value is compared with.
+func (x *Explaining) deviated(v *verdict, h *hit, d *deviations) {
+	v.decided = true
+	switch {
+	case h.weight == 0:
+		v.say(Known, "it has no %s to compare", v.rule.Deviation.Of)
+	case !d.known:
+		v.say(Waits, "%s is %d; %d values before it say what is usual, and there are fewer", v.rule.Deviation.Of, h.weight, leastLast)
+	default:
+		v.say(Known, "%s is %d, %.1f %% of the usual %.0f", v.rule.Deviation.Of, h.weight, 100*float64(h.weight)/d.usual, d.usual)
 	}
 }
 

@@ -75,7 +75,7 @@ func byID(list []Rule) map[string]*Rule {
 	return m
 }
 
-// changes returns the keys in which the rule differs from what it was, and the lists that have other values, and whether what it
+// changes returns the keys in which the rule differs from what it was, and the lists and hours that have other values, and whether what it
 // finds may differ, or what its findings say of the events.
 func (r *Rule) changes(from *Rule) (keys []string, judged bool) {
 	a, b := *r, *from
@@ -90,6 +90,9 @@ func (r *Rule) changes(from *Rule) (keys []string, judged bool) {
 		if own, other := r.Suppress[i].owner, from.Suppress[i].owner; own != nil && other != nil {
 			values = append(values, own.lists.differs(other.lists)...)
 		}
+	}
+	if !r.work.equals(from.work) {
+		values = append(values, HoursFile)
 	}
 	slices.Sort(values)
 	return append(keys, slices.Compact(values)...), judged || len(values) > 0

@@ -173,6 +173,8 @@ func (x *Explaining) need(r *compiled) *Window {
 		w.Need, w.Within = float64(r.Rate.Count), micros(r.Rate.Within)
 	case r.Spike != nil:
 		w.Need, w.Within = float64(r.Spike.Count), hour
+	case r.Deviation != nil:
+		w.Of, w.Within = "values of "+r.Deviation.Of+" that are not usual", micros(r.Deviation.Within)
 	case r.Sequence != nil:
 		w.Need, w.Of, w.Within = float64(r.judge.(*sequences).need), "events in their order", micros(r.Sequence.Within)
 	case r.Absence != nil:

@@ -22,6 +22,7 @@ type hoursFile struct {
 
 // workHours are hours made ready for the engine.
 type workHours struct {
+	name   string
 	weekly []weekly
 	zone   *time.Location
 	off    []string
@@ -34,6 +35,25 @@ func (w *workHours) has(at int64) bool {
 		return false
 	}
 	return slices.ContainsFunc(w.weekly, func(w weekly) bool { return w.has(t) })
+}
+
+// equals reports whether two, of which either may be nil, are the same times.
+func (w *workHours) equals(other *workHours) bool {
+	if w == nil || other == nil {
+		return w == other
+	}
+	return w.name == other.name && w.zone.String() == other.zone.String() && slices.Equal(w.weekly, other.weekly) && slices.Equal(w.off, other.off)
+}
+
+// atWork reports whether a row of a page lies in hours that the rule is not about.
+func (e *Engine) atWork(r *compiled, p page, row int) bool {
+	if !r.work.has(p.Time(row)) {
+		return false
+	}
+	if e.watch != nil {
+		e.watch.atWork(r, p.Page, row)
+	}
+	return true
 }
 
 // checkHours calls fail for what is wrong in the hours that the rule names, and takes them.
@@ -65,7 +85,7 @@ func readHours(fsys fs.FS, name string) (*workHours, error) {
 		}
 		return nil, fmt.Errorf("%s has no hours %q%s", HoursFile, name, hint)
 	}
-	w := &workHours{off: f.Off}
+	w := &workHours{name: name, off: f.Off}
 	for i, text := range texts {
 		one, err := parseWeekly(text)
 		if err != nil {
