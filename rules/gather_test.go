@@ -139,3 +139,59 @@ func missing(list, other []string) (out []string) {
 	}
 	return out
 }
+
+// Rules of every kind find the same over the events of many hosts, whoever judges them: what they remember is filled again from these.
+func TestEveryKindIsGatheredAsOneEngineFindsIt(t *testing.T) {
+	t.Parallel()
+	for name, r := range ofEachKind {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			logs := make([]*log, 3)
+			for i := range logs {
+				logs[i] = &log{gen: event.GenID(i + 1)}
+			}
+			random := rand.New(rand.NewPCG(15, 3))
+			for _, s := range mixed(120).said {
+				if s.at /= 2; s.at > 160 { // gathered has no more rounds
+					break
+				}
+				l := logs[random.IntN(len(logs))]
+				l.said = append(l.said, s)
+			}
+			rules := []Rule{r}
+			w := newWorld(t, 0, slices.Clone(rules)...)
+			w.now = w.now.Add(time.Hour)
+			w.commit(wholeLogs(t, w, []log{*logs[0], *logs[1], *logs[2]})...)
+			var want []string
+			for _, f := range w.findings {
+				want = append(want, f.Rule+" "+f.ID)
+			}
+			slices.Sort(want)
+			if len(want) < 2 {
+				t.Fatalf("one engine finds %d", len(want))
+			}
+			lags := make([]float64, 30)
+			for i := range lags {
+				lags[i] = random.Float64() * 8
+			}
+			find := func(kills func(int) bool) []string {
+				got := gathered(t, logs, rules, lags, kills)
+				if r.Absence != nil || r.Retry != nil { // the clock goes on after the logs' end
+					got = slices.DeleteFunc(got, func(f string) bool { return !slices.Contains(want, f) })
+				}
+				return got
+			}
+			if got := find(func(int) bool { return false }); !slices.Equal(got, want) {
+				t.Fatalf("found\n%q\nwant\n%q", missing(got, want), missing(want, got))
+			}
+			for kill := 1; kill < 95; kill += 3 {
+				if got := find(func(round int) bool { return round == kill }); !slices.Equal(got, want) {
+					t.Errorf("taken over in round %d: found\n%q\nwant\n%q", kill, missing(got, want), missing(want, got))
+				}
+			}
+			if got := find(func(int) bool { return true }); !slices.Equal(got, want) {
+				t.Errorf("taken over in every round: found\n%q\nwant\n%q", missing(got, want), missing(want, got))
+			}
+		})
+	}
+}

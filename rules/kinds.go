@@ -117,8 +117,6 @@ const (
 func (r *Rule) checkKind(fail func(key, format string, args ...any)) {
 	if kinds := r.kinds(); len(kinds) > 1 {
 		fail(kinds[1], "the rule has a %s already; make two rules of it", kinds[0])
-	} else if len(kinds) == 1 && kinds[0] != "threshold" && r.Scope == OfFleet {
-		fail("scope", "of many hosts only single events and thresholds are judged")
 	}
 	within := func(key string, d configs.Duration) {
 		if d < leastTime {
