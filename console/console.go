@@ -19,6 +19,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/rules/kpi"
@@ -55,6 +56,7 @@ type server struct {
 	Config
 	pages  pages
 	assets string // as assetsID returns it
+	attack attack
 }
 
 // New returns the console's handler. It is safe for concurrent use and keeps no state between requests.
@@ -76,7 +78,11 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{c, p, id}
+	names, err := readAttack(configs.FS(""))
+	if err != nil {
+		return nil, fmt.Errorf("console: names of ATT&CK: %w", err)
+	}
+	s := &server{Config: c, pages: p, assets: id, attack: names}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		return nil, fmt.Errorf("console: static files: %w", err)

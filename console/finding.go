@@ -28,6 +28,10 @@ type findingPage struct {
 	Files      []evidenceFile
 	Kept       int
 	Runbook    []paragraph
+	Priority   string
+	Tags       []tag
+	References []string
+	LeftOut    int64 // events that suppressions left out of its rule in the last seven days
 	SHA256     string
 	Around     string // search for what happened around it
 	Traces     []trace
@@ -67,7 +71,7 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	p := findingPage{
 		findingRow: rows(r, []group{{f, 1}})[0], Group: f.Group, Audience: strings.Join(f.Audience, ", "),
 		First: clock(f.First, r.now), Crossed: clock(f.Time, r.now), Last: clock(f.Last, r.now),
-		Runbook:  paragraphs(f.Runbook),
+		Runbook: paragraphs(f.Runbook), Priority: f.Priority, Tags: s.attack.tags(f.Tags), References: references(f.References),
 		Around:   r.search(s.around(f, r.now), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
 	}
@@ -94,6 +98,9 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	}
 	p.About = strings.Join(names, ", ")
 	if p.Traces, p.TracesURL, err = s.traces(ctx, r, f); err != nil {
+		return answer{}, err
+	}
+	if p.LeftOut, err = s.leftOut(ctx, r, []string{f.Rule}); err != nil {
 		return answer{}, err
 	}
 	p.Timeline = s.timelineOf(r, f)

@@ -24,6 +24,7 @@ type findingsPage struct {
 	Rows  []findingRow
 	Chips []chip
 	Sum   string
+	Left  string // what suppressions left out, "" for nothing
 	Newer string // address of the first page, "" on it
 	Older string // address of the next page, "" on the last
 	Reset string // address without filters, "" where there are none
@@ -65,6 +66,17 @@ func (s *server) findings(ctx context.Context, r *request) (answer, error) {
 		p.Sum = "older ones"
 	} else {
 		p.Sum = "newest first"
+	}
+	var asked []string
+	if f.rule != "" {
+		asked = strings.Split(f.rule, ",")
+	}
+	left, err := s.leftOut(ctx, r, asked)
+	if err != nil {
+		return answer{}, err
+	}
+	if left > 0 {
+		p.Left = count(left, "event was", "events were") + " left out by suppressions in seven days"
 	}
 	if more {
 		p.Older = f.with("before", list[len(list)-1].ID).url(r.links)

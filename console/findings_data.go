@@ -65,6 +65,29 @@ func (s *server) ruleCounts(ctx context.Context, r *request) ([]ruleCount, error
 	return rules, nil
 }
 
+// leftOut sums what suppressions left out of some rules over the last seven days; of no rule in particular, of all.
+func (s *server) leftOut(ctx context.Context, r *request, rules []string) (n int64, err error) {
+	const day = 24 * time.Hour
+	to := midnight(r.now).Add(day)
+	series := []string{"suppressed/*"}
+	if len(rules) > 0 {
+		series = nil
+		for _, id := range rules {
+			series = append(series, "suppressed/"+id)
+		}
+	}
+	cells, err := s.Reader.Rollups(ctx, s.view(r.Request), storage.RollupQuery{
+		Site: r.site, Series: series, Every: day, During: query.Interval{From: to.Add(-7 * day).UnixMicro(), To: to.UnixMicro()},
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count what suppressions left out: %w", err)
+	}
+	for _, c := range cells {
+		n += c.N
+	}
+	return n, nil
+}
+
 // waiting is the number of severe findings of the last 24 hours, for the navigation; "" for none, or where the
 // store does not say.
 func (s *server) waiting(ctx context.Context, r *request) string {

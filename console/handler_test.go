@@ -135,6 +135,9 @@ func TestEveryLinkOfThePagesLeadsSomewhere(t *testing.T) {
 				t.Errorf("%s links to %q: %v", at, m[1], err)
 				continue
 			}
+			if u.Host == "attack.mitre.org" && u.Scheme == "https" { // what a finding's tags and references mean
+				continue
+			}
 			if u.Host != "" || u.Scheme != "" {
 				t.Errorf("%s links to another host: %s", at, u)
 			}
@@ -196,6 +199,30 @@ func TestWhatAnAttackerWroteIsTextOnEveryPage(t *testing.T) {
 	_, page := get(t, h, "/findings/"+d.commit.Findings[4].ID)
 	if want := "⟨ESC⟩[31m⟨U+202E⟩gnp.exe"; !strings.Contains(words(strings.ReplaceAll(strings.ReplaceAll(page, `<span class="cc">`, ""), "</span>", "")), want) {
 		t.Errorf("the evidence does not spell out what is hidden in it: want %q", want)
+	}
+}
+
+func TestAFindingSaysItsTagsReferencesAndWhatWasLeftOut(t *testing.T) {
+	d := shop()
+	h := handler(t, open(t, d))
+	i := slices.IndexFunc(d.commit.Findings, func(f event.Finding) bool { return f.Rule == "auth.bruteforce" })
+	_, page := get(t, h, "/findings/"+d.commit.Findings[i].ID)
+	for _, want := range []string{
+		`<a class="lk" href="https://attack.mitre.org/techniques/T1110/003/" rel="noreferrer">T1110.003</a>`, "Password Spraying",
+		`<a class="lk" href="https://attack.mitre.org/tactics/TA0006/" rel="noreferrer">TA0006</a>`, "Credential Access", "pci-dss",
+		`href="https://attack.mitre.org/techniques/T1110/"`, "priority high", "12 events of this rule by suppressions, in seven days",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the finding lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "javascript:") {
+		t.Error("a reference that is no address of the web is a link")
+	}
+	for at, want := range map[string]bool{"/findings?rule=auth.bruteforce": true, "/findings": true, "/findings?rule=db.deadlock": false} {
+		if _, list := get(t, h, at); strings.Contains(list, "12 events were left out by suppressions in seven days") != want {
+			t.Errorf("%s says what was left out: %v, want %v", at, !want, want)
+		}
 	}
 }
 

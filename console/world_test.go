@@ -170,6 +170,7 @@ func (d *day) finish(t testing.TB, defs []kpi.Definition) *event.Commit {
 	for _, f := range d.commit.Findings {
 		d.commit.Rollups = append(d.commit.Rollups, event.Delta{Site: f.Site, Series: "rule/" + f.Rule, Dataset: f.Evidence[0].Dataset, Minute: f.Time - f.Time%60e6, N: f.Count})
 	}
+	d.commit.Rollups = append(d.commit.Rollups, event.Delta{Series: "suppressed/auth.bruteforce", Dataset: "auth", Minute: now.Add(-24 * time.Hour).Truncate(time.Minute).UnixMicro(), N: 12})
 	return &d.commit
 }
 
@@ -260,7 +261,8 @@ func (d *day) ssh() {
 			ev = append(ev, told)
 		}
 		d.find(event.Finding{Rule: "auth.bruteforce", Title: fmt.Sprintf("Brute force from 127.0.3.%d", r.last), Message: fmt.Sprintf("%d failed logins for %s", r.n, r.user),
-			Severity: "high", Audience: []string{"security"}, Count: int64(r.n), Time: ev[8].Time, Evidence: ev,
+			Severity: "high", Priority: "high", Audience: []string{"security"}, Count: int64(r.n), Time: ev[8].Time, Evidence: ev,
+			Tags: []string{"attack.t1110.003", "attack.credential-access", "pci-dss"}, References: []string{"https://attack.mitre.org/techniques/T1110/", "javascript:alert(2)"},
 			Group: []event.GroupValue{{Field: "source.ip|source.address", Value: fmt.Sprintf("127.0.3.%d", r.last)}}})
 	}
 	sudo := d.add("", "auth", "/var/log/auth.log", now.Add(-20*time.Second), "Nov 23 23:20:40 app01 sudo: bob : user NOT in sudoers ; COMMAND=/usr/bin/id", map[string]any{"message": "bob : user NOT in sudoers", "user.name": "bob", "host.name": "app01"})
