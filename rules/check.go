@@ -148,7 +148,7 @@ func (r *Rule) example(n int, schema *event.Schema, decode Decode) (*event.Commi
 	t := &r.Tests[n]
 	commit := &event.Commit{Batch: &event.Batch{}}
 	var err error
-	if commit.Pages, err = r.events(n, schema); err != nil {
+	if commit.Pages, err = r.EventsOf(n, schema); err != nil {
 		return nil, err
 	}
 	inputs := t.Inputs

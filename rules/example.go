@@ -40,8 +40,8 @@ type example struct {
 	count  int
 }
 
-// events returns the events of the rule's test number n as pages, in the order of their time.
-func (r *Rule) events(n int, schema *event.Schema) ([]*event.Page, error) {
+// EventsOf returns the events of the rule's test number n, a page each, in the order of their time; none of a test of lines.
+func (r *Rule) EventsOf(n int, schema *event.Schema) ([]*event.Page, error) {
 	x := &example{rule: r, schema: schema}
 	for i, e := range r.Tests[n].Events {
 		x.key = fmt.Sprintf("test[%d].events[%d]", n, i)

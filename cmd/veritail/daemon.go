@@ -19,6 +19,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/rules/fleet"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/elastic"
@@ -40,6 +41,8 @@ type daemon struct {
 	web       net.Listener // of the console
 	console   http.Handler
 	begun     time.Time
+	drills    *drill.Stage // stands around the engine
+	proven    atomic.Pointer[drill.Results]
 	followers followers
 	announcer *announcer
 	fleet     *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
@@ -102,10 +105,11 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if err != nil {
 		return nil, err
 	}
-	d.engine = engine
+	d.engine, d.drills = engine, drill.NewStage(d.judge)
+	d.readDrills()
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
-		Stages: []pipeline.Stage{figures, pipeline.StageFunc(d.judge)}, Store: d.announcer, Quarantined: d.quarantined(),
+		Stages: []pipeline.Stage{figures, d.drills}, Store: d.announcer, Quarantined: d.quarantined(),
 	})
 	if err := d.reseed(ctx); err != nil {
 		return nil, err

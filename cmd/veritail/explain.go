@@ -61,7 +61,7 @@ Exit status: 0 if a format takes the line (with -, every line) or the id is know
 			if err != nil {
 				return err
 			}
-			if err := s.hasRule(o.rule); err != nil {
+			if err := hasRule(s.rules, o.rule); err != nil {
 				return err
 			}
 			if path, number, ok := fileLine(args[0]); ok {
@@ -74,23 +74,8 @@ Exit status: 0 if a format takes the line (with -, every line) or the id is know
 	c.Flags().StringVar(&o.rule, "rule", "", "only this `rule`, in full")
 	c.Flags().StringVar(&o.configFile, "config", "", "configuration `file` of the daemon, for EVENT and FINDING")
 	o.in.flags(c)
-	completes(c, "rule", o.rules)
+	completes(c, "rule", o.in.rules)
 	return c
-}
-
-// rules returns the ids of rules that begin with what has been typed.
-func (o *explaining) rules(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	s, err := loadSetup(o.in.configDir)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var ids []string
-	for i := range s.rules {
-		if strings.HasPrefix(s.rules[i].ID, typed) {
-			ids = append(ids, s.rules[i].ID)
-		}
-	}
-	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
 // A lineExplained is what formats and rules make of a line.

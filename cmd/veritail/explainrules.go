@@ -75,13 +75,13 @@ func fileLine(arg string) (path string, number int, ok bool) {
 }
 
 // hasRule returns an error for an id that no rule has; "" is none.
-func (s *setup) hasRule(id string) error {
-	if id == "" || slices.ContainsFunc(s.rules, func(r rules.Rule) bool { return r.ID == id }) {
+func hasRule(list []rules.Rule, id string) error {
+	if id == "" || slices.ContainsFunc(list, func(r rules.Rule) bool { return r.ID == id }) {
 		return nil
 	}
 	var ids []string
-	for i := range s.rules {
-		ids = append(ids, s.rules[i].ID)
+	for i := range list {
+		ids = append(ids, list[i].ID)
 	}
 	if near := configs.Nearest(id, ids); near != "" {
 		return userErrorf("there is no rule %q; did you mean %q?", id, near)
@@ -89,17 +89,17 @@ func (s *setup) hasRule(id string) error {
 	return userErrorf("there is no rule %q", id)
 }
 
-// asked returns the rules that were asked for: the one of that id, or all.
-func (s *setup) asked(id string) []rules.Rule {
-	if id == "" {
-		return s.rules
+// askedFor returns the rules that were asked for: those of the ids, or all without any.
+func askedFor(list []rules.Rule, ids ...string) []rules.Rule {
+	if len(ids) == 0 || ids[0] == "" {
+		return list
 	}
-	return slices.DeleteFunc(slices.Clone(s.rules), func(r rules.Rule) bool { return r.ID != id })
+	return slices.DeleteFunc(slices.Clone(list), func(r rules.Rule) bool { return !slices.Contains(ids, r.ID) })
 }
 
 // alone says what rules make of the events of a line that has no history.
 func (o *explaining) alone(s *setup, format, line string) ([]ruled, error) {
-	_, engine, err := s.stages(s.asked(o.rule), rules.Config{Tally: true})
+	_, engine, err := s.stages(askedFor(s.rules, o.rule), rules.Config{Tally: true})
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (o *explaining) inFile(ctx context.Context, s *setup, path string, number i
 	if !there {
 		return userErrorf("%s has no line %s", path, n(int64(number)))
 	}
-	_, engine, err := s.stages(s.asked(o.rule), rules.Config{Tally: true})
+	_, engine, err := s.stages(askedFor(s.rules, o.rule), rules.Config{Tally: true})
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func (o *explaining) stored(ctx context.Context, id string, out io.Writer) error
 
 // explain answers for ?id=, of an event or a finding, and ?rule=, if not for all.
 func (d *daemon) explain(ctx context.Context, ask url.Values) (*ruled, error) {
-	if err := d.setup.hasRule(ask.Get("rule")); err != nil {
+	if err := hasRule(d.rules(), ask.Get("rule")); err != nil {
 		return nil, &answerError{Message: err.Error()}
 	}
 	id, one := ask.Get("id"), ask.Get("rule")
@@ -317,7 +317,7 @@ func (d *daemon) explainEvent(ctx context.Context, id query.ID, one string) (*ru
 		return nil, &answerError{Message: fmt.Sprintf("there is no event %s-%d in the store; it may be older than what is kept", id.Gen, id.Off)}
 	}
 	ev := rows.Events[0]
-	e, err := rules.ExplainStored(ctx, d.setup.asked(one), d.setup.schema, history{d}, id, ev.Time, time.Now())
+	e, err := rules.ExplainStored(ctx, askedFor(d.rules(), one), d.setup.schema, history{d}, id, ev.Time, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -367,7 +367,7 @@ func (d *daemon) explainFinding(ctx context.Context, id string) (*ruled, error) 
 	}
 	f := &list[0]
 	bare := &ruled{Finding: f}
-	if d.setup.hasRule(f.Rule) != nil {
+	if hasRule(d.rules(), f.Rule) != nil {
 		bare.Note = "The rule " + f.Rule + " is no more, or is none of a file's. What the finding keeps is its evidence."
 		return bare, nil
 	}

@@ -58,6 +58,21 @@ func (r *reading) formats(_ *cobra.Command, _ []string, typed string) ([]string,
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// rules returns the ids of rules that begin with what has been typed.
+func (r *reading) rules(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	s, err := loadSetup(r.configDir)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var ids []string
+	for i := range s.rules {
+		if strings.HasPrefix(s.rules[i].ID, typed) {
+			ids = append(ids, s.rules[i].ID)
+		}
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
+}
+
 // configsFlag adds the flag that names another configuration; what says which parts of it the command reads.
 func configsFlag(c *cobra.Command, dir *string, what string) {
 	c.Flags().StringVar(dir, "configs", "", "`directory` of "+what+"; what it has nothing of is as shipped")

@@ -17,6 +17,7 @@ import (
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -36,6 +37,7 @@ type statusReport struct {
 // rulesReport is how many rules are judged, and which are not as they were shipped.
 type rulesReport struct {
 	Judged  int            `json:"judged"`
+	Drill   *drill.Summary `json:"drill,omitempty"` // what is proven; nil: nothing was played yet
 	Changes []rules.Change `json:"changes,omitempty"`
 	Reload  *reloadReport  `json:"reload,omitempty"`       // the last one since the start
 	Refused *refusedReload `json:"refused,omitempty"`      // why what stands in the files is not judged
@@ -101,7 +103,7 @@ func (d *daemon) status() statusReport {
 
 func (d *daemon) rulesReport() rulesReport {
 	set := d.judged.Load()
-	r := rulesReport{Judged: len(set.list), Changes: set.changes, Reload: d.reload.report.Load(), Refused: d.reload.refused.Load()}
+	r := rulesReport{Judged: len(set.list), Drill: d.drillSummary(set.list), Changes: set.changes, Reload: d.reload.report.Load(), Refused: d.reload.refused.Load()}
 	if names := d.reload.restart.Load(); names != nil {
 		r.Restart = *names
 	}
@@ -156,6 +158,8 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /report", d.answerReport)
 	mux.HandleFunc("POST /archive", d.answerArchive)
 	mux.HandleFunc("POST /backup", d.answerBackup)
+	mux.HandleFunc("GET /drill", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.drilled()) })
+	mux.HandleFunc("POST /drill", d.answerDrill)
 	return serve(ctx, l, mux)
 }
 

@@ -60,7 +60,8 @@ no line of a source is understood.`,
 
 // well reports whether nothing needs a person.
 func (r *statusReport) well() bool {
-	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "") && r.Rules.Refused == nil
+	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "") && r.Rules.Refused == nil &&
+		(r.Rules.Drill == nil || len(r.Rules.Drill.Silent) == 0)
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
 	}
@@ -131,6 +132,13 @@ func (r *rulesReport) print(w *sink, p colours, now time.Time) {
 		w.f(", all as they were shipped")
 	}
 	w.f("\n")
+	if r.Drill != nil {
+		text := drillSentence(*r.Drill, now)
+		if len(r.Drill.Silent) > 0 {
+			text = p.red("◆ " + text)
+		}
+		w.f("       %s\n", text)
+	}
 	for _, c := range r.Changes[:min(len(r.Changes), 10)] {
 		w.f("       %s\n", changed(c))
 	}
