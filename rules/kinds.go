@@ -92,13 +92,14 @@ type Control struct {
 }
 
 // A Retry tells how it ended that a statement failed which should be tried again. It is tried again where its session runs the same Text
-// within Within, and it has succeeded where nothing is refused until the session commits, or for Within.
+// within Within, and it has succeeded where nothing is refused until the session commits or leaves, or for Within.
 type Retry struct {
 	Fails   Condition        `toml:"fails"`   // failures after which one should try again
 	Refused Condition        `toml:"refused"` // failures of any kind
 	Runs    Condition        `toml:"runs"`    // what a session does
 	Commits Condition        `toml:"commits"` // ends a transaction well
 	Rolls   Condition        `toml:"rolls"`   // and otherwise
+	Leaves  Condition        `toml:"leaves"`  // ends the session
 	Session string           `toml:"session"` // the field of the session; or several as "{{a}} {{b}}"
 	Text    string           `toml:"text"`    // the field of the statement
 	Within  configs.Duration `toml:"within"`
@@ -227,7 +228,7 @@ func (r *Rule) parts() (keys []string, list []Condition) {
 		add("when", r.When)
 	case r.Retry != nil:
 		k := r.Retry
-		for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls} {
+		for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls, k.Leaves} {
 			add("retry."+retryParts[i], c)
 		}
 	case r.Control != nil:

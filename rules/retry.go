@@ -23,13 +23,14 @@ const (
 	retryRuns
 	retryCommits
 	retryRolls
+	retryLeaves
 )
 
-var retryParts = []string{"fails", "refused", "runs", "commits", "rolls"}
+var retryParts = []string{"fails", "refused", "runs", "commits", "rolls", "leaves"}
 
 // check calls fail for what is wrong in a Retry by itself.
 func (k *Retry) check(fail func(key, format string, args ...any)) {
-	for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls} {
+	for i, c := range []Condition{k.Fails, k.Refused, k.Runs, k.Commits, k.Rolls, k.Leaves} {
 		if c == nil {
 			fail("retry."+retryParts[i], "missing: which events?")
 		}
@@ -106,6 +107,8 @@ func (r *retries) take(e *Engine, h *hit) {
 		x.again = true
 	}
 	switch {
+	case h.parts&retryLeaves != 0:
+		r.end(e, x, x.sofar(), h.time)
 	case !x.again:
 	case h.parts&retryCommits != 0:
 		x.done = true
@@ -167,12 +170,16 @@ func (r *retries) settle(e *Engine, t int64) {
 	}
 	slices.SortFunc(over, (*trying).compare)
 	for _, x := range over {
-		how := retryGivenUp
-		if x.again {
-			how = retrySucceeded
-		}
-		r.end(e, x, how, x.due)
+		r.end(e, x, x.sofar(), x.due)
 	}
+}
+
+// sofar is how it has ended if nothing more comes.
+func (x *trying) sofar() string {
+	if x.again {
+		return retrySucceeded
+	}
+	return retryGivenUp
 }
 
 // end counts how it ended, if that is what the rule counts.

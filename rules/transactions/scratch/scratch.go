@@ -57,8 +57,8 @@ type Server struct {
 }
 
 // Start makes a data directory, runs a server on it, and makes a database of that name ("scratch" where it is none that can be made
-// everywhere). The server gets the options besides those it needs. The context bounds the start.
-func Start(ctx context.Context, kind Kind, database string, options ...string) (_ *Server, err error) {
+// everywhere). The server gets further settings, such as "port=5555", behind its own. The context bounds the start.
+func Start(ctx context.Context, kind Kind, database string, settings ...string) (_ *Server, err error) {
 	if !plainName.MatchString(database) || slices.Contains(taken, strings.ToLower(database)) {
 		database = "scratch"
 	}
@@ -80,7 +80,7 @@ func Start(ctx context.Context, kind Kind, database string, options ...string) (
 	if !ok {
 		return nil, fmt.Errorf("there is no scratch server of kind %q", kind)
 	}
-	if err := d.start(s, ctx, who, options); err != nil {
+	if err := d.start(s, ctx, who, settings); err != nil {
 		return nil, err
 	}
 	if s.DB, err = sql.Open(d.driver, fmt.Sprintf(d.admin, dir)); err != nil {
@@ -155,7 +155,7 @@ func (s *Server) own(kind Kind) (*syscall.SysProcAttr, error) {
 }
 
 // postgres makes a cluster and starts it.
-func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr, options []string) error {
+func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr, settings []string) error {
 	initdb, err := find("PostgreSQL", "initdb", "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 	if err != nil {
 		return err
@@ -164,14 +164,35 @@ func (s *Server) postgres(ctx context.Context, who *syscall.SysProcAttr, options
 	if err := s.run(ctx, who, initdb, "-D", data, "-U", "veritail", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"); err != nil {
 		return err
 	}
-	return s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), append([]string{"-D", data,
-		"-c", "listen_addresses=", "-c", "unix_socket_directories=" + s.dir, "-c", "fsync=off", "-c", "shared_buffers=16MB",
-		"-c", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()), "-c", "log_lock_waits=on", "-c", "log_statement=all", "-c", "log_connections=on", "-c", "log_disconnections=on",
-		"-c", "log_line_prefix=%m [%p] %q%u@%d ", "-c", "lc_messages=C", "-c", "timezone=UTC", "-c", "log_timezone=UTC"}, options...)...)
+	own := []string{
+		"listen_addresses=", "unix_socket_directories=" + s.dir, "fsync=off", "shared_buffers=16MB", fmt.Sprintf("deadlock_timeout=%dms", DeadlockTimeout.Milliseconds()),
+		"log_lock_waits=on", "log_statement=all", "log_connections=on", "log_disconnections=on", "log_line_prefix=%m [%p] %q%u@%d ", "lc_messages=C", "timezone=UTC", "log_timezone=UTC",
+	}
+	if err := configure(filepath.Join(data, "postgresql.conf"), append(own, settings...)); err != nil {
+		return err
+	}
+	return s.start(who, filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data)
+}
+
+// configure adds settings to a file of PostgreSQL's; of one that is given twice the last counts.
+func configure(path string, settings []string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("configure a scratch server: %w", err)
+	}
+	for _, setting := range settings {
+		name, value, _ := strings.Cut(setting, "=")
+		_, e := fmt.Fprintf(f, "%s = '%s'\n", name, strings.ReplaceAll(value, "'", "''"))
+		err = errors.Join(err, e)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("configure a scratch server: %w", err)
+	}
+	return nil
 }
 
 // innodb makes a data directory of MariaDB and starts the server.
-func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr, options []string) error {
+func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr, settings []string) error {
 	install, err := find("MariaDB", "mariadb-install-db", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
 	if err != nil {
 		return err
@@ -184,8 +205,12 @@ func (s *Server) innodb(ctx context.Context, who *syscall.SysProcAttr, options [
 	if err := s.run(ctx, who, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db"); err != nil {
 		return err
 	}
-	return s.start(who, server, append([]string{"--no-defaults", "--datadir=" + data, "--socket=" + socket, "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-networking",
-		"--innodb-print-all-deadlocks=ON", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--log-warnings=2", "--default-time-zone=+00:00"}, options...)...)
+	args := []string{"--no-defaults", "--datadir=" + data, "--socket=" + socket, "--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-networking",
+		"--innodb-print-all-deadlocks=ON", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M", "--log-warnings=2", "--default-time-zone=+00:00"}
+	for _, setting := range settings {
+		args = append(args, "--"+setting)
+	}
+	return s.start(who, server, args...)
 }
 
 // find returns the path of a program, the newest version where there are several.
