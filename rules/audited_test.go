@@ -106,7 +106,7 @@ func until(t *testing.T, log, words string) {
 func TestPgAuditTellsWhoChangedWhat(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "pgaudit.control")
-	s, admin := server(t, scratch.PostgreSQL, "initdb", "-c", "shared_preload_libraries=pgaudit", "-c", "pgaudit.log=write,role,ddl", "-c", "pgaudit.log_rows=on")
+	s, admin := server(t, scratch.PostgreSQL, "initdb", "shared_preload_libraries=pgaudit", "pgaudit.log=write,role,ddl", "pgaudit.log_rows=on")
 	do(t, admin, "create table t (id int primary key, v text)", "grant all on t to scratch")
 	do(t, s.DB, "insert into t select n, 'x' from generate_series(1, 20000) n", "select count(*) from t",
 		"update t set v = 'y' where id < 10", "begin", "delete from t", "rollback", "truncate t")
@@ -126,7 +126,7 @@ func TestPgAuditTellsWhoChangedWhat(t *testing.T) {
 func TestMariaDBsAuditTellsWhoChangedWhat(t *testing.T) {
 	t.Parallel()
 	audit := "server_audit.log" // in the data directory
-	s, admin := server(t, scratch.InnoDB, "mariadbd", "--plugin-load-add=server_audit", "--server-audit-logging=ON", "--server-audit-file-path="+audit)
+	s, admin := server(t, scratch.InnoDB, "mariadbd", "plugin-load-add=server_audit", "server-audit-logging=ON", "server-audit-file-path="+audit)
 	do(t, admin, "create table t (id int primary key, v text) engine=InnoDB")
 	do(t, s.DB, "insert into t values (1, 'it''s'), (2, 'b')", "select count(*) from t", "update t set v = 'delete from t' where id = 1",
 		"start transaction", "delete from t", "rollback", "truncate table t")
@@ -147,7 +147,7 @@ func TestReplicasThatWereWrittenToAreFound(t *testing.T) {
 	t.Parallel()
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		first, primary := server(t, scratch.PostgreSQL, "initdb", "-c", "wal_level=logical")
+		first, primary := server(t, scratch.PostgreSQL, "initdb", "wal_level=logical")
 		second, replica := server(t, scratch.PostgreSQL, "initdb")
 		do(t, primary, "create table t (id int primary key)", "create publication p for table t")
 		do(t, replica, "create table t (id int primary key)",
@@ -170,8 +170,8 @@ func TestReplicasThatWereWrittenToAreFound(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		first, primary := server(t, scratch.InnoDB, "mariadbd", "--skip-networking=0", "--bind-address=127.0.0.1", fmt.Sprint("--port=", port), "--log-bin=log", "--server-id=1", "--binlog-format=ROW")
-		second, replica := server(t, scratch.InnoDB, "mariadbd", "--server-id=2")
+		first, primary := server(t, scratch.InnoDB, "mariadbd", "skip-networking=0", "bind-address=127.0.0.1", fmt.Sprint("port=", port), "log-bin=log", "server-id=1", "binlog-format=ROW")
+		second, replica := server(t, scratch.InnoDB, "mariadbd", "server-id=2")
 		do(t, primary, "create user copy@127.0.0.1 identified by 'secret'", "grant replication slave on *.* to copy@127.0.0.1", "create table t (id int primary key, v int)", "insert into t values (1, 1)")
 		do(t, replica, "create table t (id int primary key, v int)") // and not the row
 		var file string
