@@ -2,11 +2,8 @@ package rules
 
 import (
 	"bytes"
-	"cmp"
+	"container/heap"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 	"time"
 )
 
@@ -51,25 +48,24 @@ type retries struct {
 	rule   *compiled
 	within int64
 	open   map[string]*trying // by session
-	next   int64              // nothing is due before
+	next   expectations       // of those: the first that is due is the first
 }
 
-// A trying is a session in which something failed that should be tried again.
+// A trying is a session in which something failed that should be tried again: its hit is the last failure, and when it is due it has
+// succeeded, or is given up.
 type trying struct {
-	key   string
-	hit   hit // the last failure
+	expected
 	text  string
-	tries int   // that failed
-	due   int64 // by then it has succeeded, or is given up
-	again bool  // what failed runs again, and was not refused since
-	done  bool  // its transaction was committed; the commit itself may still be refused
+	tries int  // that failed
+	again bool // what failed runs again, and was not refused since
+	done  bool // its transaction was committed; the commit itself may still be refused
 }
 
 // commitLag is how long after a commit its refusal is told.
 const commitLag = int64(time.Second / time.Microsecond)
 
 func newRetries(c *compiled) *retries {
-	return &retries{rule: c, within: micros(c.Retry.Within), open: map[string]*trying{}, next: math.MaxInt64}
+	return &retries{rule: c, within: micros(c.Retry.Within), open: map[string]*trying{}}
 }
 
 func (r *retries) memory() time.Duration { return 3 * time.Duration(r.rule.Retry.Within) }
@@ -134,10 +130,11 @@ func (r *retries) refused(e *Engine, h *hit, key string, x *trying) {
 	if x == nil {
 		if len(r.open) >= maxGroups {
 			e.forget(h, 1)
-			delete(r.open, slices.MinFunc(slices.Collect(maps.Values(r.open)), (*trying).compare).key)
+			r.drop(r.open[r.next[0].key])
 		}
-		x = &trying{key: key}
+		x = &trying{expected: expected{key: key}}
 		r.open[key] = x
+		heap.Push(&r.next, &x.expected)
 	}
 	x.hit.hold(h)
 	x.text, x.again, x.done = text, false, false
@@ -145,33 +142,22 @@ func (r *retries) refused(e *Engine, h *hit, key string, x *trying) {
 	r.wait(x, h.time+r.within)
 }
 
-func (x *trying) compare(o *trying) int {
-	return cmp.Or(cmp.Compare(x.due, o.due), cmp.Compare(x.key, o.key))
-}
-
 // wait says until when x has time.
 func (r *retries) wait(x *trying, due int64) {
 	x.due = due
-	r.next = min(r.next, due)
+	heap.Fix(&r.next, x.rank)
 }
 
 func (r *retries) settle(e *Engine, t int64) {
-	if t <= r.next {
-		return
-	}
-	var over []*trying
-	r.next = math.MaxInt64
-	for _, x := range r.open {
-		if x.due < t {
-			over = append(over, x)
-		} else {
-			r.next = min(r.next, x.due)
-		}
-	}
-	slices.SortFunc(over, (*trying).compare)
-	for _, x := range over {
+	for len(r.next) > 0 && r.next[0].due < t {
+		x := r.open[r.next[0].key]
 		r.end(e, x, x.sofar(), x.due)
 	}
+}
+
+func (r *retries) drop(x *trying) {
+	delete(r.open, x.key)
+	heap.Remove(&r.next, x.rank)
 }
 
 // sofar is how it has ended if nothing more comes.
@@ -184,7 +170,7 @@ func (x *trying) sofar() string {
 
 // end counts how it ended, if that is what the rule counts.
 func (r *retries) end(e *Engine, x *trying, how string, t int64) {
-	delete(r.open, x.key)
+	r.drop(x)
 	if how != r.rule.Retry.Ended {
 		return
 	}
