@@ -94,7 +94,7 @@ func (a *absences) settle(e *Engine, t int64) {
 		at := *cross
 		at.time = x.due
 		e.count(&at, 1)
-		e.report([]hit{*cross}, report{time: x.due, count: 1})
+		e.report([]*hit{cross}, report{time: x.due, count: 1})
 	}
 }
 

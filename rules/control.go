@@ -77,10 +77,10 @@ func (c *controls) take(e *Engine, h *hit) {
 	if said := c.differs(h, b); said != "" {
 		e.count(h, 1)
 		if e.armed(h) {
-			e.held[0].hold(h)
-			members := e.held[:]
+			e.held.hold(h)
+			members := []*hit{&e.held}
 			if b.begun && h.time-b.last.time <= c.within {
-				members = []hit{b.last, e.held[0]}
+				members = []*hit{&b.last, &e.held}
 			}
 			e.report(members, report{time: h.time, count: 1, said: said})
 		}

@@ -84,8 +84,8 @@ func (d *deviations) take(e *Engine, h *hit) {
 		return
 	}
 	e.count(h, 1)
-	e.held[0].hold(h)
-	e.report(e.held[:], report{
+	e.held.hold(h)
+	e.report([]*hit{&e.held}, report{
 		time: h.time, count: 1, said: fmt.Sprintf("%s is %d, %.1f %% of the usual %.0f.", k.Of, n, 100*float64(n)/d.usual, d.usual),
 	})
 }

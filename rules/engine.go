@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/configs"
@@ -48,17 +49,17 @@ type Engine struct {
 	rollups map[rollupKey]int // numbers in out.Rollups
 	pages   []page            // of out, so far
 
-	passing hit    // the one that is judged
-	held    [1]hit // a copy of it
+	passing hit // the one that is judged
+	held    hit // a copy of it
 	spare   spare
 	places  map[place]*place
 	matched []matched // scratch: what matches rows of the page
 }
 
-// matched are the rows of a page that the condition of some rules holds for.
+// matched are the rows of a page that the condition of a rule holds for.
 type matched struct {
-	rules []*compiled
-	rows  *event.Bits
+	rule *compiled
+	rows *event.Bits
 }
 
 // New returns an engine for rules that Load has read. Mistakes in their queries are reported together, as
@@ -140,9 +141,12 @@ func (e *Engine) page(p *event.Page, now time.Time) {
 			continue
 		}
 		if rows := e.cond.Match(i); *rows != (event.Bits{}) {
-			e.matched = append(e.matched, matched{e.about[i], rows})
+			for _, r := range e.about[i] {
+				e.matched = append(e.matched, matched{r, rows})
+			}
 		}
 	}
+	slices.SortFunc(e.matched, func(a, b matched) int { return a.rule.index - b.rule.index }) // as the queue wants them
 	for w := range len(event.Bits{}) {
 		e.word(w, latest)
 	}
@@ -160,15 +164,14 @@ func (e *Engine) word(w int, latest int64) {
 			if e.matched[i].rows[w]&bit == 0 {
 				continue
 			}
-			for _, r := range e.matched[i].rules {
-				if r.work != nil && e.atWork(r, e.pages[len(e.pages)-1], w*64+bits.TrailingZeros64(any)) {
-					continue
-				}
-				if len(r.suppress) > 0 && e.suppressed(r, e.pages[len(e.pages)-1], w*64+bits.TrailingZeros64(any)) {
-					continue
-				}
-				e.queue.add(e.match(r, w*64+bits.TrailingZeros64(any), latest))
+			r, row := e.matched[i].rule, w*64+bits.TrailingZeros64(bit)
+			if r.work != nil && e.atWork(r, e.pages[len(e.pages)-1], row) {
+				continue
 			}
+			if len(r.suppress) > 0 && e.suppressed(r, e.pages[len(e.pages)-1], row) {
+				continue
+			}
+			e.queue.add(e.match(r, row, latest))
 		}
 	}
 }
@@ -270,8 +273,8 @@ func (e *Engine) decide(h *hit) {
 	}
 	e.count(h, h.weight)
 	if !r.silent && e.armed(h) {
-		e.held[0].hold(h)
-		e.raise(e.held[:])
+		e.held.hold(h)
+		e.raise([]*hit{&e.held})
 	}
 }
 

@@ -23,11 +23,11 @@ type report struct {
 }
 
 // raise adds the finding that members make; the last of them is the crossing event.
-func (e *Engine) raise(members []hit) { e.report(members, report{time: members[len(members)-1].time}) }
+func (e *Engine) raise(members []*hit) { e.report(members, report{time: members[len(members)-1].time}) }
 
 // report adds a finding; the last of its members is the crossing event.
-func (e *Engine) report(members []hit, say report) {
-	cross := &members[len(members)-1]
+func (e *Engine) report(members []*hit, say report) {
+	cross := members[len(members)-1]
 	h, r, group := cross, cross.rule, cross.group()
 	if r.silent {
 		return
@@ -51,7 +51,7 @@ func (e *Engine) report(members []hit, say report) {
 	}
 	f.Evidence = make([]event.Evidence, 0, rests)
 	for i := range members {
-		m := &members[i]
+		m := members[i]
 		f.Count += m.weight
 		f.First, f.Last = min(f.First, m.time), max(f.Last, m.time)
 		f.Evidence = append(f.Evidence, m.evidence())

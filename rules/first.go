@@ -53,7 +53,7 @@ func (f *firsts) take(e *Engine, h *hit) {
 	}
 	e.count(h, 1)
 	if !f.rule.silent {
-		e.held[0].hold(h)
-		e.report(e.held[:], report{time: h.time, count: 1})
+		e.held.hold(h)
+		e.report([]*hit{&e.held}, report{time: h.time, count: 1})
 	}
 }

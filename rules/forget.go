@@ -46,5 +46,5 @@ func (e *Engine) forget(h *hit, n int64) {
 		return
 	}
 	*last = of.time
-	e.raise([]hit{of})
+	e.raise([]*hit{&of})
 }

@@ -165,26 +165,20 @@ func (s steps) first(from int64) int64 {
 }
 
 // evidence keeps the last events of a group, for a finding.
-type evidence []hit
+type evidence members
 
 // maxKept bounds it.
 const maxKept = 20
 
 func (v *evidence) add(h *hit) {
-	list := *v
-	if len(list) < maxKept {
-		list = append(list, hit{})
-	} else {
-		first := list[0]
-		copy(list, list[1:])
-		list[maxKept-1] = first
+	if len(*v) == maxKept {
+		(*members)(v).drop(0, 1)
 	}
-	list[len(list)-1].hold(h)
-	*v = list
+	(*members)(v).insert(h)
 }
 
 // since returns those after a time; the last is there always.
-func (v evidence) since(t int64) []hit {
+func (v evidence) since(t int64) []*hit {
 	i := 0
 	for i < len(v)-1 && v[i].time <= t {
 		i++

@@ -61,6 +61,8 @@ type queue struct {
 	list   []match // the first to be judged is the last
 	added  []match // since the last merge
 	merged int     // from here on the last merge changed list
+	ranks  []rank  // scratch, like sorted
+	sorted []match
 }
 
 func (q *queue) add(m match) { q.added = append(q.added, m) }
@@ -84,7 +86,7 @@ func (q *queue) merge() {
 	rest := q.added
 	for runs := 0; len(rest) > 0; runs++ {
 		if runs == maxRuns {
-			slices.SortFunc(rest, func(a, b match) int { return inOrder(&a, &b) })
+			q.sort(rest)
 		}
 		n := 1
 		for n < len(rest) && inOrder(&rest[n-1], &rest[n]) <= 0 {
@@ -94,6 +96,31 @@ func (q *queue) merge() {
 		rest = rest[n:]
 	}
 	q.added = q.added[:0]
+}
+
+// A rank is the time of a match and its place: sorting ranks is faster than sorting matches.
+type rank struct {
+	order int64
+	at    int32
+}
+
+// sort sorts a part of what was added.
+func (q *queue) sort(part []match) {
+	q.ranks = q.ranks[:0]
+	for i := range part {
+		q.ranks = append(q.ranks, rank{part[i].order, int32(i)})
+	}
+	slices.SortFunc(q.ranks, func(a, b rank) int {
+		if a.order != b.order {
+			return cmp.Compare(a.order, b.order)
+		}
+		return inOrder(&part[a.at], &part[b.at])
+	})
+	q.sorted = q.sorted[:0]
+	for _, r := range q.ranks {
+		q.sorted = append(q.sorted, part[r.at])
+	}
+	copy(part, q.sorted)
 }
 
 // insert puts a run among the others.

@@ -23,7 +23,7 @@ func (x *Explaining) state(h *hit) (s state) {
 }
 
 // met says that an event made a finding, the last of its members.
-func (x *Explaining) met(v *verdict, members []hit, say *report) {
+func (x *Explaining) met(v *verdict, members []*hit, say *report) {
 	r := v.rule
 	v.By, v.Rearm = nil, 0
 	if r.Rearm > 0 {
@@ -125,7 +125,7 @@ func (x *Explaining) fullest(v *verdict, h *hit) bool {
 	w := r.windows.look([]byte(v.key))
 	self := -1
 	for i := range w.members {
-		if m := &w.members[i]; m.from.gen == v.id.Gen && m.span.Off == v.id.Off {
+		if m := w.members[i]; m.from.gen == v.id.Gen && m.span.Off == v.id.Off {
 			self = i
 		}
 	}
@@ -143,7 +143,7 @@ func (x *Explaining) fullest(v *verdict, h *hit) bool {
 	}
 	v.Window = x.need(r)
 	v.Window.Have = float64(best.sum)
-	x.members(v.Window, w.members[best.from:best.to], &w.members[self])
+	x.members(v.Window, w.members[best.from:best.to], w.members[self])
 	v.Window.Until = w.members[best.from].time + micros(r.Threshold.Within)
 	lacks := int64(r.Threshold.Count) - best.sum
 	more := fmt.Sprintf("%d more", lacks)
@@ -160,19 +160,19 @@ func (x *Explaining) fullest(v *verdict, h *hit) bool {
 
 // over returns by how much the shortest stretch is too long that would be enough and has the member self, 0 if there is none.
 func (w *window) over(r *compiled, self int) int64 {
-	least := int64(0)
+	least, sum, to := int64(0), int64(0), 0
 	for from := 0; from <= self; from++ {
-		sum := int64(0)
-		for to := from; to < len(w.members); to++ {
-			if sum += r.amount(&w.members[to]); to < self || sum < int64(r.Threshold.Count) {
-				continue
-			}
-			over := max(w.members[to].time-w.members[from].time-micros(r.Threshold.Within), 1)
-			if least == 0 || over < least {
-				least = over
-			}
+		for to < len(w.members) && (to <= self || sum < int64(r.Threshold.Count)) {
+			sum += r.amount(w.members[to])
+			to++
+		}
+		if sum < int64(r.Threshold.Count) {
 			break
 		}
+		if over := max(w.members[to-1].time-w.members[from].time-micros(r.Threshold.Within), 1); least == 0 || over < least {
+			least = over
+		}
+		sum -= r.amount(w.members[from])
 	}
 	return least
 }
@@ -306,7 +306,7 @@ func (x *Explaining) ordered(v *verdict, h *hit, s *sequences) {
 	}
 	wide := *s
 	wide.within = 4 * s.within
-	wide.room, wide.made = make([]int, s.need), make([]hit, s.need)
+	wide.room, wide.made = make([]int, s.need), make([]*hit, s.need)
 	last := uint32(1) << (len(r.Sequence.Steps) - 1)
 	for i := range q.marks {
 		if q.marks[i].parts&last == 0 {

@@ -187,5 +187,5 @@ func (r *retries) end(e *Engine, x *trying, how string, t int64) {
 			said = "It was not tried again."
 		}
 	}
-	e.report([]hit{x.hit}, report{time: t, count: int64(x.tries), said: said})
+	e.report([]*hit{&x.hit}, report{time: t, count: int64(x.tries), said: said})
 }

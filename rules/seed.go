@@ -81,9 +81,7 @@ func (e *Engine) fill(ctx context.Context, h History, of []seeding, judged int64
 			e.begin(dropped)
 			e.page(p, now)
 			for _, m := range e.matched {
-				for _, r := range m.rules {
-					of[number[r]].events += count(m.rows)
-				}
+				of[number[m.rule]].events += count(m.rows)
 			}
 			e.advance(min(p.Time(p.N-1), judged))
 			e.endMatches()

@@ -12,13 +12,13 @@ type sequences struct {
 	need   int    // so many events make the sequence
 	unless uint32 // the bit of hit.parts that cancels; 0: none
 	groups recent[sequence]
-	room   []int // for the numbers of a chain's members
-	made   []hit // for a chain
+	room   []int  // for the numbers of a chain's members
+	made   []*hit // for a chain
 }
 
 // A sequence is what one group has had of the steps, by time; members beyond its end serve again.
 type sequence struct {
-	members []hit
+	members members
 	marks   []mark          // of the members
 	have    [maxSteps]int32 // how many members meet each step
 }
@@ -40,7 +40,7 @@ func newSequences(r *compiled) *sequences {
 	if r.Sequence.Unless != nil {
 		s.unless = 1 << len(r.Sequence.Steps)
 	}
-	s.room, s.made = make([]int, s.need), make([]hit, s.need)
+	s.room, s.made = make([]int, s.need), make([]*hit, s.need)
 	s.groups.keep = s.memory().Microseconds()
 	s.groups.empty = func(q *sequence) { q.clear() }
 	return s
@@ -79,8 +79,8 @@ func (s *sequences) take(e *Engine, h *hit) {
 }
 
 // found counts a sequence and reports it, if its group was quiet for rearm.
-func (s *sequences) found(e *Engine, h *hit, chain []hit) {
-	cross := &chain[len(chain)-1]
+func (s *sequences) found(e *Engine, h *hit, chain []*hit) {
+	cross := chain[len(chain)-1]
 	e.count(cross, 1)
 	if e.armed(h) {
 		e.report(chain, report{time: cross.time, count: int64(len(chain))})
@@ -89,7 +89,7 @@ func (s *sequences) found(e *Engine, h *hit, chain []hit) {
 
 // chain returns the events that make the sequence, of which member at is the last: of each step the latest that there are
 // before the next one's. It is nil if there are not enough.
-func (s *sequences) chain(q *sequence, at int) []hit {
+func (s *sequences) chain(q *sequence, at int) []*hit {
 	end := q.marks[at].time
 	left := s.need
 	for step := len(s.rule.Sequence.Steps) - 1; step >= 0; step-- {
@@ -112,22 +112,9 @@ func (s *sequences) chain(q *sequence, at int) []hit {
 
 // insert makes an event a member and returns where it stands.
 func (q *sequence) insert(h *hit) int {
-	n := len(q.members)
-	if n < cap(q.members) {
-		q.members = q.members[:n+1]
-	} else {
-		q.members = append(q.members, hit{})
-	}
-	at := n
-	for at > 0 && q.marks[at-1].time > h.time {
-		at--
-	}
+	at := q.members.insert(h)
 	q.marks = slices.Insert(q.marks, at, mark{h.time, h.parts})
 	q.note(h.parts, 1)
-	m := q.members[n]
-	copy(q.members[at+1:], q.members[at:n])
-	q.members[at] = m
-	q.members[at].hold(h)
 	return at
 }
 
@@ -147,10 +134,7 @@ func (q *sequence) cancel(t int64) {
 
 // drop drops the first member.
 func (q *sequence) drop() {
-	first, last := q.members[0], len(q.members)-1
-	copy(q.members, q.members[1:])
-	q.members[last] = first
-	q.members = q.members[:last]
+	q.members.drop(0, 1)
 	q.note(q.marks[0].parts, -1)
 	q.marks = append(q.marks[:0], q.marks[1:]...)
 }

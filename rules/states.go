@@ -70,8 +70,8 @@ func (o *orders) take(e *Engine, h *hit) {
 		if said := o.wrong(log, before, name, meant, means); said != "" {
 			e.count(h, 1)
 			if e.armed(h) {
-				e.held[0].hold(h)
-				e.report([]hit{s.hit, e.held[0]}, report{time: h.time, count: 1, said: said})
+				e.held.hold(h)
+				e.report([]*hit{&s.hit, &e.held}, report{time: h.time, count: 1, said: said})
 			}
 		}
 	}

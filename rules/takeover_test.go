@@ -192,7 +192,7 @@ func TestALoweredThresholdKeepsNoMoreThanItCounts(t *testing.T) {
 		if n := len(v.members); n < 7 || n > 14 {
 			t.Errorf("%d events are kept for a threshold of 7", n)
 		}
-		if !slices.IsSortedFunc(v.members, func(a, b hit) int { return int(a.time - b.time) }) || v.members[len(v.members)-1].time != micro(99.9) {
+		if !slices.IsSortedFunc(v.members, func(a, b *hit) int { return int(a.time - b.time) }) || v.members[len(v.members)-1].time != micro(99.9) {
 			t.Error("not the last ones, by time")
 		}
 	})

@@ -112,12 +112,11 @@ func (x *Explaining) counted(h *hit) {
 }
 
 // found notes a finding and says of its members that they are.
-func (x *Explaining) found(members []hit, say report, id string) {
+func (x *Explaining) found(members []*hit, say report, id string) {
 	last := len(members) - 1
-	cross := &members[last]
+	cross := members[last]
 	x.fired[firedKey(cross)] = say.time
-	for i := range members {
-		m := &members[i]
+	for i, m := range members {
 		if v := x.verdictOf(m); v != nil && v.Outcome != Raised {
 			v.Finding, v.Window = id, x.full(members, m, &say)
 			if i == last {
@@ -141,7 +140,7 @@ func (x *Explaining) found(members []hit, say report, id string) {
 func firedKey(h *hit) string { return h.rule.ID + "\x00" + string(h.key()) }
 
 // full is the window of a finding, as one of its members sees it.
-func (x *Explaining) full(members []hit, self *hit, say *report) *Window {
+func (x *Explaining) full(members []*hit, self *hit, say *report) *Window {
 	w := x.need(self.rule)
 	for i := range members {
 		w.Have += float64(members[i].weight)
@@ -192,13 +191,13 @@ func (x *Explaining) need(r *compiled) *Window {
 }
 
 // members lists the events of a window, of many the first and the last.
-func (x *Explaining) members(w *Window, members []hit, self *hit) {
+func (x *Explaining) members(w *Window, members []*hit, self *hit) {
 	w.Members = nil
 	for i := range members {
 		if len(members) > maxEvidence && i >= maxEvidence/2 && i < len(members)-maxEvidence/2 {
 			continue
 		}
-		m := momentOf(&members[i])
+		m := momentOf(members[i])
 		m.This = members[i].from.gen == self.from.gen && members[i].span.Off == self.span.Off
 		w.Members = append(w.Members, m)
 	}

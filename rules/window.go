@@ -2,13 +2,12 @@ package rules
 
 import (
 	"bytes"
-	"slices"
 	"sort"
 )
 
 // A window holds the recent occurrences of one group of a threshold rule.
 type window struct {
-	members []hit // by time; those beyond its end serve again
+	members members
 	last    int64
 	fired   bool  // and not quiet since
 	armed   int64 // the time of the occurrence since which they count again; 0: always have
@@ -17,7 +16,7 @@ type window struct {
 
 // add takes an occurrence. If the threshold is met by it, add returns the occurrences that meet it, valid until the next
 // call.
-func (w *window) add(r *compiled, h *hit) []hit {
+func (w *window) add(r *compiled, h *hit) []*hit {
 	from, kept := w.keep(r, h)
 	if !kept {
 		return nil
@@ -45,10 +44,10 @@ func (w *window) keep(r *compiled, h *hit) (from int, kept bool) {
 	if h.time < since {
 		return 0, false
 	}
-	w.insert(h)
+	w.members.insert(h)
 	old := sort.Search(len(w.members), func(i int) bool { return w.members[i].time >= since })
 	if 2*old >= len(w.members) { // mostly, many are dropped at a time
-		w.drop(0, old)
+		w.members.drop(0, old)
 		old = 0
 	}
 	return old, true
@@ -59,32 +58,13 @@ func (w *window) keepAgain(r *compiled, h *hit) {
 	if w.skip = w.skip && h.time < w.armed; !w.skip { // else it was in the finding before, or came with it
 		w.keep(r, h)
 		if most := 2 * r.Threshold.Count; len(w.members) > most { // of a rule that was changed: it was met, and not told
-			w.keepLast(most / 2)
+			w.members.drop(0, len(w.members)-most/2)
 		}
 	}
 }
 
-// keepLast drops all members but the last n.
-func (w *window) keepLast(n int) {
-	gone := len(w.members) - n
-	slices.Reverse(w.members[:gone])
-	slices.Reverse(w.members[gone:])
-	slices.Reverse(w.members)
-	w.members = w.members[:n]
-}
-
-func (w *window) insert(h *hit) {
-	n := len(w.members)
-	w.members = slices.Grow(w.members, 1)[:n+1]
-	at := sort.Search(n, func(i int) bool { return w.members[i].time > h.time })
-	m := w.members[n]
-	copy(w.members[at+1:], w.members[at:n])
-	w.members[at] = m
-	w.members[at].hold(h)
-}
-
 // check looks from a member on for a stretch that meets the threshold.
-func (w *window) check(r *compiled, from int) []hit {
+func (w *window) check(r *compiled, from int) []*hit {
 	for s := (stretchOf{from: from, to: from}); s.to < len(w.members); {
 		if w.extend(r, &s); s.sum >= int64(r.Threshold.Count) {
 			return w.members[s.from:s.to]
@@ -102,10 +82,10 @@ type stretchOf struct {
 // extend lets a stretch reach one member further. A stretch is half open: of two occurrences that lie exactly Within apart
 // the first is out.
 func (w *window) extend(r *compiled, s *stretchOf) {
-	m := &w.members[s.to]
+	m := w.members[s.to]
 	s.sum += r.amount(m)
 	for w.members[s.from].time <= m.time-micros(r.Threshold.Within) {
-		s.sum -= r.amount(&w.members[s.from])
+		s.sum -= r.amount(w.members[s.from])
 		s.from++
 	}
 	s.to++
@@ -123,25 +103,15 @@ func (c *compiled) amount(m *hit) int64 {
 // that is not h.
 func (w *window) dropOlder(h *hit) bool {
 	for i := range w.members {
-		if m := &w.members[i]; bytes.Equal(m.value(), h.value()) {
+		if m := w.members[i]; bytes.Equal(m.value(), h.value()) {
 			if m.time > h.time {
 				return false
 			}
-			w.drop(i, 1)
+			w.members.drop(i, 1)
 			return true
 		}
 	}
 	return true
-}
-
-// drop drops n members from the one at i on.
-func (w *window) drop(i, n int) {
-	for range n {
-		m, last := w.members[i], len(w.members)-1
-		copy(w.members[i:], w.members[i+1:])
-		w.members[last] = m
-		w.members = w.members[:last]
-	}
 }
 
 // maxRoom bounds the members whose memory an empty window keeps.

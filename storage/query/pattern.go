@@ -25,7 +25,7 @@ func newPattern(re *regexp.Regexp) *pattern {
 		p.machine = func() *automaton.Machine { return nil }
 		return p
 	}
-	p.machine = sync.OnceValue(func() *automaton.Machine { return machineOf(tree) })
+	p.machine = sync.OnceValue(func() *automaton.Machine { return machineOf(re, tree) })
 	p.needles = needles(tree.Simplify())
 	for _, n := range p.needles {
 		p.by[n[0]] = append(p.by[n[0]], n)
@@ -38,40 +38,24 @@ func newPattern(re *regexp.Regexp) *pattern {
 
 // machineOf returns an automaton that tells whether an expression matches, nil where there is none. It looks from the beginning of
 // a text for one match of any length: where that begins is not asked.
-func machineOf(tree *syntax.Regexp) *automaton.Machine {
-	text := "(?s:.*?)(?:" + withoutCaptures(tree).String() + ")"
-	if tree.Op == syntax.OpConcat && tree.Sub[0].Op == syntax.OpBeginText {
-		text = withoutCaptures(tree).String()
+func machineOf(re *regexp.Regexp, tree *syntax.Regexp) *automaton.Machine {
+	text := re.String()
+	if tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText {
+		text = "(?s:.*?)(?:" + text + ")"
 	}
-	m, err := automaton.Compile([]automaton.Expression{{Text: text}}, automaton.Prefix)
+	m, err := automaton.Compile([]automaton.Expression{{Text: text, NoCaptures: true}}, automaton.Prefix)
 	if err != nil {
 		return nil
 	}
 	return m
 }
 
-// withoutCaptures returns the tree with groups that capture nothing.
-func withoutCaptures(re *syntax.Regexp) *syntax.Regexp {
-	if re.Op == syntax.OpCapture {
-		return withoutCaptures(re.Sub[0])
-	}
-	out := *re
-	out.Sub = make([]*syntax.Regexp, len(re.Sub))
-	for i, sub := range re.Sub {
-		out.Sub[i] = withoutCaptures(sub)
-	}
-	return &out
-}
-
 // match reports whether the expression matches v.
 func (p *pattern) match(v []byte) bool {
-	if !p.may(v) {
-		return false
-	}
 	if m := p.machine(); m != nil && !m.Restive() {
 		return m.Match(v, nil) >= 0
 	}
-	return p.re.Match(v)
+	return p.may(v) && p.re.Match(v)
 }
 
 // may reports whether one of the needles stands in v.

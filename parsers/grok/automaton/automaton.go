@@ -31,10 +31,11 @@ const (
 )
 
 // An Expression is a regular expression in the syntax of Go's regexp, in which the rune Marker+k stands for Looks[k]. All
-// its capturing groups are captures.
+// its capturing groups are captures, unless it is only to be told whether it matches.
 type Expression struct {
-	Text  string
-	Looks []Look
+	Text       string
+	Looks      []Look
+	NoCaptures bool
 }
 
 // A Look is an assertion about the bytes beside a place, which Go's syntax lacks: (?=[…]), (?![…]), (?<=[…]), (?<![…]),

@@ -76,7 +76,7 @@ func TestLooksMatchAsWithABacktrackingEngine(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
-		m, err := Compile([]Expression{{marked, all}}, mode)
+		m, err := Compile([]Expression{{Text: marked, Looks: all}}, mode)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

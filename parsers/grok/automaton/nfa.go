@@ -181,6 +181,9 @@ func (n *nfa) expression(id int, expr *Expression, mode Mode) (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("parse the expression: %w", err)
 	}
+	if expr.NoCaptures {
+		re = withoutCaptures(re)
+	}
 	e := distances(re)
 	n.tags = max(n.tags, e.tags)
 	re = re.Simplify()
@@ -208,6 +211,17 @@ func (n *nfa) expression(id int, expr *Expression, mode Mode) (uint32, error) {
 		}
 	}
 	return start, p.err
+}
+
+// withoutCaptures returns the tree, which it changes, with groups that capture nothing.
+func withoutCaptures(re *syntax.Regexp) *syntax.Regexp {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	for i, sub := range re.Sub {
+		re.Sub[i] = withoutCaptures(sub)
+	}
+	return re
 }
 
 // groupsOf returns for each instruction of a program the groups around it.
