@@ -28,6 +28,7 @@ type Workload struct {
 	TempFiles    Share   // Size is their bytes
 	Temp         []Share // by query
 	Connections  int64
+	LetIn        int64 // of those: they had a right to be there
 	MostAtOnce   int
 	SessionTime  time.Duration // of those whose beginning and end were told
 	SessionsSeen int64
@@ -130,6 +131,8 @@ func (c *WorkloadCounter) Add(e *Event) {
 		c.w.Connections++
 		c.began[key] = at
 		c.w.MostAtOnce = max(c.w.MostAtOnce, len(c.began))
+	case stepLogin:
+		c.w.LetIn++
 	case stepLeaves, stepLost:
 		if since, ok := c.began[key]; ok {
 			c.w.SessionTime += at.Sub(since)

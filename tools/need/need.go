@@ -23,7 +23,7 @@ var All = []Need{
 	{"chromium", "chromium", "looks at the console as a browser does", nil},
 	{"goaccess", "goaccess", "make bench: reads the same access log", nil},
 	{"fail2ban-regex", "fail2ban", "make bench: reads the same login log", nil},
-	{"pgbadger", "pgbadger", "make bench: reads the same PostgreSQL log", nil},
+	{"pgbadger", "pgbadger", "sums up the same PostgreSQL log, to compare figures and speed", nil},
 	{"initdb", "postgresql", "is driven into deadlocks, and reproduces them", []string{"/usr/lib/postgresql/*/bin/initdb"}},
 	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
 	{"pgaudit.control", "^postgresql-.*-pgaudit$", "audits what is done in PostgreSQL", []string{"/usr/share/postgresql/*/extension/pgaudit.control"}},
