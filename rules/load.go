@@ -64,7 +64,16 @@ type loader struct {
 
 // loadAll is Load with the rules that are switched off.
 func loadAll(fsys fs.FS) ([]Rule, error) {
-	l := loader{fsys: fsys, rules: map[string]*Rule{}}
+	l, err := read(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return l.end()
+}
+
+// read reads the rule files of a configuration.
+func read(fsys fs.FS) (*loader, error) {
+	l := &loader{fsys: fsys, rules: map[string]*Rule{}}
 	for _, folder := range []string{"rules", Local} {
 		err := fs.WalkDir(fsys, folder, func(name string, e fs.DirEntry, err error) error {
 			if folder == Local && name == Local && errors.Is(err, fs.ErrNotExist) {
@@ -80,6 +89,11 @@ func loadAll(fsys fs.FS) ([]Rule, error) {
 			return nil, fmt.Errorf("read rules: %w", err)
 		}
 	}
+	return l, nil
+}
+
+// end returns the rules that were read, or what is wrong with them.
+func (l *loader) end() ([]Rule, error) {
 	l.apply()
 	var all []Rule
 	for _, r := range l.rules {
@@ -117,7 +131,7 @@ func (l *loader) read(name string, local bool) {
 		first := l.rules[r.ID]
 		switch {
 		case first == nil:
-		case local && !isLocal(first.File):
+		case local && !isLocal(first.File), name == draftFile && first.File != name:
 			r.change(first, given.Rule[i])
 		default:
 			l.faults = append(l.faults, r.fault("id", "another rule of this name is in %s", first.File))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type daemon struct {
 	setup     *setup
 	judged    atomic.Pointer[ruleSet]
 	reload    reloader
+	replays   sync.Mutex // held by the one that runs
 	store     storage.Store
 	patterns  []source.Pattern
 	runner    *pipeline.Runner

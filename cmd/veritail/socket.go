@@ -151,6 +151,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /timeline", answerAsked(d.timeline))
 	mux.HandleFunc("GET /explain", answerAsked(d.explain))
 	mux.HandleFunc("GET /doctor", answerAsked(d.doctor))
+	mux.HandleFunc("GET /replay", answerAsked(d.replay))
 	mux.HandleFunc("GET /follow", d.answerFollow)
 	mux.HandleFunc("GET /sql", answerAsked(d.sql))
 	mux.HandleFunc("POST /redrive", d.answerRedrive)

@@ -113,5 +113,8 @@ func (w watched) changed(was watched, which func(name string) bool) (names []str
 // readAtStart reports whether a file is read only when the daemon starts.
 func readAtStart(name string) bool {
 	top, _, below := strings.Cut(name, "/")
+	if name == rules.HoursFile {
+		return false
+	}
 	return !below && path.Ext(name) == ".toml" || slices.Contains(startFolders, top)
 }
