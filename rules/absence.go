@@ -49,6 +49,11 @@ func (a *absences) patience(h *hit) int64 {
 	return a.within
 }
 
+// idle implements idler.
+func (a *absences) idle(parts uint32) bool {
+	return len(a.groups) == 0 && a.rule.Absence.Expect != nil && parts&2 == 0
+}
+
 func (a *absences) take(e *Engine, h *hit) {
 	x := a.groups[string(h.key())]
 	if a.rule.Absence.Expect != nil {

@@ -26,6 +26,7 @@ type compiled struct {
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
 	suppress []*suppression
+	idle     idler // the judge, if it is one
 	judge    judge // of its kind; nil: single events, or a threshold of occurrences or values
 	silent   bool  // severity info: it counts, and makes no findings
 
@@ -118,6 +119,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.suppress = append(c.suppress, newSuppression(s, n))
 	}
 	c.judge = c.newJudge()
+	c.idle, _ = c.judge.(idler)
 	return c, faults
 }
 

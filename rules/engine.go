@@ -186,6 +186,10 @@ func (e *Engine) advance(t int64) {
 		}
 		order := max(m.order, e.reached)
 		e.settle(order)
+		if m.rule.idle != nil && e.watch == nil && m.repeat < 0 && m.hit.claims() == nil && m.rule.idle.idle(m.parts) {
+			e.spare.give(m.hit)
+			continue
+		}
 		h := e.hit(&m)
 		if e.watch != nil {
 			e.watch.before(h)

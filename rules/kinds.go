@@ -253,6 +253,12 @@ type judge interface {
 	memory() time.Duration
 }
 
+// An idler is a judge that most events say nothing to while nothing waits in it, as they only end what others began.
+type idler interface {
+	// idle reports whether an event that meets these parts changes nothing now, whatever else is in it.
+	idle(parts uint32) bool
+}
+
 // A settler is a judge that finds something when nothing comes any more.
 type settler interface {
 	// settle finds what has not come, no event of before t being still to come.

@@ -82,8 +82,11 @@ func statement(h *hit) []byte {
 	return text
 }
 
+// idle implements idler.
+func (r *retries) idle(parts uint32) bool { return len(r.open) == 0 && parts&retryFails == 0 }
+
 func (r *retries) take(e *Engine, h *hit) {
-	if len(r.open) == 0 && h.parts&retryFails == 0 {
+	if r.idle(h.parts) {
 		return
 	}
 	key := r.session(h)
