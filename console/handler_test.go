@@ -497,6 +497,9 @@ func TestADeadlockIsDrawn(t *testing.T) {
 	if strings.Contains(other, "Who waited for whom") || !strings.Contains(other, "Why it fired") {
 		t.Error("a finding that is none has a deadlock")
 	}
+	if !regexp.MustCompile(`<code>veritail explain web-path-traversal-[0-9]+</code>`).MatchString(other) {
+		t.Error("the page does not say how to ask why it fired")
+	}
 }
 
 func TestATimelineTellsWhatASessionDid(t *testing.T) {
