@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/saypro/veritail/configs"
 )
@@ -117,14 +118,7 @@ func (l *loader) read(name string, local bool) {
 		l.faults = append(l.faults, asFaults(err, name)...)
 		return
 	}
-	var given struct { // which keys stand there
-		Rule     []map[string]any `toml:"rule"`
-		Suppress any              `toml:"suppress"`
-	}
-	if err := configs.Decode(l.fsys, name, &given); err != nil {
-		l.faults = append(l.faults, asFaults(err, name)...)
-		return
-	}
+	given := sync.OnceValue(func() []map[string]any { return l.given(name) })
 	for i := range f.Rule {
 		r := &f.Rule[i]
 		r.File, r.fsys, r.path, r.lists = name, l.fsys, fmt.Sprintf("rule[%d]", i), &lists{}
@@ -132,7 +126,9 @@ func (l *loader) read(name string, local bool) {
 		switch {
 		case first == nil:
 		case local && !isLocal(first.File), name == draftFile && first.File != name:
-			r.change(first, given.Rule[i])
+			if keys := given(); i < len(keys) {
+				r.change(first, keys[i])
+			}
 		default:
 			l.faults = append(l.faults, r.fault("id", "another rule of this name is in %s", first.File))
 			continue
@@ -144,6 +140,19 @@ func (l *loader) read(name string, local bool) {
 		s.owner = &Rule{File: name, fsys: l.fsys, path: fmt.Sprintf("suppress[%d]", i), lists: &lists{}}
 		l.suppress = append(l.suppress, s)
 	}
+}
+
+// given returns the rules of a file as the keys that stand there. Few files change rules, and it takes as long as reading them.
+func (l *loader) given(name string) []map[string]any {
+	var f struct {
+		Rule     []map[string]any `toml:"rule"`
+		Suppress any              `toml:"suppress"`
+	}
+	if err := configs.Decode(l.fsys, name, &f); err != nil { // it has been changed since
+		l.faults = append(l.faults, asFaults(err, name)...)
+		return nil
+	}
+	return f.Rule
 }
 
 func isLocal(file string) bool { return strings.HasPrefix(file, Local+"/") }
