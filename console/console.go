@@ -35,6 +35,7 @@ type Config struct {
 	KPIs      []kpi.Definition             // the key figures of the overview
 	Status    func() Status                // what the daemon does now; called for every page, from any goroutine
 	Deadlocks *transactions.Reports        // how deadlocks are read; nil: none is drawn
+	Proofs    string                       // the folder of the runs of deadlocks that were run again
 	Sessions  *transactions.Sessions       // how their timelines are made; nil: there are none
 	Try       func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats   []string                     // names that a Trial may have

@@ -16,6 +16,9 @@ import (
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/deadlocks"
+	"github.com/saypro/veritail/rules/transactions/reproduce"
+	"github.com/saypro/veritail/rules/transactions/scratch"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
@@ -471,6 +474,47 @@ func TestLivePartsAreThoseOfThePage(t *testing.T) {
 	}
 	if strings.Contains(live, "<html") {
 		t.Error("the live parts are a whole page")
+	}
+}
+
+func TestTheRunsOfADeadlockStandOnItsPage(t *testing.T) {
+	c := open(t, shop())
+	c.Proofs = t.TempDir()
+	h := handler(t, c)
+	_, list := get(t, h, "/findings?rule=db.deadlock")
+	id := regexp.MustCompile(`/findings/(db-deadlock-[0-9]+)`).FindStringSubmatch(list)[1]
+	if _, page := get(t, h, "/findings/"+id); strings.Contains(page, "Run again") {
+		t.Error("nothing was run yet")
+	}
+	run := func(sql string, code string) reproduce.Run {
+		o := scratch.Outcome{Step: scratch.Step{Session: 1, SQL: sql}, Code: code, Took: 113 * time.Millisecond}
+		if code != "" {
+			o.Error = "deadlock detected"
+		}
+		return reproduce.Run{Play: &scratch.Play{Outcomes: []scratch.Outcome{o}}}
+	}
+	p := deadlocks.Proof{At: time.Date(2026, 11, 26, 20, 0, 0, 0, time.UTC), Reported: "two updates of accounts in opposite order", Same: true, Result: &reproduce.Result{
+		Server: "PostgreSQL 15.18", Back: true, Tries: 2, Case: &reproduce.Case{Names: []string{"18956", "18958"}, Notes: []string{"the tables are made"}}, With: run("update <b>accounts</b>", "40P01"),
+		Proposed: []reproduce.Tried{{Order: reproduce.Order{What: "Every transaction locks in one order"}, Runs: 10, Last: run("select 1", "")}},
+	}}
+	if err := p.Attach(c.Proofs, "../"+id); err == nil {
+		t.Error("a proof was written out of its folder")
+	}
+	if err := p.Attach(c.Proofs, id); err != nil {
+		t.Fatal(err)
+	}
+	_, page := get(t, h, "/findings/"+id)
+	w := words(page)
+	for _, want := range []string{
+		"Run again 26 Nov 2026 20:00 UTC, on a scratch server, PostgreSQL 15.18", "The deadlock came back in run 2: two updates of accounts in opposite order.",
+		"18958 update &lt;b&gt;accounts&lt;/b&gt; ✕ 40P01 after 113 ms", "Every transaction locks in one order: 10 runs in changing turns, no deadlock; the last one.",
+	} {
+		if !strings.Contains(w, want) && !strings.Contains(html.UnescapeString(w), html.UnescapeString(want)) {
+			t.Errorf("the page does not say %q:\n%s", want, w)
+		}
+	}
+	if strings.Contains(page, "<b>accounts</b>") {
+		t.Error("a statement is markup")
 	}
 }
 

@@ -117,11 +117,22 @@ func (o *deadlockAsk) finding(ctx context.Context, id string, out io.Writer) err
 		if err != nil {
 			return err
 		}
-		return o.run(ctx, s, a.Deadlock, out)
+		return o.run(ctx, s, a.Deadlock, out, func(p *deadlocks.Proof) error {
+			if err := p.Attach(deadlocks.Proofs(c.cfg.State), a.Finding); err != nil {
+				return userErrorf("the runs are not attached to the finding: %w", err)
+			}
+			return nil
+		})
 	case o.json:
 		return encode(out, a)
 	}
-	return o.print(out, a.Deadlock, a.Pattern)
+	if err := o.print(out, a.Deadlock, a.Pattern); err != nil || a.Proof == nil || o.svg || o.dot {
+		return err
+	}
+	t := &reproducedText{sink{w: out}, palette(out)}
+	t.f("\n%s\n", t.p.bold("Reproduced "+a.Proof.At.Format("2 Jan 2006 15:04 UTC")+" on "+printable(a.Proof.Result.Server)))
+	t.result(a.Proof, "")
+	return t.err
 }
 
 // deadlock answers for a finding's id.
@@ -134,7 +145,7 @@ func (d *daemon) deadlock(ctx context.Context, q url.Values) (*deadlocks.Answer,
 	if len(list) == 0 {
 		return nil, &answerError{Message: fmt.Sprintf("there is no file and no finding %s", id)}
 	}
-	a, err := deadlocks.Reader{Store: d.store, Reports: d.setup.deadlocks}.Of(ctx, access.All(), list[0])
+	a, err := deadlocks.Reader{Store: d.store, Reports: d.setup.deadlocks, Proofs: deadlocks.Proofs(d.cfg.State)}.Of(ctx, access.All(), list[0])
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +176,7 @@ func (o *deadlockAsk) files(ctx context.Context, paths []string, stdin io.Reader
 	case o.reproduce && len(list) != 1:
 		return userErrorf("there are %d deadlocks; choose one with -number", len(list))
 	case o.reproduce:
-		return o.run(ctx, s, list[0], out)
+		return o.run(ctx, s, list[0], out, nil)
 	case o.json:
 		for _, d := range list {
 			if err := encode(out, d); err != nil {

@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/saypro/veritail/reports/deadlocks"
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/rules/transactions/reproduce"
 	"github.com/saypro/veritail/rules/transactions/scratch"
 )
 
-// run reproduces a deadlock and shows what came of it.
-func (o *deadlockAsk) run(ctx context.Context, s *setup, d *transactions.Deadlock, out io.Writer) error {
+// run reproduces a deadlock, shows what came of it, and gives it to attach, unless that is nil.
+func (o *deadlockAsk) run(ctx context.Context, s *setup, d *transactions.Deadlock, out io.Writer, attach func(*deadlocks.Proof) error) error {
 	schema := ""
 	if o.schema != "" {
 		text, err := os.ReadFile(o.schema)
@@ -56,11 +57,21 @@ func (o *deadlockAsk) run(ctx context.Context, s *setup, d *transactions.Deadloc
 			return err
 		}
 	}
+	p := &deadlocks.Proof{At: time.Now().UTC(), Result: r}
+	if again != nil {
+		p.Reported, p.Same = again.What(), again.What() == d.What()
+	}
 	if o.json {
 		err = encode(out, r)
 	} else {
-		t.result(r, d, again, o.dir)
+		t.result(p, o.dir)
 		err = t.err
+	}
+	if err == nil && attach != nil {
+		if err = attach(p); err == nil && !o.json {
+			t.f("\nThe runs are attached to the finding: its page and veritail deadlock show them.\n")
+			err = t.err
+		}
 	}
 	if err == nil && !r.Back {
 		return errQuiet
@@ -130,7 +141,8 @@ func (t *reproducedText) intro(d *transactions.Deadlock, c *reproduce.Case) {
 	}
 }
 
-func (t *reproducedText) result(r *reproduce.Result, d, again *transactions.Deadlock, dir string) {
+func (t *reproducedText) result(p *deadlocks.Proof, dir string) {
+	r := p.Result
 	if !r.Back {
 		t.f("\n%s\n", t.p.yellow(fmt.Sprintf("▲ The deadlock did not come back in %d runs.", r.Tries)))
 		t.f("  What is not logged may matter: earlier statements, rows, other columns and\n  indexes, the isolation level. The last run:\n")
@@ -139,12 +151,12 @@ func (t *reproducedText) result(r *reproduce.Result, d, again *transactions.Dead
 	}
 	t.f("\n%s\n", t.p.bold(fmt.Sprintf("The deadlock, run %d", r.Tries)))
 	t.steps(r.Case, r.With)
-	if again != nil {
+	if p.Reported != "" {
 		same := "another pattern than in the log"
-		if again.What() == d.What() {
+		if p.Same {
 			same = "as in the log"
 		}
-		t.f("  The scratch server reports %s, %s.\n", printable(again.What()), same)
+		t.f("  The scratch server reports %s, %s.\n", printable(p.Reported), same)
 	}
 	for i := range r.Proposed {
 		o := &r.Proposed[i]

@@ -21,15 +21,17 @@ type Reader struct {
 	Store    storage.Reader
 	Reports  *transactions.Reports
 	Sessions *transactions.Sessions // for timelines
+	Proofs   string                 // the folder of proofs; empty: none are looked for
 }
 
 // An Answer is the deadlock of a finding and the pattern that it is of.
 type Answer struct {
 	Finding  string                 `json:"finding"`
 	Deadlock *transactions.Deadlock `json:"deadlock"`
-	Times    int                    `json:"times"`   // that the day had of the pattern, this one too
-	Day      int                    `json:"day"`     // deadlocks of that day, of any pattern
-	Pattern  string                 `json:"pattern"` // "Six times: two updates of accounts in opposite order"
+	Times    int                    `json:"times"`           // that the day had of the pattern, this one too
+	Day      int                    `json:"day"`             // deadlocks of that day, of any pattern
+	Proof    *Proof                 `json:"proof,omitempty"` // that it was run again; nil: it was not
+	Pattern  string                 `json:"pattern"`         // "Six times: two updates of accounts in opposite order"
 }
 
 // maxDay bounds the findings of a day that are looked at for a pattern.
@@ -82,7 +84,8 @@ func (r Reader) Of(ctx context.Context, view access.View, f event.Finding) (*Ans
 		p.Deadlocks = own
 	}
 	a.Times, a.Pattern = len(p.Deadlocks), p.Sentence()
-	return a, nil
+	a.Proof, err = proof(r.Proofs, f.ID)
+	return a, err
 }
 
 // maxEvidence is of how many events a deadlock may be told by.
