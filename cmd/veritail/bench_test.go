@@ -186,3 +186,31 @@ func sizeOf(b *testing.B, path string) int64 {
 	}
 	return st.Size()
 }
+
+// BenchmarkReplay is `veritail replay -all` over the same log in the embedded store.
+func BenchmarkReplay(b *testing.B) {
+	path, _ := accessLog(b, benchLines)
+	s, err := loadSetup("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	store, err := embedded.Open(b.Context(), embedded.Config{Path: filepath.Join(b.TempDir(), "events.duckdb"), Schema: s.schema})
+	if err != nil {
+		b.Fatal(err)
+	}
+	runOnce(b, s, path, benchLines, store)
+	d := &daemon{setup: s, store: store}
+	judged := int64(0)
+	for b.Loop() {
+		now, _, err := d.judgeAgain(b.Context(), &replayRequest{all: true, budget: noiseBudget})
+		if err != nil {
+			b.Fatal(err)
+		}
+		judged += now.events
+	}
+	b.ReportMetric(float64(b.N)*benchLines/b.Elapsed().Seconds(), "stored/s")
+	b.ReportMetric(float64(judged)/b.Elapsed().Seconds(), "judged/s")
+	if err := store.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
