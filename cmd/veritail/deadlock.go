@@ -42,7 +42,8 @@ FINDING is the id of a finding; the running daemon is asked, or without one its
 store. FILE is a log, or - for standard input; no store is needed.
 
 Read are the reports of PostgreSQL, of InnoDB (MySQL, MariaDB), of SQL Server's
-trace flag 1222 and of Oracle's trace files; the last two after documentation only.
+trace flags 1222 and 1204 and of Oracle's trace files; the last two after
+documentation only.
 
 -reproduce runs the sessions on a scratch PostgreSQL or MariaDB, which has to be
 installed: with a data directory of its own, behind a socket, as a user who may do

@@ -59,6 +59,7 @@ func TestSamples(t *testing.T) {
 		{"formats/mysql.error.log", "mysql.error"},
 		{"formats/mysql.innodb-status.log", "mysql.innodb-status"},
 		{"deadlocks/sqlserver.log", "mssql.errorlog"},
+		{"deadlocks/sqlserver-1204.log", "mssql.errorlog"},
 		{"formats/oracle.trace.log", "oracle.trace"},
 	} {
 		list := read(t, "../../testdata/"+s.path, s.format)
