@@ -11,7 +11,6 @@ import (
 type source struct {
 	format       string
 	failed, came func(at time.Time, n int, user, ip string) string // came nil: it does not tell
-	first        string                                            // lines before all others
 }
 
 func syslogStamp(at time.Time) string { return at.Format("Jan _2 15:04:05") }
