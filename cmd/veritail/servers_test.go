@@ -198,6 +198,8 @@ type scanned struct {
 func (d *driven) compare(beside ...string) scanned {
 	d.t.Helper()
 	files := d.copies()
+	ends, undone := d.ends(files)
+	d.want["db.rollback"] = int64(undone)
 	lines := strings.Split(strings.TrimSpace(veritail(d.t, append([]string{"scan", "-json"}, files...)...)), "\n")
 	var got scanned
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &got); err != nil {
@@ -218,7 +220,6 @@ func (d *driven) compare(beside ...string) scanned {
 		"db.admin-terminate", "db.unique-violation", "db.foreign-key-violation", "db.check-violation", "db.not-null-violation", "db.division-by-zero"} {
 		failed += d.want[id]
 	}
-	ends, undone := d.ends(files)
 	for id, want := range map[string]float64{
 		"db.deadlocks": float64(d.want["db.deadlock"]), "db.failed-transactions": float64(failed),
 		"db.retries-succeeded": float64(d.want["db.retry-succeeded"]), "db.retries-given-up": float64(d.want["db.retry-given-up"]),
@@ -318,7 +319,7 @@ func TestPostgreSQLFailuresAreCountedAsTheyWereProvoked(t *testing.T) {
 	}
 	d.s.DB.Close()
 	time.Sleep(100 * time.Millisecond) // until the sessions have left
-	got := d.compare("db.lock-wait", "db.configuration-changed")
+	got := d.compare("db.lock-wait", "db.configuration-changed", "db.account-created", "db.privilege-changed")
 	if ip := got.Groups["db.login-failed"]["127.0.0.1"]; ip != 6 {
 		t.Errorf("of failed logins from 127.0.0.1 %d were counted, not 6", ip)
 	}
