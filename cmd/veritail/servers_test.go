@@ -33,7 +33,6 @@ type driven struct {
 	dir   string // of the server
 	port  string
 	admin *sql.DB
-	shop  string            // data source name of an ordinary user
 	want  map[string]int64  // occurrences that were provoked, by rule
 	files map[string]string // the logs that it writes, by the names that a copy gets
 }

@@ -59,7 +59,7 @@ func (d *Given) Decode(b *event.Batch, block []byte, off int64) {
 	}
 }
 
-// Long, Flush and Resume implement pipeline.Decoder: no line of a test is too long, none is open, and none is read a second time.
+// Long implements pipeline.Decoder, like Flush and Resume: no line of a test is too long, none is open, and none is read a second time.
 func (d *Given) Long(*event.Batch, []byte, int64, int64) {}
 
 // Flush implements pipeline.Decoder.
