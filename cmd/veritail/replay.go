@@ -65,6 +65,11 @@ log that cannot be read.`,
   veritail replay -all -since 7d
   veritail replay -all -rule night.toml -since 2026-11-19 -json | jq '.rules[] | select(.over)'`,
 		RunE: func(cmd *cobra.Command, logs []string) error {
+			for _, name := range []string{"configs", "format", "log-line-prefix", "log-format", "zone"} {
+				if len(logs) == 0 && cmd.Flags().Changed(name) {
+					return userErrorf("-%s says how LOGs are read, and none is given; of what is stored the daemon's own configuration tells (-config)", name)
+				}
+			}
 			req, err := o.request(time.Now(), len(logs) > 0)
 			if err != nil {
 				return err
