@@ -114,7 +114,7 @@ func numbered(schema *event.Schema, mark *event.Mark, rows int) *event.Commit {
 func TestKilledWriterLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.db")
 	for round := range 8 {
-		acked := killOne(t, path)
+		acked := killOne(t, path, func() {})
 		s, err := Open(t.Context(), Config{Path: path})
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
@@ -129,9 +129,9 @@ func TestKilledWriterLosesNothing(t *testing.T) {
 	}
 }
 
-// killOne runs a writer, kills it at a random moment after its first commits, and returns the last offset that it
-// was told to be durable.
-func killOne(t *testing.T, path string) int64 {
+// killOne runs a writer, calls begun after its first commits, kills it at a random moment after these, and returns the last
+// offset that it was told to be durable.
+func killOne(t *testing.T, path string, begun func()) int64 {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), killEnv+"="+path)
 	var errs strings.Builder
@@ -150,6 +150,7 @@ func killOne(t *testing.T, path string) int64 {
 			t.Errorf("the writer says %q", lines.Text())
 		}
 		if commits++; commits == 3 {
+			begun()
 			time.AfterFunc(time.Duration(rand.IntN(400_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		}
 	}

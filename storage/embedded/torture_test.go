@@ -28,11 +28,12 @@ func TestTortureStore(t *testing.T) {
 	rounds, cuts, repairs := 0, 0, 0
 	for end := time.Now().Add(last); time.Now().Before(end); rounds++ {
 		var filling sync.WaitGroup
-		filling.Go(func() {
-			time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
-			needs.Fill(t, dir, rand.Int64N(1<<20))
+		acked := killOne(t, path, func() { // a disk that is full before lets the writer begin nothing
+			filling.Go(func() {
+				time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+				needs.Fill(t, dir, rand.Int64N(1<<20))
+			})
 		})
-		acked := killOne(t, path)
 		filling.Wait()
 		empty := func() { os.Remove(filepath.Join(dir, "filler")) }
 		wal := fileSize(path + ".wal")
