@@ -41,7 +41,7 @@ run: build ## run the daemon on this machine's logs and a demonstration site
 	@exec bin/veritail run $(if $(CONFIG),--config '$(CONFIG)') $(if $(filter 0,$(DEMO)),,--demo) $(foreach log,$(LOGS),--log '$(log)')
 
 test: prerequisites ## run all tests; what was skipped, and how to get it, stands at the end
-	@{ $(GO) test -json -timeout 8m $(PKG) || true; } | $(GO) run ./tools/testsummary
+	@{ $(GO) test -json -timeout 15m $(PKG) || true; } | $(GO) run ./tools/testsummary
 
 race: prerequisites ## run the tests of concurrent packages under the race detector
 	@{ $(GO) test -json -race -short -timeout 15m $(RACE_PKG) || true; } | $(GO) run ./tools/testsummary
