@@ -26,7 +26,7 @@ type compiled struct {
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
 	suppress []*suppression
-	idle     idler // the judge, if it is one
+	idle     idler // the judge, if it may be asked before a hit is made
 	judge    judge // of its kind; nil: single events, or a threshold of occurrences or values
 	silent   bool  // severity info: it counts, and makes no findings
 
@@ -119,7 +119,9 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.suppress = append(c.suppress, newSuppression(s, n))
 	}
 	c.judge = c.newJudge()
-	c.idle, _ = c.judge.(idler)
+	if len(r.Once)+len(r.Repeat) == 0 { // else what an event says matters to others of its rule
+		c.idle, _ = c.judge.(idler)
+	}
 	return c, faults
 }
 

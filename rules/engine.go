@@ -186,7 +186,7 @@ func (e *Engine) advance(t int64) {
 		}
 		order := max(m.order, e.reached)
 		e.settle(order)
-		if m.rule.idle != nil && e.watch == nil && m.repeat < 0 && m.hit.claims() == nil && m.rule.idle.idle(m.parts) {
+		if m.rule.idle != nil && e.watch == nil && m.rule.idle.idle(m.parts) {
 			e.spare.give(m.hit)
 			continue
 		}

@@ -64,14 +64,6 @@ func (h *hit) said() []byte  { return h.text[h.ends[2]:h.ends[3]] } // of repeat
 func (h *hit) words() []byte { return h.text[h.ends[3]:h.ends[4]] } // of title and message
 func (h *hit) raw() []byte   { return h.text[h.ends[4]:] }          // of the record, as much as evidence keeps
 
-// claims returns the claim of a hit, if there are both.
-func (h *hit) claims() *claim {
-	if h == nil {
-		return nil
-	}
-	return h.claim
-}
-
 // begin makes the hit what the rule of a match needs of its row.
 func (h *hit) begin(m *match, row event.Row) {
 	r, p := m.rule, row.Page
