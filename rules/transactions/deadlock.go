@@ -36,7 +36,7 @@ type Deadlock struct {
 	Waits    []Wait    `json:"waits"`
 	Cycle    []int     `json:"cycle"`            // sessions, each of which waits for the next and the last for the first; the victim first. Empty where the report tells of none
 	Cut      bool      `json:"cut"`              // the report goes on where the log was cut
-	Doubts   []string  `json:"doubts,omitempty"` // what in the report contradicts itself, one sentence each
+	Doubts   []string  `json:"doubts,omitempty"` // what in the report contradicts itself, or is not told by any of its kind; one sentence each
 	Path     string    `json:"file"`
 	Offset   int64     `json:"offset"`
 	Bytes    int64     `json:"bytes"` // of the event's lines

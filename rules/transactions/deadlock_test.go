@@ -58,6 +58,8 @@ func TestSamples(t *testing.T) {
 		{"formats/postgresql.json.log", "postgresql.json"},
 		{"formats/mysql.error.log", "mysql.error"},
 		{"formats/mysql.innodb-status.log", "mysql.innodb-status"},
+		{"deadlocks/mysql-json.log", "mysql.error-json"},
+		{"deadlocks/mysql-json-headings.log", "mysql.error-json"},
 		{"deadlocks/sqlserver.log", "mssql.errorlog"},
 		{"deadlocks/sqlserver-1204.log", "mssql.errorlog"},
 		{"formats/oracle.trace.log", "oracle.trace"},

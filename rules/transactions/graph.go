@@ -27,6 +27,10 @@ func (g *reading) graph() {
 	}
 	g.infer()
 	d.Cycle = d.cycle()
+	if g.Note != "" {
+		d.doubt("%s", g.Note)
+		return
+	}
 	if len(d.Cycle) == 0 && !d.Cut {
 		d.doubt("the waits that are told make no cycle")
 	}

@@ -23,6 +23,7 @@ type report struct {
 	First    bool              `toml:"first"`    // where neither does, it is the first session that waits
 	Event    map[string]string `toml:"event"`    // what the event tells of that session: capture = field
 	Database string            `toml:"database"` // the field that names the database
+	Note     string            `toml:"note"`     // a sentence: what such a report never tells, and where it is told
 	Longest  int               `toml:"longest"`  // bytes that the server keeps of a statement; 0: all
 	Lines    []line            `toml:"line"`
 
