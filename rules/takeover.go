@@ -128,7 +128,7 @@ func (e *Engine) TakeOver(ctx context.Context, old *Engine, h History, now time.
 			fresh[list[i].ID] = &list[i]
 		}
 	}
-	judged := old.judged(now)
+	judged := old.Judged(now)
 	e.places, e.commits, e.latest = old.places, old.commits, old.latest
 	var of []seeding
 	for _, r := range e.rules {
@@ -168,8 +168,8 @@ func longest(r *compiled) time.Duration {
 	return maxSeed
 }
 
-// judged is the time before which every event of the commits so far has been counted.
-func (e *Engine) judged(now time.Time) int64 {
+// Judged is the time (µs) before which every event of the commits so far has been counted.
+func (e *Engine) Judged(now time.Time) int64 {
 	switch {
 	case e.reached != math.MinInt64:
 		return e.reached

@@ -13,6 +13,8 @@ type Position struct {
 	Taken map[string]int64 `json:"taken"`
 	// Judged is the time (µs) before which every event of the commits taken has been judged, 0 before the first.
 	Judged int64 `json:"judged"`
+	// Set names the rules that judged last, "" where that is not known.
+	Set string `json:"set,omitempty"`
 	// Rules is what the rules remember besides; the store keeps it as it is.
 	Rules json.RawMessage `json:"rules,omitempty"`
 }

@@ -35,6 +35,7 @@ type daemon struct {
 	setup     *setup
 	judged    atomic.Pointer[ruleSet]
 	reload    reloader
+	turns     *turns     // added to by the goroutine that judges
 	replays   sync.Mutex // held by the one that runs
 	store     storage.Store
 	patterns  []source.Pattern
@@ -99,7 +100,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
-	own, err := d.openFleet(ctx)
+	d.turns = openTurns(cfg.State)
+	kept := d.turns.keep(s.fs, s.rules)
+	own, err := d.openFleet(ctx, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +116,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
 		Stages: []pipeline.Stage{figures, d.drills}, Store: d.announcer, Quarantined: d.quarantined(),
 	})
-	if err := d.reseed(ctx); err != nil {
+	if err := d.reseed(ctx, kept); err != nil {
 		return nil, err
 	}
 	d.console, err = d.newConsole()

@@ -20,8 +20,8 @@ type fleetReport struct {
 }
 
 // openFleet prepares to run the rules about many hosts, if the store is one that hosts share, and returns the rules that
-// are left to this host alone.
-func (d *daemon) openFleet(ctx context.Context) ([]rules.Rule, error) {
+// are left to this host alone. All of them are kept under a name.
+func (d *daemon) openFleet(ctx context.Context, kept string) ([]rules.Rule, error) {
 	shared, ok := d.store.(*elastic.Store)
 	if !ok {
 		return d.setup.rules, nil
@@ -34,8 +34,15 @@ func (d *daemon) openFleet(ctx context.Context) ([]rules.Rule, error) {
 	if d.lease, err = shared.Lease(ctx, d.cfg.Host); err != nil {
 		return nil, err
 	}
-	d.fleet = fleet.New(fleet.Config{Cluster: d.lease, Rules: of, Schema: d.setup.schema, Found: d.announcer.print})
+	d.fleet = fleet.New(fleet.Config{Cluster: d.lease, Rules: of, Set: kept, Schema: d.setup.schema, Known: d.keptFleet, Found: d.announcer.print})
 	return own, nil
+}
+
+// keptFleet returns the rules about many hosts among those that are kept under a name.
+func (d *daemon) keptFleet(name string) ([]rules.Rule, error) {
+	list, err := d.turns.rules(name)
+	fleet, _ := rules.OfScope(list)
+	return fleet, err
 }
 
 // ofFleet returns those of the rules that are about many hosts and judged for all of them, and those that this host judges alone.

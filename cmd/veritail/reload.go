@@ -55,6 +55,7 @@ type reloader struct {
 // A handover is an engine that is to judge from the next commit on.
 type handover struct {
 	engine *rules.Engine
+	rules  string // the name by which they are kept
 	report rules.Reload
 	stood  time.Duration // so long nothing was judged
 	done   chan error
@@ -156,6 +157,7 @@ func (d *daemon) reloadRules(ctx context.Context, why string) error {
 	if h.engine, err = rules.New(own, rules.Config{Schema: d.setup.schema, Idle: ruleIdle}); err != nil {
 		return err
 	}
+	h.rules = d.turns.keep(d.setup.fs, set.list)
 	r.ready.Store(h)
 	select {
 	case err := <-h.done:
@@ -169,7 +171,7 @@ func (d *daemon) reloadRules(ctx context.Context, why string) error {
 	report.Reload, report.Stood = h.report, h.stood.Seconds()
 	report.Add(rules.Compare(fleet, fleetBefore))
 	if d.fleet != nil {
-		d.fleet.Reload(fleet)
+		d.fleet.Reload(fleet, h.rules)
 	}
 	d.judged.Store(set)
 	r.report.Store(report)
@@ -200,14 +202,25 @@ func (d *daemon) readRules(files *watched) (*ruleSet, error) {
 func (d *daemon) judge(ctx context.Context, c *event.Commit) error {
 	if h := d.reload.ready.Swap(nil); h != nil {
 		begun := time.Now()
+		until := d.engine.Judged(begun)
 		report, err := h.engine.TakeOver(ctx, d.engine, history{d}, begun)
 		if err == nil {
+			d.turns.add(h.rules, until) // before anything is stored that they have found
 			d.engine, h.report, h.stood = h.engine, report, time.Since(begun)
 			d.engine.Stood(time.Now())
 		}
 		h.done <- err
 	}
 	return d.engine.Process(ctx, c)
+}
+
+// noteStart takes up what was changed since the daemon ran last, if anything was.
+func (d *daemon) noteStart(at time.Time, changed rules.Reload) {
+	report := &reloadReport{At: at.UTC(), Why: "changed while the daemon was stopped", Reload: changed}
+	if slices.ContainsFunc(report.parts(), func(p reloadPart) bool { return len(p.list) > 0 }) {
+		d.reload.report.Store(report)
+		report.log()
+	}
 }
 
 // noteRefused takes up the outcome of a reload, for those who look.

@@ -58,8 +58,11 @@ type Cluster interface {
 type Config struct {
 	Cluster Cluster
 	Rules   []rules.Rule
+	Set     string // the name of these rules
 	Schema  *event.Schema
-	Found   func([]event.Finding) // called with findings that stand, if it is not nil
+	// Known returns rules by the name of their set, as they were; an error if they are not known here. It is called by Run's goroutine.
+	Known func(set string) ([]rules.Rule, error)
+	Found func([]event.Finding) // called with findings that stand, if it is not nil
 }
 
 // A Runner runs the rules whenever it has the lease. Run is called once; Err by anyone.
@@ -69,18 +72,20 @@ type Runner struct {
 	mu    sync.Mutex
 	err   error
 	rules []rules.Rule
+	set   string        // the name of rules
 	again chan struct{} // has one when the rules were changed
 }
 
 // New returns a Runner. Its rules are compiled when they are needed; they must be such that rules.New takes.
 func New(cfg Config) *Runner {
-	return &Runner{cfg: cfg, rules: cfg.Rules, again: make(chan struct{}, 1)}
+	return &Runner{cfg: cfg, rules: cfg.Rules, set: cfg.Set, again: make(chan struct{}, 1)}
 }
 
-// Reload lets the runner run other rules from its next round on, or once it has the lease. They must be such that rules.New takes.
-func (r *Runner) Reload(list []rules.Rule) {
+// Reload lets the runner run other rules, the set of a name, from its next round on, or once it has the lease. They must be such
+// that rules.New takes.
+func (r *Runner) Reload(list []rules.Rule, set string) {
 	r.mu.Lock()
-	r.rules = list
+	r.rules, r.set = list, set
 	r.mu.Unlock()
 	select {
 	case r.again <- struct{}{}:
@@ -88,11 +93,16 @@ func (r *Runner) Reload(list []rules.Rule) {
 	}
 }
 
-// engine returns a new engine for the rules.
-func (r *Runner) engine() (*rules.Engine, error) {
+// engine returns a new engine for the rules, and the name of their set.
+func (r *Runner) engine() (*rules.Engine, string, error) {
 	r.mu.Lock()
-	list := r.rules
+	list, set := r.rules, r.set
 	r.mu.Unlock()
+	e, err := r.engineOf(list)
+	return e, set, err
+}
+
+func (r *Runner) engineOf(list []rules.Rule) (*rules.Engine, error) {
 	e, err := rules.New(list, rules.Config{Schema: r.cfg.Schema, Idle: Late})
 	if err != nil {
 		return nil, fmt.Errorf("compile the fleet's rules: %w", err)
@@ -164,7 +174,7 @@ func (r *Runner) turn(ctx context.Context) error {
 		return err
 	}
 	slog.Info("this daemon runs the fleet's rules now")
-	engine, err := r.engine()
+	engine, set, err := r.engine()
 	if err != nil {
 		return err
 	}
@@ -174,11 +184,19 @@ func (r *Runner) turn(ctx context.Context) error {
 			return fmt.Errorf("read what the fleet's rules remember: %w", err)
 		}
 	}
-	engine.Refire(fired)
-	if err := engine.Seed(ctx, commits{r.cfg.Cluster, nil, at.Taken}, at.Judged, time.Now()); err != nil {
+	first, before := engine, r.before(at, set)
+	if len(before) > 0 {
+		first = before[0].Engine
+	}
+	first.Refire(fired)
+	report, err := engine.Resume(ctx, commits{r.cfg.Cluster, nil, at.Taken}, before, at.Judged, time.Now())
+	if err != nil {
 		return err
 	}
-	h := holder{Config: r.cfg, engine: engine, at: at, low: make(map[string]int64), looked: time.UnixMicro(at.Judged).Add(Late)}
+	if len(before) > 0 {
+		logReload(&report)
+	}
+	h := holder{Config: r.cfg, engine: engine, set: set, at: at, low: make(map[string]int64), looked: time.UnixMicro(at.Judged).Add(Late)}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -198,9 +216,31 @@ func (r *Runner) turn(ctx context.Context) error {
 	}
 }
 
+// before returns a new engine for the rules that judged last, if they are another set that is known here.
+func (r *Runner) before(at storage.Position, set string) []rules.Turn {
+	if at.Set == "" || at.Set == set || r.cfg.Known == nil {
+		return nil
+	}
+	list, err := r.cfg.Known(at.Set)
+	if err != nil {
+		slog.Info("the fleet's rules were others, which are not known here: those that differ are taken to have judged before", "why", err)
+		return nil
+	}
+	engine, err := r.engineOf(list)
+	if err != nil {
+		slog.Warn("the fleet's rules were others, which cannot be judged here: those that differ are taken to have judged before", "error", err)
+		return nil
+	}
+	return []rules.Turn{{Engine: engine, Until: at.Judged}}
+}
+
+func logReload(report *rules.Reload) {
+	slog.Info("the fleet's rules were reloaded", "unchanged", report.Unchanged, "changed", len(report.Changed), "new", len(report.New), "removed", len(report.Removed))
+}
+
 // takeOver lets an engine with the rules as they are now go on. It returns false when there are none left.
 func (r *Runner) takeOver(ctx context.Context, h *holder) (left bool, err error) {
-	next, err := r.engine()
+	next, set, err := r.engine()
 	if err != nil {
 		return false, err
 	}
@@ -208,8 +248,8 @@ func (r *Runner) takeOver(ctx context.Context, h *holder) (left bool, err error)
 	if err != nil {
 		return false, err
 	}
-	h.engine = next
-	slog.Info("the fleet's rules were reloaded", "unchanged", report.Unchanged, "changed", len(report.Changed), "new", len(report.New), "removed", len(report.Removed))
+	h.engine, h.set = next, set
+	logReload(&report)
 	return report.Left() > 0, nil
 }
 
@@ -217,6 +257,7 @@ func (r *Runner) takeOver(ctx context.Context, h *holder) (left bool, err error)
 type holder struct {
 	Config
 	engine *rules.Engine
+	set    string // the name of its rules
 	at     storage.Position
 	low    map[string]int64 // by host: the time up to which its own rules had judged, as far as is known
 
@@ -233,7 +274,7 @@ func (h *holder) round(ctx context.Context) error {
 		return err
 	}
 	c := &event.Commit{Batch: &event.Batch{}}
-	next := storage.Position{Taken: maps.Clone(h.at.Taken), Judged: h.at.Judged}
+	next := storage.Position{Taken: maps.Clone(h.at.Taken), Judged: h.at.Judged, Set: h.set}
 	if next.Taken == nil {
 		next.Taken = make(map[string]int64)
 	}
