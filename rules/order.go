@@ -59,10 +59,9 @@ func (e *Engine) watermark(now time.Time) int64 {
 // depend on the order in which files are read.
 type queue struct {
 	list   []match // the first to be judged is the last
-	added  []match // since the last merge
+	added  []match // since the last merge: row by row, of each by rule
 	merged int     // from here on the last merge changed list
-	ranks  []rank  // scratch, like sorted
-	sorted []match
+	rows   []rank  // scratch
 }
 
 func (q *queue) add(m match) { q.added = append(q.added, m) }
@@ -77,82 +76,76 @@ func (q *queue) next(t int64) (m match, ok bool) {
 	return m, true
 }
 
-// maxRuns bounds the runs that are merged one by one.
-const maxRuns = 16
-
-// merge puts those that were added among the others. They come in runs: a file is mostly in order.
-func (q *queue) merge() {
-	q.merged = len(q.list)
-	rest := q.added
-	for runs := 0; len(rest) > 0; runs++ {
-		if runs == maxRuns {
-			q.sort(rest)
-		}
-		n := 1
-		for n < len(rest) && inOrder(&rest[n-1], &rest[n]) <= 0 {
-			n++
-		}
-		q.insert(rest[:n])
-		rest = rest[n:]
-	}
-	q.added = q.added[:0]
-}
-
-// A rank is the time of a match and its place: sorting ranks is faster than sorting matches.
+// A rank is the time of a row and where its matches stand among those that were added: rows are sorted instead of matches, of
+// which several rules make several each.
 type rank struct {
 	order int64
-	at    int32
+	at, n int32
 }
 
-// sort sorts a part of what was added.
-func (q *queue) sort(part []match) {
-	q.ranks = q.ranks[:0]
-	for i := range part {
-		q.ranks = append(q.ranks, rank{part[i].order, int32(i)})
+// merge puts those that were added among the others.
+func (q *queue) merge() {
+	q.merged = len(q.list)
+	if len(q.added) == 0 {
+		return
 	}
-	slices.SortFunc(q.ranks, func(a, b rank) int {
-		if a.order != b.order {
-			return cmp.Compare(a.order, b.order)
-		}
-		return inOrder(&part[a.at], &part[b.at])
-	})
-	q.sorted = q.sorted[:0]
-	for _, r := range q.ranks {
-		q.sorted = append(q.sorted, part[r.at])
-	}
-	copy(part, q.sorted)
-}
-
-// insert puts a run among the others.
-func (q *queue) insert(run []match) {
+	q.rank()
 	i := len(q.list) - 1
-	q.list = slices.Grow(q.list, len(run))[:len(q.list)+len(run)]
+	q.list = slices.Grow(q.list, len(q.added))[:len(q.list)+len(q.added)]
 	to := len(q.list)
-	for j := 0; j < len(run); {
-		to--
-		if i >= 0 && inOrder(&q.list[i], &run[j]) < 0 {
+	for _, r := range q.rows {
+		row := q.added[r.at : r.at+r.n]
+		for ; i >= 0 && inOrder(&q.list[i], &row[0]) < 0; i-- {
+			to--
 			q.list[to] = q.list[i]
-			i--
-		} else {
-			q.list[to] = run[j]
-			j++
+		}
+		for k := range row {
+			to--
+			q.list[to] = row[k]
 		}
 	}
 	q.merged = min(q.merged, to)
+	q.added = q.added[:0]
+}
+
+// rank puts the rows of what was added in order. Mostly they are: a file has them so.
+func (q *queue) rank() {
+	q.rows = q.rows[:0]
+	sorted := true
+	for i := range q.added {
+		m := &q.added[i]
+		if i > 0 {
+			switch c := inOrder(&q.added[i-1], m); {
+			case c == 0:
+				q.rows[len(q.rows)-1].n++
+				continue
+			case c > 0:
+				sorted = false
+			}
+		}
+		q.rows = append(q.rows, rank{m.order, int32(i), 1})
+	}
+	if sorted {
+		return
+	}
+	slices.SortFunc(q.rows, func(a, b rank) int {
+		if a.order != b.order {
+			return cmp.Compare(a.order, b.order)
+		}
+		return cmp.Or(inOrder(&q.added[a.at], &q.added[b.at]), cmp.Compare(a.at, b.at))
+	})
 }
 
 // fresh returns those of the last merge that still wait, and perhaps others.
 func (q *queue) fresh() []match { return q.list[min(q.merged, len(q.list)):] }
 
-// inOrder compares two matches.
+// inOrder compares the rows of two matches.
 func inOrder(a, b *match) int {
 	switch {
 	case a.order != b.order:
 		return cmp.Compare(a.order, b.order)
 	case a.gen != b.gen:
 		return cmp.Compare(a.gen, b.gen)
-	case a.off != b.off:
-		return cmp.Compare(a.off, b.off)
 	}
-	return cmp.Compare(a.rule.index, b.rule.index)
+	return cmp.Compare(a.off, b.off)
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -206,7 +207,7 @@ func (e *Engine) inherit(old *Engine, was map[string]*compiled, fresh map[string
 	e.aboutOnly(func(*compiled) bool { return true })
 	waiting := slices.DeleteFunc(append(old.queue.list, old.queue.added...), func(m match) bool { return !kept[m.rule] })
 	e.queue.list = append(append(e.queue.list, e.queue.added...), waiting...)
-	slices.SortFunc(e.queue.list, func(a, b match) int { return -inOrder(&a, &b) })
+	slices.SortFunc(e.queue.list, func(a, b match) int { return cmp.Or(inOrder(&b, &a), b.rule.index-a.rule.index) })
 	e.queue.added, e.queue.merged = nil, len(e.queue.list)
 	e.gens, e.reached, e.noted, e.latest = old.gens, old.reached, old.noted, old.latest
 	e.due, e.forgot, e.spare = 0, old.forgot, old.spare
