@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
+	reading "github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/testdata/site"
 )
@@ -36,6 +40,93 @@ func BenchmarkPage(b *testing.B) {
 			judge(b, s, s.rules, fullPage(b, s, bc.file, bc.keep))
 		})
 	}
+}
+
+// BenchmarkDetection measures what all shipped rules cost on top of parsing, over logs of many days: of ordinary traffic, and of
+// machines under attack, nearly every line of which is an event of some rule.
+func BenchmarkDetection(b *testing.B) {
+	s := loadShipped(b)
+	for _, bc := range []struct {
+		name, file, date, layout string
+		keep                     func(line []byte) bool
+	}{
+		{"access/ordinary", "elastic-examples/apache_logs.log", "17/May/2015", "02/Jan/2006", nil},
+		{"access/attacked", "site/nginx/access.log.1", "23/Nov/2026", "02/Jan/2006", nil},
+		{"syslog/ordinary", "site/linux-auth/auth.log", "Nov 23 ", "Jan _2 ", pages[2].keep},
+		{"syslog/attacked", "site/linux-auth/auth.log", "Nov 23 ", "Jan _2 ", nil},
+		{"postgresql/attacked", "site/postgres-stderr/postgresql.log", "2026-11-23 ", "2006-01-02 ", nil},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			text := days(b, bc.file, bc.date, bc.layout, bc.keep)
+			d, err := s.set.NewDecoder(event.Generation{ID: 1, Path: "test", Format: "auto"}, parsers.Options{Host: "test"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var parsing, detecting time.Duration
+			lines := 0
+			for b.Loop() {
+				p, r, n := parseAndDetect(b, s, d, text)
+				parsing, detecting, lines = parsing+p, detecting+r, lines+n
+			}
+			b.ReportMetric(float64(parsing.Nanoseconds())/float64(lines), "parsing-ns/line")
+			b.ReportMetric(float64(detecting.Nanoseconds())/float64(lines), "detecting-ns/line")
+			b.ReportMetric(100*float64(detecting)/float64(parsing), "%-on-top")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// parseAndDetect returns what a decoder and a new engine take for a log, block by block as files are read, and for how many lines.
+// The first fifth is not counted: what is compiled at first sight is compiled there.
+func parseAndDetect(b *testing.B, s *shipped, d *parsers.Decoder, text []byte) (parsing, detecting time.Duration, lines int) {
+	e, err := rules.New(s.rules, rules.Config{Schema: s.schema})
+	if err != nil {
+		b.Fatal(err)
+	}
+	blocks := reading.NewBlocks(bytes.NewReader(text), 0, 0)
+	for {
+		c := &event.Commit{Batch: &event.Batch{}}
+		block, err := blocks.Next(c.Arena())
+		if err == io.EOF {
+			c.Release()
+			return parsing, detecting, lines
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		from := time.Now()
+		d.Decode(c.Batch, block.Data, block.Off)
+		c.To = []event.Mark{d.Mark()}
+		decoded := time.Now()
+		if err := e.Process(context.Background(), c); err != nil {
+			b.Fatal(err)
+		}
+		if block.Off > int64(len(text)/5) {
+			parsing, detecting = parsing+decoded.Sub(from), detecting+time.Since(decoded)
+			lines += bytes.Count(block.Data, []byte("\n"))
+		}
+		c.Release()
+	}
+}
+
+// days returns the kept lines of a file of one day as those of three hundred days.
+func days(b *testing.B, file, date, layout string, keep func(line []byte) bool) []byte {
+	b.Helper()
+	text, err := os.ReadFile("../testdata/" + file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var day, all []byte
+	for line := range bytes.Lines(text) {
+		if keep == nil || keep(line) {
+			day = append(day, line...)
+		}
+	}
+	for i := range 300 {
+		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i)
+		all = append(all, bytes.ReplaceAll(day, []byte(date), []byte(at.Format(layout)))...)
+	}
+	return all
 }
 
 // BenchmarkRules measures what many rules cost beside few: rules of a site's own, about as many things, on pages that most of
