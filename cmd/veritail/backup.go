@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -77,6 +76,9 @@ compared with the manifest, and the store with itself, before it takes that plac
 which may be a mount point. The daemon must not run, and no store may be there: move
 what is in the directory away first. Days that the backup lacks are a finding.
 
+Run by root, the store is given to the owner of its directory, or of the one above
+it where it has none yet: that should be the user that the daemon runs as.
+
 The daemon then goes on where the backup stood, and reads what came after it from
 the logs, rotated ones too.
 
@@ -89,11 +91,18 @@ Exit status: 0 done; 1 a backup that is refused, or another error you can mend;
 		Args:              wants(1, 1, "one DIRECTORY"),
 		ValidArgsFunction: directories,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := runRestore(cmd.Context(), configFile, args[0], cmd.ErrOrStderr())
+			r, err := runRestore(cmd.Context(), configFile, args[0], cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			return printBackup(cmd.OutOrStdout(), m, asJSON, "restored. The daemon can be started.")
+			if asJSON {
+				return printManifest(cmd.OutOrStdout(), r)
+			}
+			done := "restored. The daemon can be started."
+			if r.Owner != "" {
+				done = "restored, for " + r.Owner + ", to whom the directory belongs. The daemon can be started."
+			}
+			return printBackup(cmd.OutOrStdout(), r.Manifest, false, done)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON: the manifest")
@@ -163,24 +172,20 @@ func (d *daemon) answerBackup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func runRestore(ctx context.Context, configFile, dir string, stderr io.Writer) (*backup.Manifest, error) {
+func runRestore(ctx context.Context, configFile, dir string, stderr io.Writer) (r embedded.RestoredBackup, err error) {
 	c, err := dial(configFile)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if c.cfg.Store.Kind == configs.OnElasticsearch {
-		return nil, errBackupElsewhere
+		return r, errBackupElsewhere
 	}
 	if _, err := c.do(ctx, http.MethodGet, "/status", nil); !errors.Is(err, errNoDaemon) {
-		return nil, userErrorf("the daemon is running; stop it first")
+		return r, userErrorf("the daemon is running; stop it first")
 	}
-	home := filepath.Dir(storeFile(c.cfg))
-	if err := os.MkdirAll(filepath.Dir(home), 0o700); err != nil {
-		return nil, err
-	}
-	defer watchCopy(stderr, home, sizeBelow(dir))()
-	m, err := embedded.RestoreBackup(ctx, dir, storeFile(c.cfg))
-	return m, mendable(err)
+	defer watchCopy(stderr, filepath.Dir(storeFile(c.cfg)), sizeBelow(dir))()
+	r, err = embedded.RestoreBackup(ctx, dir, storeFile(c.cfg))
+	return r, mendable(err)
 }
 
 // watchCopy draws how much of a directory has been written, by whomever, until it is told to end.
@@ -233,12 +238,7 @@ func lacking(m *backup.Manifest) error {
 
 func printBackup(out io.Writer, m *backup.Manifest, asJSON bool, done string) error {
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(m); err != nil {
-			return fmt.Errorf("print what was done: %w", err)
-		}
-		return nil
+		return printManifest(out, m)
 	}
 	w := &sink{w: out}
 	days := ""
@@ -254,6 +254,16 @@ func printBackup(out io.Writer, m *backup.Manifest, asJSON bool, done string) er
 	}
 	if w.err != nil {
 		return fmt.Errorf("print what was done: %w", w.err)
+	}
+	return nil
+}
+
+// printManifest prints a manifest, or what has one, as JSON.
+func printManifest(out io.Writer, m any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(m); err != nil {
+		return fmt.Errorf("print what was done: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,4 +81,50 @@ func TestADaemonGoesOnFromABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("events.duckdb.wal has the SHA-256", "backup", "-check", "first")
+}
+
+// A store that root restores, or opens to search it, stays one that a daemon of another user can open.
+func TestRootLeavesAStoreToItsOwner(t *testing.T) {
+	t.Parallel()
+	bin, dir := program(t), doubtSite(t, "state")
+	lines := appendLines(t, dir, 0, 100)
+	daemon := start(t, bin, dir)
+	awaitStored(t, bin, dir, lines)
+	output(t, bin, dir, "backup", "kept")
+	if err := daemon.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	const user = 47110 // which no machine has
+	state := filepath.Join(dir, "state")
+	store, given := filepath.Join(state, "store"), ""
+	if err := os.RemoveAll(store); err != nil {
+		t.Fatal(err)
+	}
+	owner := os.Geteuid()
+	if owner == 0 {
+		owner, given = user, "restored, for 47110:47110, to whom the directory belongs."
+		if err := os.Chown(state, user, user); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := output(t, bin, dir, "restore", "kept"); !strings.Contains(out, given) {
+		t.Errorf("restore says %s", out)
+	}
+	output(t, bin, dir, "search", "*")
+	files, err := filepath.Glob(filepath.Join(store, "*"))
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, file := range append(files, store) {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != owner {
+			t.Errorf("%s belongs to %d, not to %d", file, st.Uid, owner)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -152,6 +153,12 @@ func withStore(ctx context.Context, cfg *configs.Daemon, f func(*daemon) error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
+	defer func() {
+		err = errors.Join(err, st.Close())
+		if cfg.Store.Kind != configs.OnElasticsearch {
+			_, giving := embedded.GiveToOwner(storeFile(cfg)) // opening has made files
+			err = errors.Join(err, giving)
+		}
+	}()
 	return f(&daemon{cfg: cfg, setup: s, store: st})
 }

@@ -20,33 +20,40 @@ import (
 // beside it.
 const restoring = "restore" + backup.Suffix
 
+// RestoredBackup is what was restored, and to whom it was given.
+type RestoredBackup struct {
+	*backup.Manifest
+	Owner string `json:"owner,omitempty"` // user and group of the store's folder, where root has restored for them
+}
+
 // RestoreBackup makes of the backup in dir the store at path, in a folder of its own, which must be there and empty or not
-// be there; its parent must be. Each file is compared with the manifest, and the store with itself, before it takes its
-// place. Problems say what differs. The days that the backup lacks, the store has dropped; findings of it say so.
+// be there. Each file is compared with the manifest, and the store with itself, before it takes its
+// place. Problems say what differs. The days that the backup lacks, the store has dropped; findings of it say so. All
+// gets the owner of the store's folder, or of the one above it where there was none.
 //
 // The folder may be a mount point: nothing is made beside it. One that is killed leaves a store that Open refuses, and
 // the next one begins anew.
-func RestoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, error) {
-	m, err := restoreBackup(ctx, dir, path)
+func RestoreBackup(ctx context.Context, dir, path string) (RestoredBackup, error) {
+	r, err := restoreBackup(ctx, dir, path)
 	if err != nil {
-		return nil, fmt.Errorf("restore from %s: %w", dir, err)
+		return RestoredBackup{}, fmt.Errorf("restore from %s: %w", dir, err)
 	}
-	return m, nil
+	return r, nil
 }
 
-func restoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, error) {
+func restoreBackup(ctx context.Context, dir, path string) (r RestoredBackup, err error) {
 	m, err := backup.Read(dir)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	if m.Layout > schemaVersion {
-		return nil, backup.Problems{fmt.Sprintf("Veritail %s made it, with the layout %d; this one knows those up to %d: use that one, or a newer one",
+		return r, backup.Problems{fmt.Sprintf("Veritail %s made it, with the layout %d; this one knows those up to %d: use that one, or a newer one",
 			m.Program, m.Layout, schemaVersion)}
 	}
 	home := filepath.Dir(path)
 	made, err := clearHome(home, path)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	part := filepath.Join(home, restoring)
 	err = fits(home, []ownFile{{File: backup.File{Bytes: m.Bytes()}}})
@@ -60,6 +67,9 @@ func restoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, err
 		err = proven(ctx, filepath.Join(part, backupName), m)
 	}
 	if err == nil {
+		r.Owner, err = giveToOwner(home, restoring)
+	}
+	if err == nil {
 		err = moveIn(part, path)
 	}
 	if err != nil {
@@ -67,19 +77,21 @@ func restoreBackup(ctx context.Context, dir, path string) (*backup.Manifest, err
 		if made {
 			err = errors.Join(err, os.Remove(home))
 		}
-		return nil, err
+		return RestoredBackup{}, err
 	}
-	return m, nil
+	r.Manifest = m
+	return r, nil
 }
 
 // clearHome makes the folder of the store at path if it is not there, and removes what a restore left in it that did not
 // end. Whatever else is in it refuses it.
 func clearHome(home, path string) (made bool, err error) {
-	switch err := os.Mkdir(home, 0o700); {
-	case err == nil:
-		return true, archive.Sync(filepath.Dir(home))
-	case !errors.Is(err, fs.ErrExist):
-		return false, err
+	made, err = makeFolders(home)
+	if err == nil && made {
+		err = archive.Sync(filepath.Dir(home))
+	}
+	if err != nil || made {
+		return made, err
 	}
 	part := filepath.Join(home, restoring)
 	if _, err := os.Lstat(part); err == nil { // the folder was empty when it was made, and no store was opened since
