@@ -75,6 +75,27 @@ var sources = map[string]source{
 	"Oracle's audit trail": {format: "syslog.rfc3164",
 		failed: func(at time.Time, n int, user, ip string) string { return oracleLogon(at, n, user, ip, 1017) },
 		came:   func(at time.Time, n int, user, ip string) string { return oracleLogon(at, n, user, ip, 0) }},
+	"SQL Server's audit": {format: "mssql.audit-text",
+		failed: func(at time.Time, n int, user, ip string) string { return mssqlAudit(at, n, "LGIF", user, ip) },
+		came:   func(at time.Time, n int, user, ip string) string { return mssqlAudit(at, n, "LGIS", user, ip) }},
+	"SQL Server's audit, in Windows' log": {format: "windows.events",
+		failed: func(at time.Time, n int, user, ip string) string { return windowsAudit(at, n, "LGIF", user, ip) },
+		came:   func(at time.Time, n int, user, ip string) string { return windowsAudit(at, n, "LGIS", user, ip) }},
+	"MySQL Enterprise's audit log": {format: "mysql.audit-enterprise",
+		failed: func(at time.Time, n int, user, ip string) string { return mysqlAudit(at, n, user, ip, 1045) },
+		came:   func(at time.Time, n int, user, ip string) string { return mysqlAudit(at, n, user, ip, 0) }},
+	"MySQL's audit log as XML": {format: "mysql.audit-xml",
+		failed: func(at time.Time, n int, user, ip string) string { return mysqlAuditXML(at, n, user, ip, 1045) },
+		came:   func(at time.Time, n int, user, ip string) string { return mysqlAuditXML(at, n, user, ip, 0) }},
+	"Percona's audit log as JSON": {format: "mysql.audit-json",
+		failed: func(at time.Time, n int, user, ip string) string { return perconaAudit(at, n, user, ip, 1045) },
+		came:   func(at time.Time, n int, user, ip string) string { return perconaAudit(at, n, user, ip, 0) }},
+	"Percona's audit log as CSV": {format: "mysql.audit-csv",
+		failed: func(at time.Time, n int, user, ip string) string { return perconaAuditCSV(at, n, user, ip, 1045) },
+		came:   func(at time.Time, n int, user, ip string) string { return perconaAuditCSV(at, n, user, ip, 0) }},
+	"Oracle's audit files": {format: "oracle.audit-file",
+		failed: func(at time.Time, n int, user, ip string) string { return oracleFile(at, n, user, ip, 1017) },
+		came:   func(at time.Time, n int, user, ip string) string { return oracleFile(at, n, user, ip, 0) }},
 	"MongoDB": {format: "mongodb",
 		failed: func(at time.Time, n int, user, ip string) string {
 			return fmt.Sprintf(`{"t":{"$date":%q},"s":"I",  "c":"ACCESS",   "id":20249,   "ctx":"conn%d","msg":"Authentication failed","attr":{"mechanism":"SCRAM-SHA-256","speculative":false,"principalName":%q,"authenticationDatabase":"admin","remote":"%s:4071","extraInfo":{},"error":"AuthenticationFailed: SCRAM authentication failed, storedKey mismatch"}}`+"\n",
@@ -102,10 +123,50 @@ func mongoLogin(at time.Time, user, ip string, result int) string {
 }
 
 func oracleLogon(at time.Time, n int, user, ip string, code int) string {
+	return fmt.Sprintf("%s db1 Oracle Audit[%d]: %s", syslogStamp(at), 7000+n, oracleRecord(n, user, ip, code))
+}
+
+func oracleFile(at time.Time, n int, user, ip string, code int) string {
+	return at.Format("Mon Jan _2 15:04:05 2006 -07:00") + "\n" + oracleRecord(n, user, ip, code) + "\n"
+}
+
+func oracleRecord(n int, user, ip string, code int) string {
 	text := func(s string) string { return fmt.Sprintf("[%d] %q", len(s), s) }
-	return fmt.Sprintf("%s db1 Oracle Audit[%d]: LENGTH: \"212\" SESSIONID:%s ENTRYID:[1] \"1\" STATEMENT:[1] \"1\" USERID:%s USERHOST:[4] \"app1\" TERMINAL:[5] \"pts/0\" ACTION:[3] \"100\" RETURNCODE:%s COMMENT$TEXT:%s OS$USERID:[6] \"oracle\" DBID:[10] \"1600000000\"\n",
-		syslogStamp(at), 7000+n, text(fmt.Sprint(100+n)), text(strings.ToUpper(user)), text(fmt.Sprint(code)),
+	return fmt.Sprintf("LENGTH: \"212\" SESSIONID:%s ENTRYID:[1] \"1\" STATEMENT:[1] \"1\" USERID:%s USERHOST:[4] \"app1\" TERMINAL:[5] \"pts/0\" ACTION:[3] \"100\" RETURNCODE:%s COMMENT$TEXT:%s OS$USERID:[6] \"oracle\" DBID:[10] \"1600000000\"\n",
+		text(fmt.Sprint(100+n)), text(strings.ToUpper(user)), text(fmt.Sprint(code)),
 		text("Authenticated by: DATABASE; Client address: (ADDRESS=(PROTOCOL=tcp)(HOST="+ip+")(PORT=3366))"))
+}
+
+func mssqlAudit(at time.Time, n int, action, user, ip string) string {
+	statement := "-- network protocol: TCP/IP"
+	if action == "LGIF" {
+		statement = fmt.Sprintf("Login failed for user '%s'. Reason: Password did not match that for the login provided. [CLIENT: %s]", user, ip)
+	}
+	return fmt.Sprintf("Audit event: audit_schema_version:1\nevent_time:%s\nsequence_number:1\naction_id:%s\nsucceeded:%t\nsession_id:%d\nclass_type:LX\nclient_ip:%s\nsession_server_principal_name:%[6]s\nserver_principal_name:%[6]s\nserver_principal_sid:\ndatabase_principal_name:\ntarget_server_principal_name:\ntarget_server_principal_sid:\ntarget_database_principal_name:\nserver_instance_name:DB1\ndatabase_name:master\nschema_name:\nobject_name:\nstatement:%[7]s\nadditional_information:\nuser_defined_information:\n",
+		at.Format("2006-01-02 15:04:05.0000000"), action, action == "LGIS", 50+n, ip, user, statement)
+}
+
+func windowsAudit(at time.Time, n int, action, user, ip string) string {
+	return fmt.Sprintf(`{"EventTime":%q,"Hostname":"db1","EventID":33205,"SourceName":"MSSQLSERVER","Channel":"Application","Message":%q}`+"\n", at.Format(time.DateTime), strings.ReplaceAll(mssqlAudit(at, n, action, user, ip), "\n", "\r\n"))
+}
+
+func mysqlAudit(at time.Time, n int, user, ip string, status int) string {
+	return fmt.Sprintf(`{ "timestamp": %q, "id": 0, "class": "connection", "event": "connect", "connection_id": %d, "account": { "user": %[3]q, "host": "" }, "login": { "user": %[3]q, "os": "", "ip": %[4]q, "proxy": "" }, "connection_data": { "connection_type": "ssl", "status": %[5]d, "db": "" } },`+"\n",
+		at.Format(time.DateTime), 20+n, user, ip, status)
+}
+
+func mysqlAuditXML(at time.Time, n int, user, ip string, status int) string {
+	return fmt.Sprintf(" <AUDIT_RECORD>\n  <TIMESTAMP>%s UTC</TIMESTAMP>\n  <RECORD_ID>%d_2026</RECORD_ID>\n  <NAME>Connect</NAME>\n  <CONNECTION_ID>%[2]d</CONNECTION_ID>\n  <STATUS>%d</STATUS>\n  <STATUS_CODE>0</STATUS_CODE>\n  <USER>%s</USER>\n  <OS_LOGIN/>\n  <HOST/>\n  <IP>%s</IP>\n  <COMMAND_CLASS>connect</COMMAND_CLASS>\n  <DB/>\n </AUDIT_RECORD>\n",
+		at.Format("2006-01-02T15:04:05"), 20+n, status, user, ip)
+}
+
+func perconaAudit(at time.Time, n int, user, ip string, status int) string {
+	return fmt.Sprintf(`{"audit_record":{"name":"Connect","record":"%d_2026","timestamp":"%s UTC","connection_id":"%[1]d","status":%[3]d,"user":%[4]q,"priv_user":"","os_login":"","proxy_user":"","host":"","ip":%[5]q,"db":""}}`+"\n",
+		20+n, at.Format("2006-01-02T15:04:05"), status, user, ip)
+}
+
+func perconaAuditCSV(at time.Time, n int, user, ip string, status int) string {
+	return fmt.Sprintf(`"Connect","%d_2026","%s UTC","%[1]d",%[3]d,%[4]q,"","","","",%[5]q,""`+"\n", 20+n, at.Format("2006-01-02T15:04:05"), status, user, ip)
 }
 
 // Every source of logins that is read makes the same findings: brute force, spraying, and a login after failures.
