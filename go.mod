@@ -21,6 +21,7 @@ require (
 	github.com/spf13/pflag v1.0.9
 	github.com/vjeantet/grok v1.0.1
 	go.yaml.in/yaml/v3 v3.0.6
+	golang.org/x/net v0.49.0
 	golang.org/x/sys v0.40.0
 	gopkg.in/fsnotify.v1 v1.4.7
 )

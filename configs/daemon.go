@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -22,6 +23,7 @@ type Daemon struct {
 	Store     Store     `toml:"store"`
 	Retention Retention `toml:"retention"`
 	Sources   []Source  `toml:"source"`
+	Syslog    []Syslog  `toml:"syslog"`
 
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
@@ -182,6 +184,13 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	}
 	for i := range d.Sources {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)
+	}
+	for i := range d.Syslog {
+		key := itemPath("syslog", i)
+		faults = append(faults, d.Syslog[i].check(fsys, name, key)...)
+		if slices.ContainsFunc(d.Syslog[:i], func(o Syslog) bool { return o.Name == d.Syslog[i].Name }) {
+			fault(key+".name", "there is a [[syslog]] named %q already", d.Syslog[i].Name)
+		}
 	}
 	return faults
 }

@@ -68,16 +68,19 @@ func TestTheSampleDocumentsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, source, found := strings.Cut(string(raw), "# [[source]]\n")
-	if !found {
-		t.Fatal("the sample shows no [[source]]")
+	tables := ""
+	for _, table := range regexp.MustCompile(`(?m)^# \[\[.*\n(#.*\n)+`).FindAllString(string(raw), -1) {
+		tables += regexp.MustCompile(`(?m)^# `).ReplaceAllString(table, "")
 	}
-	d, err := load(t, "[[source]]\n"+regexp.MustCompile(`(?m)^# `).ReplaceAllString(source, ""))
+	d, err := load(t, tables)
 	if err != nil {
-		t.Fatalf("the sample's source: %v", err)
+		t.Fatalf("the sample's tables: %v", err)
 	}
 	if s := d.Sources[0]; s.Dataset != "shop.access" || len(s.Paths) != 2 || len(s.Exclude) != 1 || s.Format != Auto {
 		t.Errorf("the sample's source is %+v", s)
+	}
+	if s := d.Syslog[0]; s.Name != "network" || len(s.Listen) != 3 || s.Spool != 1<<30 || s.Format != Auto {
+		t.Errorf("the sample's syslog is %+v", s)
 	}
 	lines := strings.Split(strings.ReplaceAll(string(raw), "\n# ", "\n"), "\n")
 	var keys func(reflect.Type)
@@ -184,6 +187,16 @@ func TestLoadDaemonRefuses(t *testing.T) {
 			"veritail.toml:1: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"\"\n" +
 				"veritail.toml:5: a source needs a \"dataset\" of letters, digits, _ and - in parts joined by dots, not \"a b\"\n" +
 				"veritail.toml:6: a site's name is at most 64 letters, digits, _, - and dots, not \"a/b\""},
+		{"syslog without name, and addresses that are none", "[[syslog]]\ndataset = 'a'\nlisten = ['udp://:514',\n 'tcp://x',\n 'http://:80']\n",
+			"veritail.toml:1: it needs a \"name\" of at most 64 letters, digits, _ and -, for its directory in the spool, not \"\"\n" +
+				"veritail.toml:4: wants udp://, tcp:// or tls:// and host:port, such as \"udp://:514\" or \"tls://0.0.0.0:6514\", not \"tcp://x\"\n" +
+				"veritail.toml:5: wants udp://, tcp:// or tls:// and host:port, such as \"udp://:514\" or \"tls://0.0.0.0:6514\", not \"http://:80\""},
+		{"tls without a certificate", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tls://:6514']\n",
+			`veritail.toml:1: tls:// needs "cert_file" and "key_file"`},
+		{"a certificate that nobody shows", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tcp://:514']\nclient_ca_file = 'ca.pem'\n",
+			`veritail.toml:5: certificates are for tls:// only, and there is none in "listen"`},
+		{"two of one name", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tcp://:1']\n[[syslog]]\nname = 'a'\ndataset = 'b'\nlisten = ['tcp://:2']\n",
+			`veritail.toml:6: there is a [[syslog]] named "a" already`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := load(t, tc.text)

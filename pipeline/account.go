@@ -210,3 +210,22 @@ func (a *accounts) place(s *SourceStatus, p *progress, now time.Time) {
 	}
 	s.Lag = now.Sub(since)
 }
+
+// Stored reports whether the store has all of the file at path, which is not written to any more.
+func (r *Runner) Stored(path string) bool {
+	r.mu.Lock()
+	f := r.finder
+	r.mu.Unlock()
+	if f == nil {
+		return false
+	}
+	gen, size, ok := f.Known(path)
+	if !ok {
+		return false
+	}
+	a := &r.account
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.lives[gen]
+	return p != nil && p.stored.Off >= size && len(p.stored.Open) == 0
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/pipeline/spool"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/rules/fleet"
@@ -39,6 +40,7 @@ type daemon struct {
 	replays   sync.Mutex // held by the one that runs
 	store     storage.Store
 	patterns  []source.Pattern
+	inputs    []*input
 	runner    *pipeline.Runner
 	engine    *rules.Engine
 	web       net.Listener // of the console
@@ -90,6 +92,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 			if opened.web != nil {
 				err = errors.Join(err, opened.web.Close())
 			}
+			for _, in := range opened.inputs {
+				err = errors.Join(err, in.close())
+			}
 			err = errors.Join(err, opened.store.Close())
 		}
 	}()
@@ -98,6 +103,19 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	}
 	if d.patterns, err = followed(cfg, s.set); err != nil {
 		return nil, err
+	}
+	if err := d.openInputs(); err != nil {
+		return nil, err
+	}
+	for _, in := range d.inputs {
+		p, err := in.pattern()
+		if err == nil {
+			err = s.set.Known(in.cfg.Format)
+		}
+		if err != nil {
+			return nil, err
+		}
+		d.patterns = append(d.patterns, p)
 	}
 	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
 	d.turns = openTurns(cfg.State)
@@ -174,8 +192,12 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 // decoder returns a decoder for a generation. followed has checked its format.
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	from := d.patternOf(g)
+	host := d.cfg.Host
+	if from.Spool {
+		host = spool.Sender(g.Path)
+	}
 	opts := parsers.Options{
-		Host: d.cfg.Host, Zone: from.Zone, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix, Layout: from.Layout, Live: true,
+		Host: host, Zone: from.Zone, Found: from.Format == "" || from.Format != g.Format, Prefix: from.Prefix, Layout: from.Layout, Live: true,
 	}
 	if source.Is(g, g.Path) { // else it was rotated, and what has its path is another file
 		opts.Near = written(g.Path)

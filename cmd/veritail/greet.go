@@ -31,6 +31,14 @@ func (d *daemon) greet() {
 			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), f.path, f.what, p.blue(repair(f.path)))
 		}
 	}
+	if len(d.inputs) > 0 {
+		fmt.Fprintln(w, p.bold("Listening"))
+		for _, in := range d.inputs {
+			for _, l := range in.listeners {
+				fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), l.Status().Address, in.cfg.Dataset)
+			}
+		}
+	}
 	if len(missing) > 0 {
 		fmt.Fprintf(w, "%s %s\n", p.bold("Waiting for"), strings.Join(missing, ", "))
 	}
@@ -48,7 +56,7 @@ type lookedAt struct{ path, what string }
 func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 	seen, there := map[string]bool{}, map[string]bool{}
 	for _, src := range d.patterns {
-		there[src.Dataset] = there[src.Dataset] || src.Site != "" // what feeds a site of its own begins with the daemon
+		there[src.Dataset] = there[src.Dataset] || src.Site != "" || src.Spool // what feeds them begins with the daemon
 		paths, err := filepath.Glob(src.Glob)
 		if err != nil {
 			continue // the runner has refused such a pattern
@@ -62,6 +70,9 @@ func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 				continue
 			}
 			seen[path], there[src.Dataset] = true, true
+			if src.Spool { // our own
+				continue
+			}
 			if why := unreadable(path); why != "" {
 				refused = append(refused, lookedAt{path, why})
 			} else {

@@ -31,6 +31,7 @@ type statusReport struct {
 	Store   *keptReport    `json:"store,omitempty"`
 	Fleet   *fleetReport   `json:"fleet,omitempty"`
 	Rules   rulesReport    `json:"rules"`
+	Inputs  []inputReport  `json:"inputs,omitempty"`
 	Sources []sourceReport `json:"sources"`
 }
 
@@ -94,6 +95,9 @@ func (d *daemon) status() statusReport {
 	r.Store, r.Fleet, r.Rules = d.kept.Load(), d.fleetReport(time.Now()), d.rulesReport()
 	if t.StoreErr != nil {
 		r.Totals.StoreError = t.StoreErr.Error()
+	}
+	for _, in := range d.inputs {
+		r.Inputs = append(r.Inputs, in.report())
 	}
 	for _, s := range d.runner.Status() {
 		r.Sources = append(r.Sources, d.sourceOf(s))

@@ -62,6 +62,9 @@ no line of a source is understood.`,
 func (r *statusReport) well() bool {
 	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "") && r.Rules.Refused == nil &&
 		(r.Rules.Drill == nil || len(r.Rules.Drill.Silent) == 0)
+	for i := range r.Inputs {
+		ok = ok && r.Inputs[i].Error == "" && r.Inputs[i].Refused == 0
+	}
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
 	}
@@ -99,6 +102,9 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 		r.Fleet.print(w, p, now)
 	}
 	r.Rules.print(w, p, now)
+	for i := range r.Inputs {
+		r.Inputs[i].print(w, p)
+	}
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string
 	for i := range r.Sources {

@@ -15,18 +15,6 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 )
 
-// A Pattern names files to follow and says what they are.
-type Pattern struct {
-	Glob    string   // a path, or a pattern as path/filepath.Glob takes it
-	Exclude []string // patterns of paths that Glob matches and that are not meant
-	Dataset string
-	Format  string         // empty: to be detected
-	Site    string         // empty: this machine
-	Prefix  string         // how lines begin, for formats with a prefix; empty: to be guessed
-	Layout  string         // what lines look like, for formats with a layout; empty: as these know them
-	Zone    *time.Location // of time stamps that name none
-}
-
 // Timing says how often a Finder looks.
 type Timing struct {
 	Rescan time.Duration // between evaluations of the patterns; 0: 1 s
@@ -112,7 +100,7 @@ func NewFinder(host string, patterns []Pattern, gens []event.Generation, marks [
 }
 
 // remember takes up a stored generation; its place is followed even if the path is gone and only rotated files are
-// left.
+// left. What is gone from a spool had been read.
 func (x *Finder) remember(g event.Generation, m event.Mark) {
 	l := &life{gen: g, mark: m}
 	x.lives[g.ID] = l
@@ -123,12 +111,18 @@ func (x *Finder) remember(g event.Generation, m event.Mark) {
 		if i < 0 {
 			return
 		}
+		if x.patterns[i].Spool && !anyLeft(g.Path) {
+			return
+		}
 		p = x.place(g.Path, x.patterns[i], g.Birth)
 	}
 	p.lives = append(p.lives, l)
 }
 
 func (x *Finder) place(path string, pattern Pattern, floor int64) *place {
+	if pattern.Spool {
+		floor = 0
+	}
 	p := &place{path: path, pattern: pattern, floor: floor}
 	x.places[path] = p
 	return p
@@ -144,6 +138,9 @@ func (x *Finder) Look(now time.Time) []*File {
 	var start []*File
 	for _, p := range x.ordered() {
 		start = append(start, x.look(p, now)...)
+		if p.pattern.Spool && errors.Is(p.err, os.ErrNotExist) {
+			x.forget(p)
+		}
 	}
 	return start
 }
@@ -188,29 +185,6 @@ func (x *Finder) glob(now time.Time) {
 		}
 	}
 }
-
-// excludes reports whether path is one that the pattern does not mean.
-func (p *Pattern) excludes(path string) bool {
-	return slices.ContainsFunc(p.Exclude, func(glob string) bool { ok, _ := filepath.Match(glob, path); return ok })
-}
-
-// absolute returns the patterns as absolute ones.
-func absolute(globs []string) ([]string, error) {
-	var out []string
-	for _, g := range globs {
-		abs, err := filepath.Abs(g)
-		if err == nil {
-			_, err = filepath.Match(abs, "")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("excluded %q: %w", g, err)
-		}
-		out = append(out, abs)
-	}
-	return out, nil
-}
-
-func isGlob(s string) bool { return strings.ContainsAny(s, `*?[\`) }
 
 // look compares the path with what was there and returns what is to be read: rotated files first, then the new one.
 func (x *Finder) look(p *place, now time.Time) []*File {

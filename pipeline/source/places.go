@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -55,4 +56,33 @@ func whyEmpty(glob string) error {
 		return err
 	}
 	return &os.PathError{Op: "find", Path: glob, Err: fs.ErrNotExist}
+}
+
+// Known returns the generation whose own file is at path, and that file's size; false if it is of none that is known.
+func (x *Finder) Known(path string) (gen event.GenID, size int64, ok bool) {
+	fs, err := factsAt(path)
+	if err != nil {
+		return 0, 0, false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l := x.known(fs)
+	if l == nil {
+		return 0, 0, false
+	}
+	return l.gen.ID, fs.size, true
+}
+
+// forget lets go of a place whose files are gone and read.
+func (x *Finder) forget(p *place) {
+	if slices.ContainsFunc(p.lives, func(l *life) bool { return l.file != nil }) || anyLeft(p.path) {
+		return
+	}
+	delete(x.places, p.path)
+	for _, l := range p.lives {
+		delete(x.lives, l.gen.ID)
+		if at := (inode{l.gen.Device, l.gen.Inode}); x.inodes[at] == l {
+			delete(x.inodes, at)
+		}
+	}
 }

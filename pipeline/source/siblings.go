@@ -356,3 +356,10 @@ func isGzip(f *os.File) bool {
 	_, err := f.ReadAt(b[:], 0)
 	return (err == nil || err == io.EOF) && string(b[:]) == gzipMagic
 }
+
+// anyLeft reports whether the file at path or a rotated one beside it is there.
+func anyLeft(path string) bool {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	base := filepath.Base(path)
+	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == base || isRotated(base, e.Name()) })
+}

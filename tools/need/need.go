@@ -27,6 +27,7 @@ var All = []Need{
 	{"initdb", "postgresql", "is driven into deadlocks, and reproduces them", []string{"/usr/lib/postgresql/*/bin/initdb"}},
 	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
 	{"pgaudit.control", "^postgresql-.*-pgaudit$", "audits what is done in PostgreSQL", []string{"/usr/share/postgresql/*/extension/pgaudit.control"}},
+	{"logger", "bsdutils", "sends syslog over the network", nil},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
 	{"javac", "default-jdk-headless", "make deps: compiles what starts Elasticsearch", nil},
