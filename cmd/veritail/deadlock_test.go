@@ -15,6 +15,7 @@ import (
 
 // TestADeadlockOfALogIsReproduced runs the deadlock of a sample again and looks at what the command says and writes.
 func TestADeadlockOfALogIsReproduced(t *testing.T) {
+	t.Parallel()
 	need.Program(t, "initdb")
 	dir := filepath.Join(t.TempDir(), "proof")
 	var out, errs bytes.Buffer
@@ -62,7 +63,7 @@ func TestTheRunsAreAttachedToTheFinding(t *testing.T) {
 	}
 	daemon := start(t, bin, dir)
 	id := ""
-	for end := time.Now().Add(time.Minute); id == "" && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); id == "" && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		out, err := command(bin, dir, "sql", "-json", "-config", "v.toml", "select id from findings where rule='db.deadlock' order by 1 limit 1").Output()
 		if m := regexp.MustCompile(`"id": *"([0-9a-f]+)"`).FindSubmatch(out); err == nil && m != nil {
 			id = string(m[1])

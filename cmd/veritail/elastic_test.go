@@ -124,6 +124,7 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 
 // A daemon that starts while its cluster is away waits for it, and ends when it is told to.
 func TestDaemonWaitsForItsCluster(t *testing.T) {
+	t.Parallel()
 	bin, dir := program(t), t.TempDir()
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -184,7 +185,7 @@ func refusedAndRedriven(t *testing.T, node, bin, dir string) {
 func awaitText(t *testing.T, want string, ask func() string) {
 	t.Helper()
 	last := ""
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if last = ask(); strings.Contains(last, want) {
 			return
 		}

@@ -150,8 +150,8 @@ func TestTheOneThatRunsTheFleetsRulesIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a node and many take-overs take a while")
 	}
-	node := elasticsearch.ForTest(t)
 	t.Parallel()
+	node := elasticsearch.ForTest(t)
 	rounds := 3
 	if os.Getenv("TORTURE") != "" {
 		rounds = 20
@@ -248,7 +248,7 @@ func TestEverythingStandsStill(t *testing.T) {
 				others = append(others, h)
 			}
 		}
-		lines = append(lines, attackFor(t, 8*time.Second, hosts, r)...)
+		lines = append(lines, attackFor(t, 4*time.Second, hosts, r)...)
 		last := others[r.IntN(2)]
 		send(t, last.daemon, syscall.SIGSTOP)
 		lines = append(lines, attackFor(t, 6*time.Second, hosts, r)...)
@@ -267,12 +267,12 @@ func TestEverythingStandsStill(t *testing.T) {
 		}
 		holder.daemon, last.stopped = start(t, bin, holder.dir), true
 		holder = awaitHolder(t, hosts, since)
-		lines = append(lines, attackFor(t, 4*time.Second, hosts, r)...)
+		lines = append(lines, attackFor(t, 3*time.Second, hosts, r)...)
 		since = time.Now()
 		holder.kill(t)
 		holder.daemon = start(t, bin, holder.dir)
 		awaitHolder(t, hosts, since)
-		lines = append(lines, attackFor(t, 3*time.Second, hosts, r)...)
+		lines = append(lines, attackFor(t, 2*time.Second, hosts, r)...)
 		send(t, last.daemon, syscall.SIGCONT)
 		last.stopped = false
 	}
@@ -293,11 +293,8 @@ func wantSpread(t *testing.T, bin, node, prefix string, lines []string) {
 		t.Fatalf("there are %d findings: the test would show nothing", len(want))
 	}
 	var got []string
-	for range 60 { // seconds in which this one runs, too
-		if got = spread(t, node, prefix); len(got) >= len(want) {
-			break
-		}
-		time.Sleep(time.Second)
+	for end := time.Now().Add(patience); len(got) < len(want) && time.Now().Before(end); got = spread(t, node, prefix) {
+		time.Sleep(500 * time.Millisecond)
 	}
 	time.Sleep(5 * time.Second)
 	got = spread(t, node, prefix)
@@ -417,7 +414,7 @@ func spreadText(title string, count int64, first, last time.Time) string {
 // awaitHolder waits until a daemon runs the fleet's rules that did not before a time, and returns its host.
 func awaitHolder(t *testing.T, hosts []*host, since time.Time) *host {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		for _, h := range hosts {
 			if h.stopped || h.daemon.ProcessState != nil {
 				continue

@@ -58,7 +58,7 @@ func output(t *testing.T, bin, dir string, args ...string) string {
 func awaitOutput(t *testing.T, text, bin, dir string, args ...string) {
 	t.Helper()
 	var out []byte
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		out, _ = command(bin, dir, append(args, "-config", "v.toml")...).CombinedOutput()
 		if strings.Contains(string(out), text) {
 			return

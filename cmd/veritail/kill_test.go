@@ -102,7 +102,7 @@ func TestKilledDaemonStoresAndCountsEachLineOnce(t *testing.T) {
 func awaitCounted(t *testing.T, n int, counted func() int64) {
 	t.Helper()
 	last := int64(0)
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if last = counted(); last >= int64(n) {
 			break
 		}
@@ -223,7 +223,7 @@ func writeLines(ctx context.Context, t *testing.T, dir string, r *rand.Rand) int
 func awaitStored(t *testing.T, bin, dir string, n int) {
 	t.Helper()
 	var last statusReport
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		out, err := command(bin, dir, "status", "-json", "-config", "v.toml").Output()
 		if err == nil && json.Unmarshal(out, &last) == nil && last.Totals.Stored >= int64(n) {
 			return

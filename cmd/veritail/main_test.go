@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,7 +11,25 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"veritail": main})
+	testscript.Main(tests{m}, map[string]func(){"veritail": main})
+}
+
+// atOnce is how many tests run at a time, unless -parallel says so: most of them wait, for nodes, for clocks, for what rules may still get.
+const atOnce = "6"
+
+type tests struct{ *testing.M }
+
+// Run implements testscript.TestingM.
+func (m tests) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", atOnce); err != nil {
+			panic(err) // the flag is there
+		}
+	}
+	return m.M.Run()
 }
 
 // The scripts show each command as its user sees it: arguments, output, exit status.

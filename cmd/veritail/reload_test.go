@@ -108,7 +108,7 @@ func TestRulesAreReloadedUnderLoad(t *testing.T) {
 	lines := seconds * 10_000
 	want := []string{fmt.Sprintf("test.five 5 %d", lines/100*99/5), fmt.Sprintf("test.login 1 %d", lines/100)}
 	var got []string
-	for end := time.Now().Add(time.Minute); !slices.Equal(got, want) && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); !slices.Equal(got, want) && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		got = column(t, bin, dir, each)
 	}
 	time.Sleep(ruleIdle)
@@ -184,7 +184,7 @@ func logSteadily(ctx context.Context, path string, seconds int) error {
 func awaitStatus(t *testing.T, bin, dir string, is func(*statusReport) bool) *statusReport {
 	t.Helper()
 	var last statusReport
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		out, err := command(bin, dir, "status", "-json", "-config", "v.toml").Output()
 		if s := (statusReport{}); len(out) > 0 && json.Unmarshal(out, &s) == nil {
 			if last = s; is(&last) {

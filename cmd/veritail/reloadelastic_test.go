@@ -18,8 +18,8 @@ func TestTheFleetsRulesAreReloaded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a node takes a while")
 	}
-	node := elasticsearch.ForTest(t)
 	t.Parallel()
+	node := elasticsearch.ForTest(t)
 	bin, prefix := program(t), fmt.Sprintf("reload-%d", time.Now().UnixNano())
 	hosts := []*host{newHost(t, bin, "one", node, prefix), newHost(t, bin, "two", node, prefix), newHost(t, bin, "three", node, prefix)}
 	awaitHolder(t, hosts, time.Time{})
@@ -44,7 +44,7 @@ func TestTheFleetsRulesAreReloaded(t *testing.T) {
 	found := func(want ...string) {
 		t.Helper()
 		found := spread(t, node, prefix)
-		for end := time.Now().Add(time.Minute); len(found) < len(want) && time.Now().Before(end); found = spread(t, node, prefix) {
+		for end := time.Now().Add(patience); len(found) < len(want) && time.Now().Before(end); found = spread(t, node, prefix) {
 			time.Sleep(500 * time.Millisecond)
 		}
 		if !slices.EqualFunc(found, want, strings.HasPrefix) {
@@ -99,7 +99,7 @@ func awaitJudged(t *testing.T, hosts []*host, until time.Time) {
 	t.Helper()
 	for _, h := range hosts {
 		var r fleetReport
-		for end := time.Now().Add(time.Minute); !r.Judged.After(until) || r.Problem != ""; time.Sleep(200 * time.Millisecond) {
+		for end := time.Now().Add(patience); !r.Judged.After(until) || r.Problem != ""; time.Sleep(200 * time.Millisecond) {
 			if r = h.fleet(); time.Now().After(end) {
 				t.Fatalf("%s: the fleet's rules are %+v", h.name, r)
 			}

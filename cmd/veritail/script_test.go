@@ -11,13 +11,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// patience is how long tests wait for what has to come: on a machine that is busy with other things a daemon takes half a minute to start
+// under the race detector.
+const patience = 3 * time.Minute
+
 // waitFor runs a command again and again until its output holds a text: waitfor TEXT COMMAND ARGS...
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: waitfor TEXT COMMAND ARGS...")
 	}
 	var out []byte
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		path, err := exec.LookPath(args[1])
 		ts.Check(err)
 		cmd := exec.Command(path, args[2:]...)

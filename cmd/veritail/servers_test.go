@@ -288,6 +288,7 @@ func TestPostgreSQLFailuresAreCountedAsTheyWereProvoked(t *testing.T) {
 	a := d.session()
 	a.run("create table customers (id int primary key)", "create table accounts (id int primary key, balance int not null check (balance >= 0), customer int references customers)",
 		"insert into accounts select n, 100 from generate_series(1, 9) n")
+	a.Close()
 	d.deadlock(true)
 	if got := d.doctor("PostgreSQL", "lock waits"); got != "off" {
 		t.Errorf("with log_lock_waits off the doctor says %q", got)
@@ -317,7 +318,7 @@ func TestPostgreSQLFailuresAreCountedAsTheyWereProvoked(t *testing.T) {
 		t.Errorf("with log_connections on the doctor says %q", got)
 	}
 	d.s.DB.Close()
-	time.Sleep(100 * time.Millisecond) // until the sessions have left
+	d.awaitGone()
 	got := d.compare("db.lock-wait", "db.configuration-changed", "db.account-created", "db.privilege-changed")
 	if ip := got.Groups["db.login-failed"]["127.0.0.1"]; ip != 6 {
 		t.Errorf("of failed logins from 127.0.0.1 %d were counted, not 6", ip)
@@ -332,6 +333,38 @@ func (d *driven) exec(statements ...string) {
 			d.t.Fatalf("%s: %v", sql, err)
 		}
 	}
+}
+
+// awaitGone waits until the server has sessions of none of these ids, of none of the application's user where none is given.
+func (d *driven) awaitGone(ids ...string) {
+	d.t.Helper()
+	list, id, user := "pg_stat_activity", "pid", "usename"
+	if d.s.Kind == scratch.InnoDB {
+		list, id, user = "information_schema.processlist", "id", "user"
+	}
+	ask := fmt.Sprintf("select count(*) from %s where %s='scratch'", list, user)
+	if len(ids) > 0 {
+		ask += fmt.Sprintf(" and %s in (%s)", id, strings.Join(ids, ","))
+	}
+	for end := time.Now().Add(patience); d.setting(ask) != "0"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			d.t.Fatalf("of the sessions %q there are still %s", ids, d.setting(ask))
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // the server writes its line when a session is listed no more
+}
+
+// id returns by which number the server lists the session.
+func (s session) id() (id string) {
+	s.d.t.Helper()
+	ask := "select pg_backend_pid()"
+	if s.d.s.Kind == scratch.InnoDB {
+		ask = "select connection_id()"
+	}
+	if err := s.QueryRowContext(s.d.t.Context(), ask).Scan(&id); err != nil {
+		s.d.t.Fatal(err)
+	}
+	return id
 }
 
 func (d *driven) setting(ask string) (value string) {
@@ -376,17 +409,29 @@ func (d *driven) timeouts() {
 	a.run("rollback")
 
 	for _, end := range []struct{ rule, how string }{{"db.user-cancel", "pg_cancel_backend"}, {"db.admin-terminate", "pg_terminate_backend"}} {
-		c, pid := d.session(), 0
-		if err := c.QueryRowContext(d.t.Context(), "select pg_backend_pid()").Scan(&pid); err != nil {
+		c := d.session()
+		pid := c.id()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.admin.ExecContext(d.t.Context(), fmt.Sprintf(`do $$ begin
+				loop
+					exit when exists (select 1 from pg_stat_activity where pid=%s and state='active' and query like 'select pg_sleep%%');
+					perform pg_stat_clear_snapshot(), pg_sleep(0.01);
+				end loop;
+				perform %s(%[1]s);
+			end $$`, pid, end.how))
+			ended <- err
+		}()
+		c.fails(end.rule, "select pg_sleep(60)")
+		if err := <-ended; err != nil {
 			d.t.Fatal(err)
 		}
-		time.AfterFunc(100*time.Millisecond, func() { d.exec(fmt.Sprintf("select %s(%d)", end.how, pid)) })
-		c.fails(end.rule, "select pg_sleep(10)")
 		c.leave()
 	}
 	c := d.session()
+	id := c.id()
 	c.run("set idle_in_transaction_session_timeout='50ms'", "begin", "select 1")
-	time.Sleep(200 * time.Millisecond)
+	d.awaitGone(id)
 	d.want["db.idle-in-transaction-timeout"]++
 	d.want["db.transaction-vanished"]++
 	c.leave()
@@ -450,6 +495,7 @@ func (d *driven) lost() {
 	if d.s.Kind == scratch.InnoDB {
 		name, dsn = "mysql", fmt.Sprintf("scratch:right@cut(127.0.0.1:%s)/shop", d.port)
 	}
+	var ids []string
 	for range 2 {
 		var line net.Conn
 		mysql.RegisterDialContext("cut", func(ctx context.Context, address string) (net.Conn, error) {
@@ -461,7 +507,9 @@ func (d *driven) lost() {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		session{d, c}.run("begin", "select 1")
+		s := session{d, c}
+		ids = append(ids, s.id())
+		s.run("begin", "select 1")
 		err = c.Raw(func(conn any) error {
 			if pg, ok := conn.(*stdlib.Conn); ok {
 				line = pg.Conn().PgConn().Conn()
@@ -476,7 +524,7 @@ func (d *driven) lost() {
 		}
 		d.want["db.transaction-vanished"]++
 	}
-	time.Sleep(300 * time.Millisecond) // until the server has noticed
+	d.awaitGone(ids...)
 }
 
 // TestMariaDBFailuresAreCountedAsTheyWereProvoked is the same of MariaDB, with its error log, audit plugin and SQL error log.
@@ -516,7 +564,7 @@ func TestMariaDBFailuresAreCountedAsTheyWereProvoked(t *testing.T) {
 	d.logins()
 	d.lost()
 	d.s.DB.Close()
-	time.Sleep(300 * time.Millisecond)
+	d.awaitGone()
 	got := d.compare()
 	if ip := got.Groups["db.login-failed"]["127.0.0.1"]; ip != 6 {
 		t.Errorf("of failed logins from 127.0.0.1 %d were counted, not 6", ip)
@@ -544,8 +592,9 @@ func (d *driven) lockTimeouts() {
 	a.fails("db.statement-timeout", "select sleep(3) from accounts")
 	a.run("set max_statement_time=0")
 	c := d.session()
+	id := c.id()
 	c.run("set wait_timeout=1", "select 1")
-	time.Sleep(1500 * time.Millisecond)
+	d.awaitGone(id)
 	d.want["db.aborted-connection"]++
 	c.leave()
 }
