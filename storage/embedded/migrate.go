@@ -49,7 +49,8 @@ func (w *writer) migrate() error {
 }
 
 // migrations are the steps from each layout to the next.
-var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3, (*writer).fromLayout4, (*writer).fromLayout5}
+var migrations = []func(*writer) error{(*writer).fromLayout1, (*writer).fromLayout2, (*writer).fromLayout3, (*writer).fromLayout4, (*writer).fromLayout5,
+	(*writer).fromLayout6}
 
 // fromLayout1 adds what layout 2 has more: parts in the counts, and runs. The runs stay empty: a day's next commit, or
 // its sealing, makes them, and until then its events are looked at one by one.
@@ -95,4 +96,17 @@ func (w *writer) fromLayout4() error {
 // fromLayout5 adds the durations of sealed files. Those that there are have none: their events are looked at.
 func (w *writer) fromLayout5() error {
 	return w.c.exec(`ALTER TABLE sealed ADD COLUMN IF NOT EXISTS durations ` + durationsType)
+}
+
+// fromLayout6 adds how many events of a run have no message. Of the runs that there are it is not known.
+func (w *writer) fromLayout6() error {
+	var tables []string
+	err := w.rows(`SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'runs_') OR starts_with(table_name, 'sealed_runs_')`,
+		func(c []cells, i int) { tables = append(tables, c[0].str(i)) })
+	for _, table := range tables {
+		if err == nil {
+			err = w.c.exec("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS " + bareColumn)
+		}
+	}
+	return err
 }

@@ -126,6 +126,7 @@ type stretch struct {
 	part     int // in a list of parts
 	first, n int64
 	times
+	text textOf // of its events
 }
 
 // times are between which times, inclusive, events lie, in µs.
@@ -159,6 +160,9 @@ func joined(list []stretch, gap int64, most int) []stretch {
 		out := list[:0:0]
 		for _, s := range list {
 			if last := len(out) - 1; last >= 0 && out[last].part == s.part && s.first-out[last].end() <= gap {
+				if out[last].text |= s.text; s.first > out[last].end() {
+					out[last].text = eitherText
+				}
 				out[last].n = max(out[last].end(), s.end()) - out[last].first
 				out[last].times = times{min(out[last].from, s.from), max(out[last].to, s.to)}
 				continue

@@ -149,7 +149,7 @@ func candidates(c *conn, parts []part, n *need, during query.Interval) (probed, 
 		}
 		if covered < p.rows {
 			found.timely += p.rows - covered
-			found.add(stretch{i, covered, p.rows - covered, anyTime})
+			found.add(stretch{i, covered, p.rows - covered, anyTime, eitherText})
 		}
 		if err := found.runs(c, i, p, n, during); err != nil {
 			return found, fmt.Errorf("read the runs of %s: %w", p.events(), err)
@@ -160,7 +160,7 @@ func candidates(c *conn, parts []part, n *need, during query.Interval) (probed, 
 
 // runs adds the runs of p, which is part i.
 func (f *probed) runs(c *conn, i int, p part, n *need, during query.Interval) error {
-	cols, at := []string{`"first"`, "n", "t_from", "t_to"}, make(map[int]int)
+	cols, at := []string{`"first"`, "n", "t_from", "t_to", "bare"}, make(map[int]int)
 	if n != nil {
 		for _, s := range n.shards() {
 			at[s] = len(cols)
@@ -183,7 +183,16 @@ func (f *probed) runs(c *conn, i int, p part, n *need, during query.Interval) er
 		rows := int64(c[1].i32(row))
 		f.timely += rows
 		if n == nil || n.may(func(shard int) tokens.Filter { return c[at[shard]].bytes(row) }) {
-			f.add(stretch{i, c[0].i64(row), rows, times{c[2].i64(row), c[3].i64(row)}})
+			text := eitherText
+			if c[4].has(row) {
+				switch int64(c[4].i32(row)) {
+				case 0:
+					text = messageText
+				case rows:
+					text = originalText
+				}
+			}
+			f.add(stretch{i, c[0].i64(row), rows, times{c[2].i64(row), c[3].i64(row)}, text})
 		}
 		return nil
 	})

@@ -22,22 +22,34 @@ type run struct {
 	n        int32
 	from, to int64 // the earliest and the latest time of its events, µs
 	words    [tokens.Shards]tokens.Filter
+	bare     int32 // events without a message
 }
 
 // hotRuns is the table of the runs of a day's table.
 func hotRuns(day int32) string { return "runs_" + dayName(day) }
 
-// createRunTable makes a table of runs. A shard of a filter is a column of its own, of bits that nothing compresses.
+// createRunTable makes a table of runs. A shard of a filter is a column of its own, of bits that nothing compresses. bare is NULL
+// in runs that were made before layout 7.
 func createRunTable(name string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `CREATE TABLE %s ("first" BIGINT NOT NULL, n INTEGER NOT NULL, t_from BIGINT NOT NULL, t_to BIGINT NOT NULL`, name)
 	for i := range tokens.Shards {
 		fmt.Fprintf(&b, ", %s BLOB USING COMPRESSION uncompressed", shardColumn(i))
 	}
-	return b.String() + ")"
+	return b.String() + ", " + bareColumn + ")"
 }
 
+const bareColumn = "bare INTEGER"
+
 func shardColumn(i int) string { return fmt.Sprint("w", i) }
+
+func shardColumns() []string {
+	names := make([]string, tokens.Shards)
+	for i := range names {
+		names[i] = shardColumn(i)
+	}
+	return names
+}
 
 // runKinds are the columns of a table of runs.
 var runKinds = func() []duckdb.Type {
@@ -45,7 +57,7 @@ var runKinds = func() []duckdb.Type {
 	for range tokens.Shards {
 		kinds = append(kinds, duckdb.TypeBlob)
 	}
-	return kinds
+	return append(kinds, duckdb.TypeInteger)
 }()
 
 // putRuns appends runs to a table of runs.
@@ -88,8 +100,9 @@ func fillRuns(chunk duckdb.DataChunk, runs []run, pin *runtime.Pinner) {
 	}
 	n := len(runs)
 	first, rows, from, to := ints[int64](column(0), n), ints[int32](column(1), n), ints[int64](column(2), n), ints[int64](column(3), n)
+	bare := ints[int32](column(4+tokens.Shards), n)
 	for i, r := range runs {
-		first[i], rows[i], from[i], to[i] = r.first, r.n, r.from, r.to
+		first[i], rows[i], from[i], to[i], bare[i] = r.first, r.n, r.from, r.to, r.bare
 	}
 	for s := range tokens.Shards {
 		v := column(4 + s)
@@ -109,6 +122,7 @@ type runMaker struct {
 	size     int   // rows of a run
 	first    int64 // the row at which the tail begins
 	n        int
+	bare     int
 	from, to int64
 	words    tokens.Set
 	full     []run // not yet stored
@@ -118,9 +132,12 @@ type runMaker struct {
 func (m *runMaker) next() int64 { return m.first + int64(m.n) }
 
 // add adds an event of a time whose words have been added.
-func (m *runMaker) add(t int64) {
+func (m *runMaker) add(t int64, message bool) {
 	if m.n == 0 {
 		m.from, m.to = math.MaxInt64, math.MinInt64
+	}
+	if !message {
+		m.bare++
 	}
 	m.from, m.to = min(m.from, t), max(m.to, t)
 	if m.n++; m.n == m.size {
@@ -133,8 +150,8 @@ func (m *runMaker) end() {
 	if m.n == 0 {
 		return
 	}
-	m.full = append(m.full, run{first: m.first, n: int32(m.n), from: m.from, to: m.to, words: m.words.Filters()})
-	m.first, m.n = m.next(), 0
+	m.full = append(m.full, run{first: m.first, n: int32(m.n), from: m.from, to: m.to, words: m.words.Filters(), bare: int32(m.bare)})
+	m.first, m.n, m.bare = m.next(), 0, 0
 	m.words.Reset()
 }
 
@@ -144,10 +161,11 @@ func (m *runMaker) page(p *event.Page, from, to int) {
 	for i := from; i < to; i++ {
 		raw := p.Raw[i]
 		m.words.Add(p.Bytes(raw))
-		if messages != nil && messages.Valid.Has(i) && !wordsWithin(p, raw, messages.Str[i]) {
+		has := messages != nil && messages.Valid.Has(i)
+		if has && !wordsWithin(p, raw, messages.Str[i]) {
 			m.words.Add(p.Bytes(messages.Str[i]))
 		}
-		m.add(p.Time(i))
+		m.add(p.Time(i), has)
 	}
 }
 
@@ -187,10 +205,11 @@ func (m *runMaker) read(c *conn, p part, put func([]run) error) error {
 				return fmt.Errorf("row %d comes where row %d was expected", row, m.next())
 			}
 			m.words.Add(c[3].bytes(i))
-			if message := c[2].bytes(i); message != nil {
+			message := c[2].bytes(i)
+			if message != nil {
 				m.words.Add(message)
 			}
-			m.add(c[1].i64(i))
+			m.add(c[1].i64(i), message != nil)
 			return nil
 		})
 		if err != nil {

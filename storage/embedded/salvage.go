@@ -94,6 +94,9 @@ func copyRuns(c *conn) error {
 			return err
 		}
 		err := c.exec("INSERT INTO " + table + " SELECT * FROM old." + table)
+		if err != nil && !errors.Is(err, errFatal) { // of a layout before 7
+			err = c.exec("INSERT INTO " + table + ` SELECT "first", n, t_from, t_to, ` + strings.Join(shardColumns(), ", ") + ", NULL FROM old." + table)
+		}
 		if errors.Is(err, errFatal) {
 			return err
 		}
@@ -102,7 +105,7 @@ func copyRuns(c *conn) error {
 		}
 		any := strings.Repeat(`, '\xFF'::BLOB`, tokens.Shards)
 		part := strings.TrimPrefix(table, "sealed_runs_")
-		if err := c.exec(fmt.Sprintf(`INSERT INTO %s SELECT 0, rows, "first", "last"%s FROM sealed WHERE part = %s`, table, any, part)); err != nil {
+		if err := c.exec(fmt.Sprintf(`INSERT INTO %s SELECT 0, rows, "first", "last"%s, NULL FROM sealed WHERE part = %s`, table, any, part)); err != nil {
 			return fmt.Errorf("take all events of part %s for candidates: %w", part, err)
 		}
 	}

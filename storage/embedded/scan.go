@@ -124,7 +124,17 @@ func (p *pages) flush() error {
 const maxPageArena = 16 << 20
 
 // add appends row i of a chunk.
-func (p *pages) add(c []cells, i int) error {
+func (p *pages) add(c []cells, i int) error { return p.addKnowing(c, i, texts{}) }
+
+// addKnowing appends row i of a chunk, with the texts that are known of it.
+func (p *pages) addKnowing(c []cells, i int, known texts) error {
+	original, message := c[colOriginal].bytes(i), c[colMessage].bytes(i)
+	if known.known&originalText != 0 {
+		original = known.original
+	}
+	if known.known&messageText != 0 {
+		message = known.message
+	}
 	if pg := &p.page; pg.N > 0 && (pg.N == event.PageRows || len(p.arena.Buf) > maxPageArena ||
 		pg.Gen != event.GenID(c[colGen].u64(i)) || pg.Data != string(c[colDataset].bytes(i)) ||
 		pg.Site != string(c[colSite].bytes(i)) || pg.Format != string(c[colFormat].bytes(i)) ||
@@ -141,7 +151,7 @@ func (p *pages) add(c []cells, i int) error {
 	}
 	p.spans = append(p.spans[:0], event.Span{Off: c[colOff].i64(i), Len: c[colLen].i32(i)})
 	p.spans = unpackSpans(p.spans, c[colSpans].bytes(i))
-	row := pg.AddRow(p.arena.Put(c[colOriginal].bytes(i)), c[colLines].i32(i), p.spans)
+	row := pg.AddRow(p.arena.Put(original), c[colLines].i32(i), p.spans)
 	if c[colUnparsed].bool(i) {
 		pg.Unparsed.Set(row)
 	}
@@ -152,13 +162,16 @@ func (p *pages) add(c []cells, i int) error {
 		pg.SetInt(row, event.FieldTime, c[colTime].i64(i))
 	}
 	p.core(c, i, row)
+	if message != nil {
+		pg.SetStr(row, event.FieldMessage, p.arena.Put(message))
+	}
 	return p.rest(c, i, row)
 }
 
 func (p *pages) core(c []cells, i, row int) {
 	pg, col := &p.page, colCore
 	for _, cc := range coreColumns {
-		if v := c[col]; v.has(i) {
+		if v := c[col]; v.has(i) && cc.field != event.FieldMessage {
 			switch event.CoreFields()[cc.field].Kind {
 			case event.Keyword, event.Text:
 				pg.SetStr(row, cc.field, p.arena.Put(v.bytes(i)))

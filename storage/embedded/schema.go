@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 // schemaVersion is the layout that this package writes. It is stored; older ones are brought up to it when a store is
 // opened (see migrate.go), a newer one is refused.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // column is a column of the event tables.
 type column struct {
@@ -111,6 +112,9 @@ func makeEventColumns() []column {
 	}
 	return cols
 }
+
+// colMessage is the column of the message.
+var colMessage = slices.IndexFunc(eventColumns, func(c column) bool { return c.name == "message" })
 
 // selectAll is the list of an event table's columns.
 var selectAll = func() string {

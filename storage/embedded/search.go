@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -57,6 +58,13 @@ type hit struct {
 	part part
 	row  int64
 	sure bool // else the event may have been found by a loose test
+	texts
+}
+
+// texts are those of an event that a search has read to find it.
+type texts struct {
+	known             textOf
+	original, message []byte // nil: the event has none, if it is known
 }
 
 // newestFirst orders hits as a search returns them.
@@ -118,9 +126,10 @@ func (f *finder) search() ([]hit, error) {
 }
 
 // firstRows is how many rows of a day a search reads at first, stepRows how many times as many in each further step,
-// and steps how many of them there are before it reads what is left.
+// and steps how many of them there are before it reads what is left. Up to fewRows it reads at once.
 const (
 	firstRows = 2 * runRows
+	fewRows   = 8 * runRows
 	stepRows  = 4
 	steps     = 3
 )
@@ -130,7 +139,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 	if f.q.IDs != nil {
 		all := make([]stretch, len(parts))
 		for i, p := range parts {
-			all[i] = stretch{i, 0, p.rows, anyTime}
+			all[i] = stretch{i, 0, p.rows, anyTime, eitherText}
 		}
 		return f.stretches(nil, parts, all, limit)
 	}
@@ -144,6 +153,9 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 	})
 	var hits []hit
 	want := int64(firstRows)
+	if probed.left <= fewRows {
+		want = fewRows
+	}
 	for step := 0; len(left) > 0; step++ {
 		if len(hits) == limit && hits[limit-1].time > left[0].to {
 			break // what is left is older
@@ -165,7 +177,7 @@ func (f *finder) day(parts []part, during query.Interval, limit int) ([]hit, err
 // small reads. A statement reads maxUnion of them.
 const (
 	maxStretches = 64
-	maxUnion     = 16
+	maxUnion     = 32
 )
 
 // stretches returns the newest of hits and of what matches in the given stretches, in order, up to limit.
@@ -218,26 +230,18 @@ func (f *finder) union(parts []part, list []stretch, limit int) ([]hit, error) {
 // ask runs the statement of union: the newest events of some stretches that come after a place in the order.
 func (f *finder) ask(parts []part, list []stretch, after *query.Cursor, limit int) ([]hit, error) {
 	a := args{loose: true}
-	cond, err := where(&a, f.v, f.q.Where, f.q.During)
-	if err != nil {
-		return nil, err
-	}
-	if after != nil {
-		t, g, o := a.add(after.Time), a.add(uint64(after.Gen)), a.add(after.Off)
-		cond += fmt.Sprintf(" AND time <= %s AND (time < %[1]s OR gen < %s OR gen = %[2]s AND off < %s)", t, g, o)
-	}
-	if f.q.IDs != nil {
-		cond += " AND " + anyOf(&a, f.q.IDs)
-	}
-	sure := "TRUE"
-	if a.loosed { // texts that are ASCII are tested as they should be
-		sure = "strlen(original) = length(original) AND (message IS NULL OR strlen(message) = length(message))"
-	}
+	forms := make(map[textOf]form)
 	selects := make([]string, len(list))
 	for i, s := range list {
-		p := parts[s.part]
-		selects[i] = fmt.Sprintf("SELECT time, gen, off, %s AS row, %d AS part, %s AS sure FROM %s WHERE %s AND %s",
-			p.row(), s.part, sure, p.numbered(), s.where(p), cond)
+		if _, ok := forms[s.text]; !ok {
+			var err error
+			if forms[s.text], err = f.form(&a, s.text, after); err != nil {
+				return nil, err
+			}
+		}
+		p, form := parts[s.part], forms[s.text]
+		selects[i] = fmt.Sprintf("SELECT time, gen, off, %s AS row, %d AS part, %s FROM %s WHERE %s AND %s",
+			p.row(), s.part, form.columns, p.numbered(), s.where(p), form.where)
 	}
 	r, err := f.c.query(strings.Join(selects, " UNION ALL ")+" ORDER BY time DESC, gen DESC, off DESC LIMIT "+a.add(limit), a.values...)
 	if err != nil {
@@ -245,10 +249,44 @@ func (f *finder) ask(parts []part, list []stretch, after *query.Cursor, limit in
 	}
 	var hits []hit
 	err = r.each(func(c []cells, i int) error {
-		hits = append(hits, hit{c[0].i64(i), query.ID{Gen: event.GenID(c[1].u64(i)), Off: c[2].i64(i)}, parts[c[4].i32(i)], c[3].i64(i), c[5].bool(i)})
+		hits = append(hits, hit{c[0].i64(i), query.ID{Gen: event.GenID(c[1].u64(i)), Off: c[2].i64(i)}, parts[c[4].i32(i)], c[3].i64(i), c[5].bool(i),
+			texts{textOf(c[6].i32(i)), bytes.Clone(c[7].bytes(i)), bytes.Clone(c[8].bytes(i))}})
 		return nil
 	})
 	return hits, err
+}
+
+// form is what the statement of union asks of events that have some texts.
+type form struct{ where, columns string }
+
+// form makes that of events with the given texts. The texts that it tests come with the event: unpacking them takes the
+// better part of a search, so they are not to be read again.
+func (f *finder) form(a *args, text textOf, after *query.Cursor) (form, error) {
+	a.text, a.read, a.loosed = text, 0, nil
+	cond, err := where(a, f.v, f.q.Where, f.q.During)
+	if err != nil {
+		return form{}, err
+	}
+	if after != nil {
+		t, g, o := a.add(after.Time), a.add(uint64(after.Gen)), a.add(after.Off)
+		cond += fmt.Sprintf(" AND time <= %s AND (time < %[1]s OR gen < %s OR gen = %[2]s AND off < %s)", t, g, o)
+	}
+	if f.q.IDs != nil {
+		cond += " AND " + anyOf(a, f.q.IDs)
+	}
+	sure := "TRUE"
+	for _, text := range a.loosed { // a text that is ASCII is tested as it should be
+		sure += fmt.Sprintf(" AND strlen(%s) = length(%[1]s)", text)
+	}
+	columns := fmt.Sprintf("%s AS sure, %d AS known", sure, a.read)
+	for _, text := range []textOf{originalText, messageText} {
+		if a.read&text != 0 {
+			columns += ", " + text.expression()
+		} else {
+			columns += ", NULL::VARCHAR AS " + text.expression()
+		}
+	}
+	return form{cond, columns}, nil
 }
 
 // verified returns the hits that really match.
@@ -325,29 +363,47 @@ const lookupRows = vectorSize
 // the scan takes over the row numbers if they are at most lookupRows.
 func readHits(c *conn, schema *event.Schema, hits []hit, f func(*event.Page) error) error {
 	var parts []part
-	rows := make(map[part][]int64)
+	in := make(map[part][]hit)
 	for _, h := range hits {
-		if rows[h.part] == nil {
+		if in[h.part] == nil {
 			parts = append(parts, h.part)
 		}
-		rows[h.part] = append(rows[h.part], h.row)
+		in[h.part] = append(in[h.part], h)
 	}
 	collect := newPages(schema, f)
 	for _, p := range parts {
-		slices.Sort(rows[p])
-		for chunk := range slices.Chunk(rows[p], lookupRows) {
-			var list []byte
-			for _, row := range chunk {
-				list = append(strconv.AppendInt(list, row, 10), ',')
-			}
-			r, err := c.query(fmt.Sprintf("SELECT %s FROM %s WHERE %s IN (SELECT unnest([%s]))", selectAll, p.numbered(), p.row(), list[:len(list)-1]))
-			if err != nil {
-				return err
-			}
-			if err := r.each(collect.add); err != nil {
+		slices.SortFunc(in[p], func(a, b hit) int { return cmp.Compare(a.row, b.row) })
+		for chunk := range slices.Chunk(in[p], lookupRows) {
+			if err := lookUp(c, p, chunk, collect); err != nil {
 				return err
 			}
 		}
 	}
 	return collect.flush()
+}
+
+// lookUp adds the events of hits of a part to pages, without reading again texts that are known of all of them.
+func lookUp(c *conn, p part, hits []hit, to *pages) error {
+	var list []byte
+	known := eitherText
+	found := make(map[int64]texts, len(hits))
+	for _, h := range hits {
+		list = append(strconv.AppendInt(list, h.row, 10), ',')
+		known &= h.known
+		found[h.row] = h.texts
+	}
+	columns := make([]string, len(eventColumns), len(eventColumns)+1)
+	for i, col := range eventColumns {
+		if columns[i] = col.name; i == colOriginal && known&originalText != 0 || i == colMessage && known&messageText != 0 {
+			columns[i] = "NULL::VARCHAR"
+		}
+	}
+	r, err := c.query(fmt.Sprintf("SELECT %s, %s FROM %s WHERE %[2]s IN (SELECT unnest([%[4]s]))",
+		strings.Join(columns, ", "), p.row(), p.numbered(), list[:len(list)-1]))
+	if err != nil {
+		return err
+	}
+	return r.each(func(c []cells, i int) error {
+		return to.addKnowing(c, i, found[c[len(eventColumns)].i64(i)])
+	})
 }

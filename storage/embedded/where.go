@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,31 @@ import (
 type args struct {
 	values []any
 	loose  bool // tests of messages and original lines may hold for some texts beyond ASCII that they should not hold for
-	loosed bool // some do
+
+	text   textOf   // what all events have
+	loosed []string // the texts whose tests are loose, as expressions
+	read   textOf   // which of the texts are tested
+}
+
+// textOf says which texts events have that a test of their message looks into: it is the original line of one without a message.
+type textOf uint8
+
+const (
+	originalText textOf = 1 << iota
+	messageText
+	eitherText = originalText | messageText // some events this, others that
+)
+
+// expression is the text in SQL.
+func (t textOf) expression() string {
+	switch t {
+	case originalText:
+		return "original"
+	case messageText:
+		return "message"
+	default:
+		return "coalesce(message, original)"
+	}
 }
 
 // add binds v and returns its place in the statement.
@@ -120,8 +145,12 @@ func test(a *args, t *query.Test, loose bool) (string, error) {
 		return stringTest(a, t, valueOf(a, t.F, t.Kind, t.Field))
 	case event.Text:
 		text := valueOf(a, t.F, t.Kind, t.Field)
-		if t.F == event.FieldMessage {
-			text = "coalesce(message, original)"
+		switch t.F {
+		case event.FieldMessage:
+			text = a.text.expression()
+			a.read |= a.text
+		case event.FieldOriginal:
+			a.read |= originalText
 		}
 		return textTest(a, t, text, loose && isText(t))
 	case event.Address:
@@ -165,7 +194,10 @@ func textTest(a *args, t *query.Test, text string, loose bool) (string, error) {
 	}
 	re := query.TextPattern(t)
 	if loose {
-		re, a.loosed = query.LoosePattern(t), true
+		re = query.LoosePattern(t)
+		if !slices.Contains(a.loosed, text) {
+			a.loosed = append(a.loosed, text)
+		}
 	}
 	c := "regexp_matches(lower(" + text + "), " + a.add(re) + ")"
 	// Looking for a word itself takes a fraction of the time of the expression, and most texts do not have it.
