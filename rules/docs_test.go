@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -27,9 +28,13 @@ func TestTheManualListsTheShippedRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	escape := strings.NewReplacer("|", `\|`).Replace
-	want := "| id | severity | for | group | title |\n| --- | --- | --- | --- | --- |\n"
+	want := "| id | severity | for | group | title | to read |\n| --- | --- | --- | --- | --- | --- |\n"
 	for _, r := range all {
-		want += fmt.Sprintf("| `%s` | %s | %s | `%s` | %s |\n", r.ID, r.Severity, strings.Join(r.Audience, ", "), escape(r.Group), escape(r.Title))
+		var read []string
+		for _, ref := range r.Refs {
+			read = append(read, fmt.Sprintf("[%s](%s)", regexp.MustCompile(`^https://(?:www\.|docs\.|dev\.|learn\.)?([^/]+)/.*`).ReplaceAllString(ref, "$1"), ref))
+		}
+		want += fmt.Sprintf("| `%s` | %s | %s | `%s` | %s | %s |\n", r.ID, r.Severity, strings.Join(r.Audience, ", "), escape(r.Group), escape(r.Title), strings.Join(read, ", "))
 	}
 	before, got, ok := strings.Cut(string(text), heading)
 	if !ok {
@@ -109,4 +114,27 @@ func inARule(lines string) string {
 		}
 	}
 	return strings.Join(kept, "") + lines + "\n" + tests
+}
+
+// What is about databases, logins and audits says where to read more: in the manuals of those who wrote the programs, and at those
+// whose business it is to describe attacks.
+func TestRulesSayWhereToReadMore(t *testing.T) {
+	all, err := Load(configs.FS(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners := []string{"www.postgresql.org", "dev.mysql.com", "mariadb.com", "learn.microsoft.com", "docs.oracle.com", "github.com/pgaudit/", "man7.org", "man.openbsd.org",
+		"www.sudo.ws", "polkit.pages.freedesktop.org", "docs.kernel.org", "chrony-project.org", "www.smartmontools.org", "nginx.org", "httpd.apache.org",
+		"www.rfc-editor.org", "pages.nist.gov", "nvd.nist.gov", "attack.mitre.org", "owasp.org"}
+	for _, r := range all {
+		area, _, _ := strings.Cut(r.ID, ".")
+		if len(r.Refs) == 0 && strings.Contains("audit auth backup db", area) {
+			t.Errorf("%s has no references", r.ID)
+		}
+		for _, ref := range r.Refs {
+			if !slices.ContainsFunc(owners, func(o string) bool { return strings.HasPrefix(ref+"/", "https://"+strings.TrimSuffix(o, "/")+"/") }) {
+				t.Errorf("%s refers to %s, which is none of %v", r.ID, ref, owners)
+			}
+		}
+	}
 }

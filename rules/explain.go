@@ -66,11 +66,12 @@ type Verdict struct {
 	Group      string   `json:"group,omitempty"` // what it was counted under
 	Conditions []Clause `json:"conditions,omitempty"`
 	Window     *Window  `json:"window,omitempty"`
-	By         *Moment  `json:"by,omitempty"`      // the other event that decided
-	Finding    string   `json:"finding,omitempty"` // the id of the one that it made or is a member of
-	Stored     *bool    `json:"stored,omitempty"`  // whether the store has that; nil: it was not asked
-	Crossing   string   `json:"-"`                 // the id of the finding that it would make
-	Rearm      int64    `json:"rearm,omitempty"`   // µs: when the rule is armed again for the group if nothing else comes
+	By         *Moment  `json:"by,omitempty"`         // the other event that decided
+	Finding    string   `json:"finding,omitempty"`    // the id of the one that it made or is a member of
+	Stored     *bool    `json:"stored,omitempty"`     // whether the store has that; nil: it was not asked
+	Crossing   string   `json:"-"`                    // the id of the finding that it would make
+	References []string `json:"references,omitempty"` // what there is to read about it, unless it is unmatched
+	Rearm      int64    `json:"rearm,omitempty"`      // µs: when the rule is armed again for the group if nothing else comes
 }
 
 // Near reports whether little was missing: most of its predicates hold, or the event counted without a finding.
@@ -209,6 +210,7 @@ func (x *Explaining) look(r *compiled, row event.Row) *verdict {
 		}
 		return v
 	}
+	v.References = r.Refs
 	key, _ := r.appendGroup(append(append([]byte(nil), row.Page.Site...), 0), row)
 	v.key, v.Group = string(key), plain(string(key[len(row.Page.Site)+1:]))
 	v.Crossing = findingID(r.ID, row.Page.Site, string(key[len(row.Page.Site)+1:]), &hit{from: &origin{gen: v.id.Gen}, span: row.Page.RowSpans(row.I)[0]})

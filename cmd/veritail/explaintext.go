@@ -94,6 +94,9 @@ func (x *explainText) verdict(v *rules.Verdict, width int, full bool) {
 				x.clause(c)
 			}
 		}
+		for _, ref := range v.References {
+			x.f("      %s %s\n", x.p.dim("to read"), printable(ref))
+		}
 	}
 	if v.Window != nil && len(v.Window.Members) > 1 && (shown || v.Outcome == rules.Waits) {
 		for i := range v.Window.Members {
