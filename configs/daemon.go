@@ -24,6 +24,7 @@ type Daemon struct {
 	Retention Retention `toml:"retention"`
 	Sources   []Source  `toml:"source"`
 	Syslog    []Syslog  `toml:"syslog"`
+	Journal   Journal   `toml:"journal"`
 
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
@@ -185,6 +186,7 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	for i := range d.Sources {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)
 	}
+	faults = append(faults, d.Journal.check(fsys, name)...)
 	for i := range d.Syslog {
 		key := itemPath("syslog", i)
 		faults = append(faults, d.Syslog[i].check(fsys, name, key)...)

@@ -53,7 +53,8 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
 		Store:         Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
 		Retention:     Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10},
-		Elasticsearch: defaultElasticsearch}
+		Elasticsearch: defaultElasticsearch,
+		Journal:       Journal{"auto", "", 256 << 20, "system.journal"}}
 	if !reflect.DeepEqual(shipped, want) {
 		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
 	}
@@ -142,7 +143,8 @@ format = "nginx.access"
 		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day), 0, 50},
 		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
-		Elasticsearch: defaultElasticsearch}
+		Elasticsearch: defaultElasticsearch,
+		Journal:       Journal{"auto", "", 256 << 20, "system.journal"}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", d, want)
 	}
@@ -195,6 +197,9 @@ func TestLoadDaemonRefuses(t *testing.T) {
 			`veritail.toml:1: tls:// needs "cert_file" and "key_file"`},
 		{"a certificate that nobody shows", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tcp://:514']\nclient_ca_file = 'ca.pem'\n",
 			`veritail.toml:5: certificates are for tls:// only, and there is none in "listen"`},
+		{"a journal that is followed perhaps", "[journal]\nfollow = 'maybe'\nspool = '1KiB'\n",
+			"veritail.toml:2: key \"follow\" wants \"auto\", \"yes\" or \"no\", not \"maybe\"\n" +
+				"veritail.toml:3: key \"spool\" wants at least 1MiB, not 1KiB"},
 		{"two of one name", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tcp://:1']\n[[syslog]]\nname = 'a'\ndataset = 'b'\nlisten = ['tcp://:2']\n",
 			`veritail.toml:6: there is a [[syslog]] named "a" already`},
 	} {

@@ -62,6 +62,9 @@ func (s *Syslog) check(fsys fs.FS, name, key string) Errors {
 	if !spoolName.MatchString(s.Name) {
 		fault(".name", "it needs a \"name\" of at most 64 letters, digits, _ and -, for its directory in the spool, not %q", s.Name)
 	}
+	if s.Name == JournalName {
+		fault(".name", "%q is the name of the systemd journal; give it another", s.Name)
+	}
 	if len(s.Listen) == 0 {
 		fault(".listen", `it needs "listen": where it listens, such as ["udp://:514", "tcp://:514"]`)
 	}

@@ -108,14 +108,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	for _, in := range d.inputs {
-		p, err := in.pattern()
-		if err == nil {
-			err = s.set.Known(in.cfg.Format)
-		}
-		if err != nil {
-			return nil, err
-		}
-		d.patterns = append(d.patterns, p)
+		d.patterns = append(d.patterns, in.pattern)
 	}
 	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
 	d.turns = openTurns(cfg.State)
@@ -193,7 +186,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	from := d.patternOf(g)
 	host := d.cfg.Host
-	if from.Spool {
+	if from.Spool && from.Format != "syslog.journal" {
 		host = spool.Sender(g.Path)
 	}
 	opts := parsers.Options{

@@ -31,11 +31,11 @@ func (d *daemon) greet() {
 			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), f.path, f.what, p.blue(repair(f.path)))
 		}
 	}
-	if len(d.inputs) > 0 {
+	if slices.ContainsFunc(d.inputs, func(in *input) bool { return len(in.listeners) > 0 }) {
 		fmt.Fprintln(w, p.bold("Listening"))
 		for _, in := range d.inputs {
 			for _, l := range in.listeners {
-				fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), l.Status().Address, in.cfg.Dataset)
+				fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), l.Status().Address, in.pattern.Dataset)
 			}
 		}
 	}
@@ -55,6 +55,11 @@ type lookedAt struct{ path, what string }
 // named once.
 func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 	seen, there := map[string]bool{}, map[string]bool{}
+	for _, in := range d.inputs {
+		if in.journal != nil {
+			found = append(found, lookedAt{"the systemd journal", in.pattern.Dataset})
+		}
+	}
 	for _, src := range d.patterns {
 		there[src.Dataset] = there[src.Dataset] || src.Site != "" || src.Spool // what feeds them begins with the daemon
 		paths, err := filepath.Glob(src.Glob)
@@ -111,14 +116,19 @@ func unreadable(path string) string {
 // repair returns the command that lets this user read the file at path, rotated successors included where its
 // directory passes the right on.
 func repair(path string) string {
-	name := "veritail"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
+	name := userName()
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		return fmt.Sprintf("sudo setfacl -R -m u:%s:rX %s", name, shellQuote(path))
 	}
 	return fmt.Sprintf("sudo setfacl -m u:%s:rX %s %s", name, shellQuote(filepath.Dir(path)), shellQuote(path))
+}
+
+// userName returns who runs this.
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "veritail"
 }
 
 // shellQuote quotes s for a POSIX shell where it needs it.

@@ -9,40 +9,65 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/pipeline/journal"
 	"github.com/saypro/veritail/pipeline/listen"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
 )
 
-// An input is what comes over the network under one name, with the spool that keeps it until it is stored.
+// An input is what has no file of its own, under one name, with the spool that keeps it until it is stored.
 type input struct {
-	cfg       configs.Syslog
-	dir       string
+	name      string
+	pattern   source.Pattern // of the spool's files
 	spool     *spool.Spool
 	listeners []*listen.Listener
-	told      int64 // lines that were lost when announceLoss looked last
+	journal   *journal.Reader // nil: it is not one
+	told      loss            // when announceLoss looked last
 }
+
+// A loss is what was lost on its way into a spool.
+type loss struct{ messages, gaps int64 }
 
 // openInputs opens the spools and binds the addresses; nothing is received yet.
 func (d *daemon) openInputs() error {
 	for _, cfg := range d.cfg.Syslog {
-		in, err := openInput(cfg, filepath.Join(d.cfg.State, "spool", cfg.Name))
+		in, err := d.openSyslog(cfg)
 		if err != nil {
 			return fmt.Errorf("open the syslog input %q: %w", cfg.Name, err)
 		}
 		d.inputs = append(d.inputs, in)
 	}
+	if !d.wantsJournal() {
+		return nil
+	}
+	in, err := d.openJournal()
+	if err != nil {
+		return fmt.Errorf("open the journal: %w", err)
+	}
+	d.inputs = append(d.inputs, in)
 	return nil
 }
 
-func openInput(cfg configs.Syslog, dir string) (in *input, err error) {
-	in = &input{cfg: cfg, dir: dir}
-	if in.spool, err = spool.Open(dir, int64(cfg.Spool)); err != nil {
+func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
+	zone, err := cfg.Location()
+	if err == nil {
+		err = d.setup.set.Known(cfg.Format)
+	}
+	if err != nil {
+		return nil, userError{err}
+	}
+	dir := filepath.Join(d.cfg.State, "spool", cfg.Name)
+	in = &input{name: cfg.Name, pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Spool: true}}
+	if cfg.Format != configs.Auto {
+		in.pattern.Format = cfg.Format
+	}
+	if in.spool, err = spool.Open(spool.Config{Dir: dir, Max: int64(cfg.Spool)}); err != nil {
 		return nil, err
 	}
 	opened := in
@@ -58,23 +83,68 @@ func openInput(cfg configs.Syslog, dir string) (in *input, err error) {
 		}
 	}
 	for _, text := range cfg.Listen {
-		c := listen.Config{MaxLine: source.MaxLine}
-		c.Network, c.Address = configs.Network(text)
-		if c.Network == "tls" {
-			c.TLS = secure
-		}
-		l, err := listen.Open(c, in.spool)
-		switch {
-		case errors.Is(err, syscall.EACCES):
-			return nil, userErrorf("%w; take a port from 1024 on, or allow it: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit", err)
-		case errors.Is(err, syscall.EADDRINUSE):
-			return nil, userErrorf("%w; another program listens there, such as rsyslog: ss -lntup tells which", err)
-		case err != nil:
-			return nil, userError{err}
+		l, err := listenOn(text, secure, in.spool)
+		if err != nil {
+			return nil, err
 		}
 		in.listeners = append(in.listeners, l)
 	}
 	return in, nil
+}
+
+func listenOn(text string, secure *tls.Config, to *spool.Spool) (*listen.Listener, error) {
+	c := listen.Config{MaxLine: source.MaxLine}
+	c.Network, c.Address = configs.Network(text)
+	if c.Network == "tls" {
+		c.TLS = secure
+	}
+	l, err := listen.Open(c, to)
+	switch {
+	case errors.Is(err, syscall.EACCES):
+		return nil, userErrorf("%w; take a port from 1024 on, or allow it: setcap cap_net_bind_service=+ep on the program, or AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit", err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, userErrorf("%w; another program listens there, such as rsyslog: ss -lntup tells which", err)
+	case err != nil:
+		return nil, userError{err}
+	}
+	return l, nil
+}
+
+// journalDirs are where systemd-journald keeps the journal of a machine.
+var journalDirs = []string{"/var/log/journal/*/*.journal", "/run/log/journal/*/*.journal"}
+
+// wantsJournal reports whether the journal is to be followed.
+func (d *daemon) wantsJournal() bool {
+	switch d.cfg.Journal.Follow {
+	case configs.JournalYes:
+		return true
+	case configs.JournalNo:
+		return false
+	}
+	return d.cfg.WellKnown && anyFile(journalDirs...) && !slices.ContainsFunc(d.patterns, func(p source.Pattern) bool {
+		return (p.Dataset == "system.syslog" || p.Dataset == "system.auth") && anyFile(p.Glob)
+	})
+}
+
+func anyFile(globs ...string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		paths, err := filepath.Glob(glob)
+		return err == nil && len(paths) > 0
+	})
+}
+
+func (d *daemon) openJournal() (*input, error) {
+	cfg := d.cfg.Journal
+	dir := filepath.Join(d.cfg.State, "spool", configs.JournalName)
+	sp, err := spool.Open(spool.Config{Dir: dir, Max: int64(cfg.Spool), Resume: true})
+	if err != nil {
+		return nil, err
+	}
+	return &input{
+		name: configs.JournalName, spool: sp,
+		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Format: "syslog.journal", Zone: time.Local, Spool: true},
+		journal: journal.New(journal.Config{Program: "journalctl", Directory: cfg.Directory, MaxLine: source.MaxLine, Spool: sp}),
+	}, nil
 }
 
 // serverTLS reads the certificates of an input.
@@ -98,19 +168,6 @@ func serverTLS(cfg configs.Syslog) (*tls.Config, error) {
 	return c, nil
 }
 
-// pattern returns how the files of its spool are followed.
-func (in *input) pattern() (source.Pattern, error) {
-	zone, err := in.cfg.Location()
-	if err != nil {
-		return source.Pattern{}, userErrorf("syslog %s: %w", in.cfg.Name, err)
-	}
-	p := source.Pattern{Glob: spool.Glob(in.dir), Dataset: in.cfg.Dataset, Site: in.cfg.Site, Zone: zone, Spool: true}
-	if in.cfg.Format != configs.Auto {
-		p.Format = in.cfg.Format
-	}
-	return p, nil
-}
-
 func (in *input) close() error {
 	var errs []error
 	for _, l := range in.listeners {
@@ -132,6 +189,9 @@ func (d *daemon) receive(ctx context.Context) error {
 	for _, in := range d.inputs {
 		for _, l := range in.listeners {
 			all = append(all, l.Serve)
+		}
+		if in.journal != nil {
+			all = append(all, in.journal.Run)
 		}
 		all = append(all, func(ctx context.Context) error { return d.keepSpool(ctx, in) })
 	}
@@ -159,7 +219,7 @@ func (d *daemon) keepSpool(ctx context.Context, in *input) error {
 			err = errors.Join(err, d.announceLoss(ctx, in, now))
 		}
 		if err != nil && ctx.Err() == nil {
-			slog.Error("looking after the spool failed", "input", in.cfg.Name, "error", err)
+			slog.Error("looking after the spool failed", "input", in.name, "error", err)
 		}
 		select {
 		case <-tick.C:
@@ -169,30 +229,46 @@ func (d *daemon) keepSpool(ctx context.Context, in *input) error {
 	}
 }
 
-// announceLoss makes it a finding that messages were lost on their way into the spool.
+// announceLoss makes it a finding that something was lost on its way into the spool.
 func (d *daemon) announceLoss(ctx context.Context, in *input, now time.Time) error {
 	r := in.report()
-	lost := r.Refused
+	lost := loss{messages: r.Refused}
 	for _, l := range r.Listeners {
-		lost += l.Dropped
+		lost.messages += l.Dropped
 	}
-	if lost <= in.told {
+	if r.Journal != nil {
+		lost = loss{r.Journal.Missing, r.Journal.Gaps}
+	}
+	if lost.messages <= in.told.messages && lost.gaps <= in.told.gaps {
 		return nil
 	}
-	at := now.UnixMicro()
-	f := event.Finding{
-		ID: "input-loss-" + in.cfg.Name + "-" + now.UTC().Format("20060102T150405"), Rule: "veritail.input", Severity: "high", Audience: []string{"operator", "security"},
-		Title:   "Syslog messages were lost",
-		Message: fmt.Sprintf("%s messages that were sent to %s were lost since the last look: the spool did not take them, or the kernel could not keep them.", n(lost-in.told), in.cfg.Name),
-		Runbook: "veritail status tells which. A full spool: see why the store takes nothing, or raise spool. The kernel: raise net.core.rmem_max to 8 MiB. " +
-			"Senders over tcp:// and tls:// wait instead of losing anything.",
-		Count: lost - in.told, Time: at, First: at, Last: at,
-	}
+	f := lossFinding(in, loss{lost.messages - in.told.messages, lost.gaps - in.told.gaps}, now)
 	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{f}}); err != nil {
-		return fmt.Errorf("announce that messages were lost: %w", err)
+		return fmt.Errorf("announce what was lost: %w", err)
 	}
 	in.told = lost
 	return nil
+}
+
+func lossFinding(in *input, lost loss, now time.Time) event.Finding {
+	at := now.UnixMicro()
+	f := event.Finding{
+		ID: "input-loss-" + in.name + "-" + now.UTC().Format("20060102T150405"), Rule: "veritail.input", Severity: "high", Audience: []string{"operator", "security"},
+		Count: max(lost.messages, lost.gaps), Time: at, First: at, Last: at,
+	}
+	if in.journal != nil {
+		f.Title = "Entries of the journal are missing"
+		f.Message = fmt.Sprintf("The journal did not go on where reading had come to, %s: at least %s entries are missing. It drops its oldest when it is too large, read or not.",
+			count(int(lost.gaps), "time"), n(lost.messages))
+		f.Runbook = "See how long the daemon stood still, or whether somebody removed files: journalctl --verify, ls -l /var/log/journal/*. " +
+			"Let the journal keep more: SystemMaxUse= in journald.conf."
+		return f
+	}
+	f.Title = "Syslog messages were lost"
+	f.Message = fmt.Sprintf("%s messages that were sent to %s were lost: the spool did not take them, or the kernel could not keep them.", n(lost.messages), in.name)
+	f.Runbook = "veritail status tells which. A full spool: see why the store takes nothing, or raise spool. The kernel: raise net.core.rmem_max to 8 MiB. " +
+		"Senders over tcp:// and tls:// wait instead of losing anything."
+	return f
 }
 
 // inputReport is how it stands with an input. Counts are of this run, in messages.
@@ -204,7 +280,16 @@ type inputReport struct {
 	Max       int64            `json:"spool_max_bytes"`
 	Refused   int64            `json:"refused"` // lost because the spool did not take them
 	Error     string           `json:"error,omitempty"`
-	Listeners []listenerReport `json:"listeners"`
+	Listeners []listenerReport `json:"listeners,omitempty"`
+	Journal   *journalReport   `json:"journal,omitempty"`
+}
+
+type journalReport struct {
+	Entries int64 `json:"entries"`
+	Gaps    int64 `json:"gaps"`
+	Missing int64 `json:"missing"`
+	Cut     int64 `json:"cut"`
+	Partial bool  `json:"partial,omitempty"` // not all entries may be read
 }
 
 type listenerReport struct {
@@ -218,12 +303,19 @@ type listenerReport struct {
 
 func (in *input) report() inputReport {
 	s := in.spool.Status()
-	r := inputReport{Name: in.cfg.Name, Dataset: in.cfg.Dataset, Senders: s.Senders, Used: s.Used, Max: s.Max, Refused: s.Refused}
+	r := inputReport{Name: in.name, Dataset: in.pattern.Dataset, Senders: s.Senders, Used: s.Used, Max: s.Max, Refused: s.Refused}
 	switch {
 	case s.Full:
 		r.Error = fmt.Sprintf("the spool is full: %s of %s", size(s.Used), size(s.Max))
 	case s.Err != nil:
 		r.Error = s.Err.Error()
+	}
+	if in.journal != nil {
+		t := in.journal.Status()
+		r.Journal = &journalReport{t.Entries, t.Gaps, t.Missing, t.Cut, t.Partial}
+		if t.Err != nil && r.Error == "" {
+			r.Error = t.Err.Error()
+		}
 	}
 	for _, l := range in.listeners {
 		t := l.Status()
@@ -233,21 +325,24 @@ func (in *input) report() inputReport {
 }
 
 func (r *inputReport) print(w *sink, p colours) {
-	w.f("%s  %s: %d senders, %s of %s spooled\n", p.bold("Input"), r.Name, r.Senders, size(r.Used), size(r.Max))
+	w.f("%s  %s: ", p.bold("Input"), r.Name)
+	if r.Journal == nil {
+		w.f("%s, ", count(r.Senders, "sender"))
+	}
+	w.f("%s of %s spooled\n", size(r.Used), size(r.Max))
 	for _, l := range r.Listeners {
 		w.f("       %s  received %s", l.Address, n(l.Received))
 		if l.Connections > 0 {
-			w.f(", %d connections", l.Connections)
+			w.f(", %s", count(int(l.Connections), "connection"))
 		}
-		for _, bad := range []struct {
-			count int64
-			what  string
-		}{{l.Dropped, "dropped by the kernel"}, {l.Cut, "cut"}, {l.Turned, "connections turned away"}} {
-			if bad.count > 0 {
-				w.f(", %s", p.yellow(n(bad.count)+" "+bad.what))
-			}
+		printBad(w, p, []bad{{l.Dropped, "dropped by the kernel"}, {l.Cut, "cut"}, {l.Turned, "connections turned away"}})
+	}
+	if j := r.Journal; j != nil {
+		w.f("       received %s", n(j.Entries))
+		printBad(w, p, []bad{{j.Gaps, "gaps"}, {j.Missing, "missing"}, {j.Cut, "cut"}})
+		if j.Partial {
+			w.f("       %s\n      %s\n", p.yellow("▲ only entries of this user are seen"), p.blue("sudo usermod -a -G systemd-journal "+userName()))
 		}
-		w.f("\n")
 	}
 	if r.Refused > 0 {
 		w.f("       %s\n", p.red("◆ "+n(r.Refused)+" messages were lost: the spool did not take them"))
@@ -255,4 +350,19 @@ func (r *inputReport) print(w *sink, p colours) {
 	if r.Error != "" {
 		w.f("       %s\n", p.red("◆ "+r.Error))
 	}
+}
+
+type bad struct {
+	count int64
+	what  string
+}
+
+// printBad ends a line with what should not be.
+func printBad(w *sink, p colours, all []bad) {
+	for _, b := range all {
+		if b.count > 0 {
+			w.f(", %s", p.yellow(n(b.count)+" "+b.what))
+		}
+	}
+	w.f("\n")
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/saypro/veritail/tools/need"
 )
 
 // inputs returns what a running daemon says of what comes over the network, once it has received n messages since its start.
@@ -84,6 +86,63 @@ func TestAKilledDaemonStoresWhatItReceivedOnce(t *testing.T) {
 			t.Fatalf("all is stored, and segments are left:\n%s", list)
 		}
 	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+// Entries of a journal are stored once, although the daemon is killed while they come.
+func TestAKilledDaemonReadsTheJournalOnce(t *testing.T) {
+	t.Parallel()
+	remote := need.Program(t, "systemd-journal-remote")
+	need.Program(t, "journalctl")
+	bin, dir := program(t), t.TempDir()
+	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n[console]\nlisten = \"127.0.0.1:0\"\n[journal]\nfollow = \"yes\"\ndirectory = \"journal\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "journal"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	written := 0
+	write := func(n int) {
+		var b strings.Builder
+		for range n {
+			fmt.Fprintf(&b, "__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=0123456789abcdef0123456789abcdef\n_MACHINE_ID=0123456789abcdef0123456789abcdee\n", time.Now().UnixMicro(), written+1)
+			fmt.Fprintf(&b, "_HOSTNAME=web1\nPRIORITY=6\nSYSLOG_FACILITY=4\nSYSLOG_IDENTIFIER=sshd\n_PID=%d\nMESSAGE=Failed password for user%d from 10.0.0.1 port 4242 ssh2\n\n", written+1, written)
+			written++
+		}
+		cmd := command(remote, dir, "-o", "journal/a.journal", "-")
+		cmd.Stdin = strings.NewReader(b.String())
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("write the journal: %v\n%s", err, out)
+		}
+	}
+	write(500)
+	for round := range 4 {
+		cmd := start(t, bin, dir)
+		for range 3 {
+			write(200)
+			time.Sleep(time.Duration(100*(round+1)) * time.Millisecond)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the daemon ended by itself")
+		}
+	}
+	cmd := start(t, bin, dir)
+	awaitStored(t, bin, dir, written)
+	out, err := command(bin, dir, "search", "-json", "-limit", "10000", "-config", "v.toml", "host.name:web1").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, string(out), written)
+	awaitCounted(t, written, func() int64 { return countedBy(t, bin, dir) })
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func receive(t *testing.T, cfg listen.Config, max int64) *receiver {
 	}
 	r := &receiver{dir: t.TempDir()}
 	var err error
-	if r.spool, err = spool.Open(r.dir, max); err != nil {
+	if r.spool, err = spool.Open(spool.Config{Dir: r.dir, Max: max}); err != nil {
 		t.Fatal(err)
 	}
 	if r.Listener, err = listen.Open(cfg, r.spool); err != nil {
@@ -214,7 +214,7 @@ func TestDatagramsBeyondTheSpoolAreCounted(t *testing.T) {
 }
 
 func TestWhatTheKernelCannotKeepIsCounted(t *testing.T) {
-	sp, err := spool.Open(t.TempDir(), 1<<30)
+	sp, err := spool.Open(spool.Config{Dir: t.TempDir(), Max: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

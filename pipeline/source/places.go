@@ -39,7 +39,7 @@ func (x *Finder) Places() []Place {
 		all = append(all, s)
 	}
 	for _, pat := range x.patterns {
-		if !matched[pat.Glob] {
+		if !matched[pat.Glob] && !pat.Spool {
 			all = append(all, Place{Pattern: pat, Path: pat.Glob, Err: whyEmpty(pat.Glob)})
 		}
 	}

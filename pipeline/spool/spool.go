@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,10 +35,18 @@ const (
 // Others is the sender whose file those share that have none of their own.
 const Others = "others"
 
+// Config says where a spool is and how much it may hold.
+type Config struct {
+	Dir string // made if it is not there
+	Max int64  // bytes
+	// Resume says that senders go on behind the last line that the spool has of them, as a journal's reader does. The file with
+	// that line stays, and a line that a kill has cut goes, since it comes again.
+	Resume bool
+}
+
 // A Spool is a directory of senders' files. It is safe for concurrent use, by one process.
 type Spool struct {
-	dir string
-	max int64
+	cfg Config
 
 	mu      sync.Mutex
 	senders map[string]*sender
@@ -76,13 +83,13 @@ func Glob(dir string) string { return filepath.Join(dir, "*.log") }
 // Sender returns who sent the lines of a file of a spool, from its path.
 func Sender(path string) string { return strings.TrimSuffix(filepath.Base(path), ".log") }
 
-// Open opens the spool in dir, which is made if it is not there, with at most max bytes.
-func Open(dir string, max int64) (*Spool, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// Open opens a spool.
+func Open(cfg Config) (*Spool, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the spool: %w", err)
 	}
-	s := &Spool{dir: dir, max: max, senders: map[string]*sender{}, dirty: map[string]bool{}}
-	entries, err := os.ReadDir(dir)
+	s := &Spool{cfg: cfg, senders: map[string]*sender{}, dirty: map[string]bool{}}
+	entries, err := os.ReadDir(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the spool: %w", err)
 	}
@@ -108,7 +115,7 @@ func (s *Spool) take(e fs.DirEntry) error {
 	if !st.Mode().IsRegular() {
 		return nil
 	}
-	name, path := e.Name(), filepath.Join(s.dir, e.Name())
+	name, path := e.Name(), filepath.Join(s.cfg.Dir, e.Name())
 	if segmentName.MatchString(name) {
 		s.old, s.used = append(s.old, segment{path, st.Size()}), s.used+st.Size()
 		return nil
@@ -118,27 +125,10 @@ func (s *Spool) take(e fs.DirEntry) error {
 	}
 	w := &sender{path: path, size: st.Size(), last: time.Now()}
 	s.senders[Sender(path)], s.used = w, s.used+w.size
-	return w.mend()
-}
-
-// mend ends a line that a kill has cut: what follows is a line of its own.
-func (w *sender) mend() error {
 	if w.size == 0 {
 		return nil
 	}
-	f, err := os.OpenFile(w.path, os.O_RDWR|os.O_APPEND, 0)
-	if err != nil {
-		return fmt.Errorf("open the spool: %w", err)
-	}
-	defer f.Close()
-	last := make([]byte, 1)
-	if _, err := f.ReadAt(last, w.size-1); err != nil {
-		return fmt.Errorf("read the spool: %w", err)
-	}
-	if last[0] != '\n' {
-		w.rest = []byte("\n")
-	}
-	return nil
+	return s.mend(w)
 }
 
 // Append writes lines of a sender, each with its ending, and returns how many bytes of them were taken, in whole lines. What was taken
@@ -147,7 +137,7 @@ func (w *sender) mend() error {
 func (s *Spool) Append(from string, lines []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	room := max(0, min(s.max-s.used, int64(len(lines))))
+	room := max(0, min(s.cfg.Max-s.used, int64(len(lines))))
 	if s.full = room < int64(len(lines)); s.full {
 		if room = int64(bytes.LastIndexByte(lines[:room], '\n') + 1); room == 0 {
 			return 0, ErrFull
@@ -179,7 +169,7 @@ func (s *Spool) sender(from string) *sender {
 			return w
 		}
 	}
-	w := &sender{path: filepath.Join(s.dir, name+".log")}
+	w := &sender{path: filepath.Join(s.cfg.Dir, name+".log")}
 	s.senders[name] = w
 	return w
 }
@@ -308,54 +298,6 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Sweep removes the files of which stored says that the store has all.
-func (s *Spool) Sweep(now time.Time, stored func(path string) bool) error {
-	s.mu.Lock()
-	old := slices.Clone(s.old)
-	s.mu.Unlock()
-	var gone []string
-	var errs []error
-	for _, o := range old {
-		if !stored(o.path) {
-			continue
-		}
-		if err := os.Remove(o.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("clean the spool: %w", err))
-			continue
-		}
-		gone = append(gone, o.path)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.old = slices.DeleteFunc(s.old, func(o segment) bool {
-		if !slices.Contains(gone, o.path) {
-			return false
-		}
-		s.used, s.full = s.used-o.size, false
-		return true
-	})
-	for name, w := range s.senders {
-		if len(w.rest) > 0 || now.Sub(w.last) < quiet || s.hasSegments(w) || w.size > 0 && !stored(w.path) {
-			continue
-		}
-		err := s.close(w)
-		if err == nil {
-			err = os.Remove(w.path)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, fmt.Errorf("clean the spool: %w", err))
-			continue
-		}
-		s.used, s.full = s.used-w.size, false
-		delete(s.senders, name)
-	}
-	return errors.Join(errs...)
-}
-
-func (s *Spool) hasSegments(w *sender) bool {
-	return slices.ContainsFunc(s.old, func(o segment) bool { return strings.HasPrefix(o.path, w.path+".") })
-}
-
 // Refuse counts lines that could not be taken.
 func (s *Spool) Refuse(lines int64) {
 	s.mu.Lock()
@@ -376,7 +318,7 @@ type Status struct {
 func (s *Spool) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Status{Used: s.used, Max: s.max, Senders: len(s.senders), Refused: s.refused, Full: s.full, Err: s.broken}
+	return Status{Used: s.used, Max: s.cfg.Max, Senders: len(s.senders), Refused: s.refused, Full: s.full, Err: s.broken}
 }
 
 // Close puts what was written on the disk and closes the files. Nothing is appended afterwards.

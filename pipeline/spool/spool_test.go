@@ -18,7 +18,7 @@ const mib = 1 << 20
 
 func open(t *testing.T, dir string, max int64) *spool.Spool {
 	t.Helper()
-	s, err := spool.Open(dir, max)
+	s, err := spool.Open(spool.Config{Dir: dir, Max: max})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,5 +204,63 @@ func TestAFullDiskCutsNoLine(t *testing.T) {
 	}
 	if got := files(t, dir)["a.log"]; got != want.String() {
 		t.Errorf("the spool has %d bytes, not %d", len(got), want.Len())
+	}
+}
+
+func TestWhoResumesFindsTheLastLine(t *testing.T) {
+	dir := t.TempDir()
+	resume := func() *spool.Spool {
+		t.Helper()
+		s, err := spool.Open(spool.Config{Dir: dir, Max: 1 << 30, Resume: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	last := func(s *spool.Spool, want string) {
+		t.Helper()
+		if got, err := s.Last("journal"); err != nil || string(got) != want {
+			t.Errorf("the last line is %.20q…, %v; want %.20q…", got, err, want)
+		}
+	}
+	s := resume()
+	last(s, "")
+	add(t, s, "journal", "one\ntwo\n")
+	last(s, "two")
+	if err := s.Sweep(time.Now().Add(time.Hour), func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	last(s, "two") // all is stored, and it stays
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "journal.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("thr"); err != nil { // a kill has cut it
+		t.Fatal(err)
+	}
+	f.Close()
+	s = resume()
+	last(s, "two")
+	long := strings.Repeat("x", spool.Segment)
+	add(t, s, "journal", long+"\n") // fills a segment
+	if got := files(t, dir); len(got) != 2 || got["journal.log"] != "" {
+		t.Fatalf("%d files", len(got))
+	}
+	last(s, long)
+	if err := s.Sweep(time.Now().Add(time.Hour), func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	last(s, long)
+	add(t, s, "journal", "four\n")
+	if err := s.Sweep(time.Now().Add(time.Hour), func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	last(s, "four")
+	if got := files(t, dir); len(got) != 1 || got["journal.log"] != "four\n" {
+		t.Errorf("%d files are left", len(got))
 	}
 }

@@ -28,6 +28,8 @@ var All = []Need{
 	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
 	{"pgaudit.control", "^postgresql-.*-pgaudit$", "audits what is done in PostgreSQL", []string{"/usr/share/postgresql/*/extension/pgaudit.control"}},
 	{"logger", "bsdutils", "sends syslog over the network", nil},
+	{"journalctl", "systemd", "reads the journal", nil},
+	{"systemd-journal-remote", "systemd-journal-remote", "writes journals", []string{"/lib/systemd/systemd-journal-remote", "/usr/lib/systemd/systemd-journal-remote"}},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
 	{"javac", "default-jdk-headless", "make deps: compiles what starts Elasticsearch", nil},
