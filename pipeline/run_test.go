@@ -17,6 +17,7 @@ import (
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/tools/need"
 )
 
 // A site is a directory with logs, a store, and a runner that can be stopped and started again.
@@ -231,16 +232,47 @@ func TestRotationsWhileNobodyLooked(t *testing.T) {
 	s.expect(lines(0, 400)...)
 }
 
-func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
+// packers are the programs that rotation compresses with, and the extensions that they give.
+var packers = []struct{ program, ext string }{{"gzip", ".gz"}, {"zstd", ".zst"}, {"bzip2", ".bz2"}}
+
+// eachPacker runs a test for each packer; pack writes text compressed to path with its extension.
+func eachPacker(t *testing.T, test func(t *testing.T, pack func(path, text string))) {
 	t.Parallel()
+	for _, p := range packers {
+		t.Run(p.program, func(t *testing.T) {
+			t.Parallel()
+			program := need.Program(t, p.program)
+			test(t, func(path, text string) {
+				t.Helper()
+				plain := filepath.Join(t.TempDir(), "plain")
+				if err := os.WriteFile(plain, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				packed, err := exec.Command(program, "-c", plain).Output()
+				if err == nil {
+					err = os.WriteFile(path+p.ext, packed, 0o644)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
+	}
+}
+
+func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
+	eachPacker(t, testTheRestOfACompressedGeneration)
+}
+
+func testTheRestOfACompressedGeneration(t *testing.T, pack func(path, text string)) {
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 500)))
 	s.start()
 	s.expect(lines(0, 500)...)
 	s.halt()
 	s.append(s.log, text(lines(500, 900)))
-	writeGzip(t, s.log+".1.gz", text(lines(0, 900)))
-	writeGzip(t, s.log+".2.gz", text(lines(0, 500))) // a copy that holds nothing new
+	pack(s.log+".1", text(lines(0, 900)))
+	pack(s.log+".2", text(lines(0, 500))) // a copy that holds nothing new
 	s.must(os.Remove(s.log))
 	s.append(s.log, text(lines(900, 950)))
 	s.start()
@@ -251,14 +283,17 @@ func TestTheRestOfACompressedGenerationIsReadFromItsCopy(t *testing.T) {
 }
 
 func TestACompressedGenerationThatNobodySawIsRead(t *testing.T) {
-	t.Parallel()
+	eachPacker(t, testACompressedGenerationThatNobodySaw)
+}
+
+func testACompressedGenerationThatNobodySaw(t *testing.T, pack func(path, text string)) {
 	s := newSite(t)
 	s.append(s.log, text(lines(0, 10)))
 	s.start()
 	s.expect(lines(0, 10)...)
 	s.halt()
 	s.must(os.Rename(s.log, s.log+".2"))
-	writeGzip(t, s.log+".1.gz", text(lines(10, 700)))
+	pack(s.log+".1", text(lines(10, 700)))
 	s.append(s.log, text(lines(700, 702)))
 	s.start()
 	s.expect(lines(0, 702)...)

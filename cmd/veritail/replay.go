@@ -43,7 +43,7 @@ func replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay -rule FILE | -all [LOG...]",
 		Short: "Tell what rules would have found, before they are enabled",
-		Long: `Replay judges what was stored, or LOGs (plain or .gz), by rules as if they had been
+		Long: `Replay judges what was stored, or LOGs (plain, .gz, .zst, .bz2), by rules as if they had been
 judged then. Nothing is stored, and nobody is told.
 
 With -rule it is the rules of a FILE, which may stand anywhere: how often each would

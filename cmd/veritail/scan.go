@@ -33,7 +33,7 @@ func scanCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "scan FILE...",
 		Short: "Analyse finished logs: findings, counts and key figures",
-		Long: `Scan reads finished logs (plain, .gz, or - for standard input) as one stream by
+		Long: `Scan reads finished logs (plain, .gz, .zst, .bz2, or -: standard input) as one stream by
 event time, and prints findings, counts and key figures. It needs no daemon and
 stores nothing.
 

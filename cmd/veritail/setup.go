@@ -127,7 +127,7 @@ func reread(path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !f.Gzip() {
+	if !f.Packed() {
 		f.Close()
 		return os.Open(path)
 	}

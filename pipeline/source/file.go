@@ -25,7 +25,7 @@ type File struct {
 	mark   event.Mark
 	f      *os.File
 	id     inode     // of the file it began with, which is no other's as long as that is open
-	gz     *Finished // reads f if f is compressed
+	unpack *Finished // reads f if f is compressed
 	static bool      // f is a copy: its end is the generation's end
 	pos    int64
 	head   []byte // the bytes of the fingerprint
@@ -56,8 +56,8 @@ const (
 )
 
 // newFile returns a File that reads f, a file of g or a copy of one, from mark on. It takes f over.
-func newFile(g event.Generation, mark event.Mark, f *os.File, fs facts, gz bool) (*File, error) {
-	x := &File{gen: g, mark: mark, f: f, id: fs.inode, pos: mark.Off, static: gz, wake: make(chan struct{}, 1), caught: make(chan struct{})}
+func newFile(g event.Generation, mark event.Mark, f *os.File, fs facts, packed bool) (*File, error) {
+	x := &File{gen: g, mark: mark, f: f, id: fs.inode, pos: mark.Off, static: packed, wake: make(chan struct{}, 1), caught: make(chan struct{})}
 	x.size.Store(fs.size)
 	head, _, err := headOf(f, int(g.HeadLen))
 	if err != nil {
@@ -65,13 +65,13 @@ func newFile(g event.Generation, mark event.Mark, f *os.File, fs facts, gz bool)
 	}
 	x.head = head
 	x.print.Store(&fingerprint{g, head})
-	if gz {
-		return x, x.openGzip()
+	if packed {
+		return x, x.openPacked()
 	}
 	return x, nil
 }
 
-func (x *File) openGzip() error {
+func (x *File) openPacked() error {
 	d, err := newFinished(x.f.Name(), x.f, io.NewSectionReader(x.f, 0, 1<<62))
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (x *File) openGzip() error {
 	if err := d.Skip(x.pos); err != nil {
 		return err
 	}
-	x.gz = d
+	x.unpack = d
 	x.size.Store(x.pos) // known only at its end
 	return nil
 }
@@ -142,8 +142,8 @@ func (x *File) Read(p []byte) (int, error) {
 	if x.old {
 		return 0, ErrTruncated
 	}
-	if x.gz != nil {
-		n, err := x.gz.Read(p)
+	if x.unpack != nil {
+		n, err := x.unpack.Read(p)
 		x.grow(p[:n])
 		x.pos += int64(n)
 		x.size.Store(x.pos)
@@ -214,8 +214,8 @@ func (x *File) grow(got []byte) {
 func (x *File) Continue(c Copy) error {
 	x.f.Close()
 	x.f, x.static, x.old = c.f, true, false
-	if c.gz {
-		return x.openGzip()
+	if c.packed {
+		return x.openPacked()
 	}
 	x.lost.Add(-min(x.lost.Load(), max(0, c.size-x.pos)))
 	x.size.Store(c.size)
@@ -228,9 +228,10 @@ func (x *File) Span(s event.Span) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: span %d+%d is not before offset %d", x.f.Name(), s.Off, s.Len, x.mark.Off)
 	}
 	var r io.Reader = io.NewSectionReader(x.f, s.Off, int64(s.Len))
-	if x.gz != nil {
+	if x.unpack != nil {
 		d, err := newFinished(x.f.Name(), x.f, io.NewSectionReader(x.f, 0, 1<<62))
 		if err == nil {
+			defer d.release()
 			err = d.Skip(s.Off)
 		}
 		if err != nil {
@@ -275,5 +276,8 @@ func (x *File) leave(state int32, now time.Time) {
 // Close closes the file.
 func (x *File) Close() error {
 	x.Caught()
+	if x.unpack != nil {
+		x.unpack.release()
+	}
 	return x.f.Close()
 }

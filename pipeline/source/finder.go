@@ -238,9 +238,9 @@ func (x *Finder) known(fs facts) *life {
 }
 
 // ownerOf returns the generation whose own file, not a copy, has these facts and begins with head; nil if none.
-func (x *Finder) ownerOf(fs facts, head []byte, gz bool) *life {
+func (x *Finder) ownerOf(fs facts, head []byte, packed bool) *life {
 	l := x.known(fs)
-	if l == nil || l.reads(fs) || l.same(fs, head, gz) {
+	if l == nil || l.reads(fs) || l.same(fs, head, packed) {
 		return l
 	}
 	l.over = true // the inode was used again, or the file was truncated while nobody looked
@@ -285,8 +285,8 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	gz := isGzip(f)
-	l := x.ownerOf(fs, head, gz)
+	packed := packingAt(f) != nil
+	l := x.ownerOf(fs, head, packed)
 	if l == nil {
 		l = x.replaced(p, fs, head)
 	}
@@ -309,15 +309,15 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	if l.file != nil {
 		return nil, nil // it was renamed from one followed path to another
 	}
-	if gz {
+	if packed {
 		p.rest = fs.verdict()
 	}
-	file, err := newFile(x.describe(l, p, fs), l.mark, f, fs, gz)
+	file, err := newFile(x.describe(l, p, fs), l.mark, f, fs, packed)
 	if err != nil {
 		return nil, err
 	}
 	l.file = file
-	if !gz {
+	if !packed {
 		l.born = fs.birth
 	}
 	p.size, p.quiet = fs.size, now
@@ -340,8 +340,8 @@ func (x *Finder) describe(l *life, p *place, fs facts) event.Generation {
 }
 
 // same reports whether a file that may be the one of l, and that nobody held open meanwhile, is still that generation.
-func (l *life) same(fs facts, head []byte, gz bool) bool {
-	return matches(l.gen, head) && (gz || fs.size >= l.mark.Off)
+func (l *life) same(fs facts, head []byte, packed bool) bool {
+	return matches(l.gen, head) && (packed || fs.size >= l.mark.Off)
 }
 
 // described returns the generation with its fingerprint as it stands.

@@ -70,12 +70,13 @@ func headOf(f *os.File, n int) (head []byte, cut bool, err error) {
 		return nil, false, err
 	}
 	head = head[:m]
-	if m < 2 || string(head[:2]) != gzipMagic {
+	if packingOf(head) == nil {
 		return head, false, nil
 	}
 	d, err := newFinished(f.Name(), f, io.NewSectionReader(f, 0, 1<<62))
 	head = head[:0]
 	if err == nil {
+		defer d.release()
 		head = make([]byte, n)
 		m, err = d.Read(head)
 		head = head[:m]

@@ -7,21 +7,20 @@ import (
 	"io"
 	"os"
 	"syscall"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
 
-// A Finished is a file that nobody writes any more: plain, gzip of one or more members (told by its first bytes), or
+// A Finished is a file that nobody writes any more: plain, compressed by gzip, zstd or bzip2 (told by its first bytes), or
 // standard input. Its errors name the file and the offset, in uncompressed bytes, up to which it could be read.
 type Finished struct {
-	path string
-	f    *os.File // nil for standard input
-	r    io.Reader
-	gz   bool
-	off  int64
+	path   string
+	f      *os.File // nil for standard input
+	r      io.Reader
+	packed bool
+	unpack io.ReadCloser // of packed
+	off    int64
 }
 
 // Open opens the finished file at path, or stdin if path is Stdin.
@@ -43,21 +42,20 @@ func Open(path string, stdin io.Reader) (*Finished, error) {
 func newFinished(path string, f *os.File, r io.Reader) (*Finished, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	d := &Finished{path: path, f: f, r: br}
-	if magic, _ := br.Peek(2); string(magic) == gzipMagic {
-		d.gz = true
-		zr, err := gzip.NewReader(br)
-		if err != nil {
+	magic, _ := br.Peek(magicBytes)
+	if p := packingOf(magic); p != nil {
+		var err error
+		d.packed = true
+		if d.unpack, err = p.open(br); err != nil {
 			return nil, d.wrap(err)
 		}
-		d.r = zr
+		d.r = d.unpack
 	}
 	return d, nil
 }
 
-const gzipMagic = "\x1f\x8b"
-
-// Gzip reports whether the file is compressed.
-func (d *Finished) Gzip() bool { return d.gz }
+// Packed reports whether the file is compressed.
+func (d *Finished) Packed() bool { return d.packed }
 
 // Off returns how many uncompressed bytes have been read.
 func (d *Finished) Off() int64 { return d.off }
@@ -91,14 +89,22 @@ func (d *Finished) Skip(off int64) error {
 
 // Close closes the file.
 func (d *Finished) Close() error {
+	d.release()
 	if d.f == nil {
 		return nil
 	}
 	return d.f.Close()
 }
 
+// release gives back what unpacking holds, and leaves the file open.
+func (d *Finished) release() {
+	if d.unpack != nil {
+		d.unpack.Close() // what was wrong with the data, reading has said
+	}
+}
+
 func (d *Finished) wrap(err error) error {
-	if !d.gz {
+	if !d.packed {
 		return fmt.Errorf("read %s at offset %d: %w", d.path, d.off, err)
 	}
 	what := "the compressed data is damaged"

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/saypro/veritail/tools/need"
 )
 
 func gz(t *testing.T, members ...string) []byte {
@@ -24,6 +28,57 @@ func gz(t *testing.T, members ...string) []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+// packed returns text as a program compresses a file of it.
+func packed(t *testing.T, program, text string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.Command(need.Program(t, program), append(args, "-c", write(t, "plain", []byte(text)))...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// What a zstd file unpacks to is known without unpacking it where its frames tell it, and only there.
+func TestTheSizeOfAZstdFile(t *testing.T) {
+	big := strings.Repeat("0123456789abcdef\n", 100_000)
+	frame := packed(t, "zstd", big)
+	cmd := exec.Command(need.Program(t, "zstd"), "-c")
+	cmd.Stdin = strings.NewReader(big)
+	piped, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		what string
+		file []byte
+		want int64 // -1: not known
+	}{
+		{"a frame", frame, int64(len(big))},
+		{"a frame without a checksum", packed(t, "zstd", big, "--no-check"), int64(len(big))},
+		{"what cannot be compressed", packed(t, "zstd", string(frame)), int64(len(frame))},
+		{"bytes that repeat", packed(t, "zstd", strings.Repeat("x", 1<<20)), 1 << 20},
+		{"two frames", slices.Concat(frame, frame), 2 * int64(len(big))},
+		{"a frame to pass over, and another", slices.Concat([]byte{0x50, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 'a', 'b', 'c'}, frame), int64(len(big))},
+		{"a frame of a pipe", piped, -1},
+		{"a frame that is cut off within a head", frame[:20], -1},
+		{"a frame and damage", append(bytes.Clone(frame), "junk"...), -1},
+	} {
+		path := write(t, "x.zst", tc.file)
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, _, ok := zstdSize(f, int64(len(tc.file)))
+		f.Close()
+		if !ok {
+			n = -1
+		}
+		if n != tc.want {
+			t.Errorf("%s: %d, want %d", tc.what, n, tc.want)
+		}
+	}
 }
 
 func write(t *testing.T, name string, b []byte) string {
@@ -41,7 +96,7 @@ func TestOpen(t *testing.T) {
 	for i := range noisy {
 		noisy[i] = byte(i * i >> 3)
 	}
-	whole := gz(t, long)
+	whole, zst, bz2 := gz(t, long), packed(t, "zstd", long), packed(t, "bzip2", long)
 	for _, tc := range []struct {
 		name string
 		file []byte
@@ -54,6 +109,12 @@ func TestOpen(t *testing.T) {
 		{"gzip of several members", gz(t, "a\n", "", "b\n"), "a\nb\n", ""},
 		{"gzip that is cut off", whole[:len(whole)-4], long, "uncompressed offset 170000: the compressed data is cut off"},
 		{"gzip with a wrong checksum", flip(whole, len(whole)-6), long, "the compressed data is damaged"},
+		{"zstd", zst, long, ""},
+		{"zstd of several frames", slices.Concat(zst, packed(t, "zstd", "more\n")), long + "more\n", ""},
+		{"zstd that is cut off", zst[:len(zst)-4], long[:128<<10], "the compressed data is cut off"},
+		{"bzip2", bz2, long, ""},
+		{"bzip2 that is cut off", bz2[:len(bz2)-8], long, "the compressed data is cut off"},
+		{"a text that begins like bzip2", []byte("BZh9 is how it begins\n"), "BZh9 is how it begins\n", ""},
 		{"a first member, then damage", append(gz(t, "a\n"), "junk"...), "a\n", "uncompressed offset 2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -2,8 +2,6 @@ package source
 
 import (
 	"bytes"
-	"encoding/binary"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,8 +33,11 @@ const lookEvery = 30 * time.Second
 // clockSlack is how far a file system's coarse clock may be behind ours, in µs.
 const clockSlack = 20_000
 
-// rotatedTail is what rotation adds to a name: a number, a date, both, or "old"; and ".gz" when it compresses.
-var rotatedTail = regexp.MustCompile(`^(?:[.-][0-9][0-9TZ:_.-]*|\.old)?(?:\.gz)?$`)
+// rotatedTail is what rotation adds to a name: a number, a date, both, or "old"; and ".gz", say, when it compresses.
+var rotatedTail = regexp.MustCompile(`^(?:[.-][0-9][0-9TZ:_.-]*|\.old)?` + packedExts + `$`)
+
+// packedExt is the extension of a compressed file.
+var packedExt = regexp.MustCompile(packedExts + `$`)
 
 // rotatedStem is what rotation adds before the extension. A date only: app-2.log may be a second app's log.
 var rotatedStem = regexp.MustCompile(`^[.-][0-9]{4}-?[0-9]{2}-?[0-9]{2}[0-9TZ:_.-]*$`)
@@ -51,7 +52,7 @@ func isRotated(base, name string) bool {
 	}
 	ext := filepath.Ext(base)
 	stem := strings.TrimSuffix(base, ext)
-	tail, ok := strings.CutPrefix(strings.TrimSuffix(name, ".gz"), stem)
+	tail, ok := strings.CutPrefix(packedExt.ReplaceAllString(name, ""), stem)
 	if !ok || ext == "" || stem == "" || !strings.HasSuffix(tail, ext) {
 		return false
 	}
@@ -61,7 +62,7 @@ func isRotated(base, name string) bool {
 // rotatedOf reports whether path is a rotated name of a path that is known.
 func rotatedOf(path string, known func(string) bool) bool {
 	dir, name := filepath.Split(path)
-	ext := filepath.Ext(strings.TrimSuffix(name, ".gz"))
+	ext := filepath.Ext(packedExt.ReplaceAllString(name, ""))
 	for i := 1; i < len(name); i++ {
 		if name[i] != '.' && name[i] != '-' {
 			continue
@@ -177,9 +178,10 @@ func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, judgemen
 	if err != nil || fs.size == 0 {
 		return nil, settled, err
 	}
-	gz := isGzip(f)
+	packing := packingAt(f)
+	packed := packing != nil
 	rest := now.Sub(time.UnixMicro(fs.ctime))
-	if gz && rest < x.timing.Settle {
+	if packed && rest < x.timing.Settle {
 		return nil, undecided, nil
 	}
 	head, cut, err := headOf(f, HeadBytes)
@@ -189,31 +191,31 @@ func (x *Finder) judgeOpen(p *place, f *os.File, now time.Time) (*File, judgemen
 	if cut && rest < lookEvery {
 		return nil, undecided, nil // it is still being written, and what begins alike is not known yet
 	}
-	l := x.ownerOf(fs, head, gz)
+	l := x.ownerOf(fs, head, packed)
 	own := l != nil
 	if !own {
 		l = p.copyOf(head, fs)
 	}
 	switch {
 	case l == nil:
-		return x.judgeUnknown(p, f, fs, head, gz, now)
+		return x.judgeUnknown(p, f, fs, head, packed, now)
 	case l.file != nil:
 		return nil, waiting, nil
-	case !unread(l, f, fs, gz):
+	case !unread(l, f, fs, packing):
 		return nil, settled, nil
 	}
-	file, err := x.rotatedFile(l, f, fs, gz, now)
+	file, err := x.rotatedFile(l, f, fs, packed, now)
 	if file != nil {
-		file.static = !own || gz
+		file.static = !own || packed
 	}
-	if own && !gz {
+	if own && !packed {
 		l.born = fs.birth
 	}
 	return file, settled, err
 }
 
 // judgeUnknown returns f as a generation of its own, once it can be told that it is one.
-func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, gz bool, now time.Time) (*File, judgement, error) {
+func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, packed bool, now time.Time) (*File, judgement, error) {
 	if wanted, _ := filepath.Match(p.pattern.Glob, f.Name()); !wanted && p.older(fs) {
 		return nil, settled, nil // it was there before anybody followed this path
 	}
@@ -222,10 +224,10 @@ func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, gz bo
 		return nil, undecided, nil // it may be a copy, or the beginning of one
 	}
 	l := x.create(p, fs, head, now)
-	if !gz {
+	if !packed {
 		l.born = fs.birth
 	}
-	file, err := x.rotatedFile(l, f, fs, gz, now)
+	file, err := x.rotatedFile(l, f, fs, packed, now)
 	return file, settled, err
 }
 
@@ -234,8 +236,8 @@ func (p *place) older(fs facts) bool {
 	return fs.mtime < p.floor-clockSlack || fs.birth != 0 && fs.birth < p.floor-clockSlack
 }
 
-func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, gz bool, now time.Time) (*File, error) {
-	file, err := newFile(l.gen, l.mark, f, fs, gz)
+func (x *Finder) rotatedFile(l *life, f *os.File, fs facts, packed bool, now time.Time) (*File, error) {
+	file, err := newFile(l.gen, l.mark, f, fs, packed)
 	if err != nil {
 		return nil, err
 	}
@@ -276,18 +278,18 @@ func (p *place) unknowable() bool {
 }
 
 // unread reports whether f, of l or a copy of it, holds more than has been read.
-func unread(l *life, f *os.File, fs facts, gz bool) bool {
+func unread(l *life, f *os.File, fs facts, p *packing) bool {
 	if len(l.mark.Open) > 0 {
 		return true
 	}
-	if !gz {
+	if p == nil {
 		return fs.size > l.mark.Off
 	}
-	var tail [4]byte // RFC 1952: the uncompressed size modulo 2^32, of the last member
-	if _, err := f.ReadAt(tail[:], fs.size-4); err != nil {
+	if p.size == nil {
 		return true
 	}
-	return binary.LittleEndian.Uint32(tail[:]) != uint32(l.mark.Off)
+	n, modulo, ok := p.size(f, fs.size)
+	return !ok || n != l.mark.Off%modulo
 }
 
 // stillThere reports whether the file of l lies beside p.
@@ -306,9 +308,9 @@ func (p *place) fingerprinted() int32 {
 
 // A Copy is an open file that holds the bytes of a generation whose own file is gone.
 type Copy struct {
-	f    *os.File
-	gz   bool
-	size int64
+	f      *os.File
+	packed bool
+	size   int64
 }
 
 // Truncated says that f's file was truncated. It returns a copy that holds bytes of f's generation after those that
@@ -340,21 +342,15 @@ func openCopy(path string, of *File) (Copy, bool) {
 	if err != nil {
 		return Copy{}, false
 	}
-	c := Copy{f: f, gz: isGzip(f)}
+	c := Copy{f: f, packed: packingAt(f) != nil}
 	head, _, err := headOf(f, HeadBytes)
 	fs, err2 := factsOf(f)
-	if err == nil && err2 == nil && of.gen.HeadLen > 0 && matches(of.gen, head) && (c.gz || fs.size > of.pos) {
+	if err == nil && err2 == nil && of.gen.HeadLen > 0 && matches(of.gen, head) && (c.packed || fs.size > of.pos) {
 		c.size = fs.size
 		return c, true
 	}
 	f.Close()
 	return Copy{}, false
-}
-
-func isGzip(f *os.File) bool {
-	var b [2]byte
-	_, err := f.ReadAt(b[:], 0)
-	return (err == nil || err == io.EOF) && string(b[:]) == gzipMagic
 }
 
 // anyLeft reports whether the file at path or a rotated one beside it is there.
