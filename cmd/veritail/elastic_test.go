@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -148,6 +149,25 @@ func TestDaemonWaitsForItsCluster(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("told to end, it ends with %v", err)
+	}
+}
+
+// A port that another program has is no cluster that is away: nothing is waited for.
+func TestADaemonWhosePortIsTakenEnds(t *testing.T) {
+	t.Parallel()
+	taken := httptest.NewServer(nil)
+	defer taken.Close()
+	dir := doubtSite(t, "state")
+	path := filepath.Join(dir, "v.toml")
+	conf, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(conf, []byte("127.0.0.1:0"), []byte(taken.Listener.Addr().String()), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := exitsWith(t, exitUser, program(t), dir, "run"); !strings.Contains(out, "open the console: ") || !strings.Contains(out, "another veritail may be running") {
+		t.Errorf("it says %s", out)
 	}
 }
 

@@ -82,7 +82,7 @@ func awaitDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (*daem
 			return d, nil
 		case ctx.Err() != nil:
 			return nil, nil
-		case !elastic.Away(err):
+		case cfg.Store.Kind != configs.OnElasticsearch, isMistake(err), !elastic.Away(err):
 			return nil, err
 		}
 		if told != err.Error() {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
@@ -138,7 +139,12 @@ func Away(err error) bool {
 	if errors.As(err, &answer) {
 		return passing(answer)
 	}
-	return errors.As(err, new(net.Error)) || errors.As(err, new(noAnswer)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	var link net.Error
+	if errors.As(err, &link) {
+		_, file := link.(syscall.Errno) // by itself it is a file's
+		return !file
+	}
+	return errors.As(err, new(noAnswer)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // call makes a request and decodes its answer into out, unless that is nil. A body is JSON already ([]byte) or made so.

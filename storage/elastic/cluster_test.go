@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -100,6 +101,12 @@ func TestTLSAndAuthentication(t *testing.T) {
 				t.Errorf("a secret is told: %s", all)
 			}
 		})
+	}
+}
+
+func TestAFileThatIsNotThereIsNoClusterThatIsAway(t *testing.T) {
+	if _, err := os.Open(filepath.Join(t.TempDir(), "ca.pem")); err == nil || Away(err) {
+		t.Errorf("Away(%v)", err)
 	}
 }
 
