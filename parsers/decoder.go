@@ -28,6 +28,8 @@ type Options struct {
 	Prefix string
 	// Layout is the setting that says what lines of a format with a layout look like; empty: they are as the format knows them.
 	Layout string
+	// Transactions are those of a configuration that is tried; nil: those that the set was told last.
+	Transactions *Transactions
 }
 
 // A Decoder turns the lines of one generation into events; see pipeline.Decoder, which it implements.
@@ -35,6 +37,7 @@ type Decoder struct {
 	set  *Set
 	gen  event.Generation
 	opts Options
+	told *Transactions
 	auto bool    // the format may be detected, and lines that it refuses tried against others
 	own  *format // the format of the file; nil while undecided
 
@@ -97,6 +100,7 @@ func (s *Set) NewDecoder(g event.Generation, opts Options) (*Decoder, error) {
 		clock: stamp.NewClock(opts.Zone, opts.Near), opened: time.Now(),
 		mark: event.Mark{Gen: g.ID},
 	}
+	d.listen()
 	if opts.Reread != nil {
 		d.clock.Reread = d.reread
 	}
@@ -152,6 +156,7 @@ func (d *Decoder) use(f *format) {
 // Decode implements pipeline.Decoder.
 func (d *Decoder) Decode(b *event.Batch, block []byte, off int64) {
 	d.attach(b)
+	d.listen()
 	if off == 0 {
 		d.width = widthOf(block)
 	}

@@ -61,8 +61,8 @@ func (d *Decoder) event(f *format, p *pattern, c *captures, raw []byte, spans []
 		d.unwrap(&w, f)
 	}
 	d.readFields(&w, f)
-	if len(d.set.told) > 0 {
-		d.set.tellTransaction(&w)
+	if d.told != nil && len(d.told.logs) > 0 {
+		d.told.row(&w)
 	}
 	if f == d.own {
 		for _, c := range d.carry {

@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers/grok"
@@ -29,11 +30,10 @@ type Set struct {
 	basis   event.Field // veritail.time.clock
 	doubt   event.Field // veritail.time.doubt
 	library *grok.Library
-	exprs   *grok.Library // the library for what the formats hold
-	listed  bool          // by an index: the formats are right, and what they capture is known
-	files   fs.FS         // of the formats that are not compiled yet
-	told    []*told       // the logs of transactions.toml
-	tells   toldFields
+	exprs   *grok.Library                // the library for what the formats hold
+	listed  bool                         // by an index: the formats are right, and what they capture is known
+	files   fs.FS                        // of the formats that are not compiled yet
+	told    atomic.Pointer[Transactions] // nil: it has none
 
 	mu          sync.Mutex // of what compiles
 	consts      int        // number of constants in the formats that are compiled
@@ -201,7 +201,7 @@ func Load(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		errs = append(errs, s.attach())
 	}
 	if len(errs) == 1 && errs[0] == nil {
-		errs[0] = s.tell()
+		errs[0] = s.tellFrom(fsys)
 	}
 	return s, errors.Join(errs...)
 }

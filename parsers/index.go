@@ -73,7 +73,7 @@ func Open(fsys fs.FS, schema *event.Schema) (*Set, error) {
 		s.add(e)
 	}
 	s.sort()
-	return s, s.tell()
+	return s, s.tellFrom(fsys)
 }
 
 // readIndex returns the index of the files of fsys, nil if there is none or it is of others.

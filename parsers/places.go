@@ -18,7 +18,8 @@ type place struct {
 	assign *assign // of the map; nil: the key is not in it
 	target int     // of the map; -1: none
 	rank   int
-	own    *assign // the field of the member's own name; nil: none
+	name   string  // the member's own name, as a field; "": it is none's
+	own    *assign // the field of that name; nil: none
 	json   []byte  // `"name":` in the row's JSON object; nil: it is dropped
 	hex    bool
 	plus   bool
@@ -76,9 +77,20 @@ func (m *membersSpec) place(s *event.Schema, key string) *place {
 	name := m.prefix + key
 	if reserved(s, name) {
 		name = "labels." + name
-	} else if field, ok := s.Lookup(name); ok {
-		p.own = &assign{temp: -1, field: field, ip: -1, kind: s.Def(field).Kind, unit: 1}
+	} else {
+		p.name = name
+		p.look(s)
 	}
 	p.json = append(event.AppendJSONString(nil, name), ':')
 	return p
+}
+
+// look finds the field of the member's own name, if there is one by now.
+func (p *place) look(s *event.Schema) {
+	if p.name == "" || p.own != nil {
+		return
+	}
+	if field, ok := s.Lookup(p.name); ok {
+		p.own = &assign{temp: -1, field: field, ip: -1, kind: s.Def(field).Kind, unit: 1}
+	}
 }

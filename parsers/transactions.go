@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"strings"
 
@@ -36,12 +37,51 @@ type toldFields struct {
 	log, state, amount, within, batch, batchCount, batchSum event.Field
 }
 
-// tell takes in what transactions.toml says. The formats are there: what they call a field is of their kind.
-func (s *Set) tell() error {
-	t, err := configs.LoadTransactions(s.files)
-	if err != nil {
-		return err
+// Transactions are the site's logs that tell of transactions of the business, ready for decoders.
+type Transactions struct {
+	logs []*told
+	to   toldFields
+}
+
+// Tell lets decoders give the events that they decode from now on the fields that t says. It may be called while they work.
+func (s *Set) Tell(t *Transactions) { s.told.Store(t) }
+
+// listen takes up what is told of transactions now. They may name members that were no fields until then.
+func (d *Decoder) listen() {
+	now := d.opts.Transactions
+	if now == nil {
+		now = d.set.told.Load()
 	}
+	if now == d.told {
+		return
+	}
+	d.told = now
+	for i := range d.members.caches {
+		for _, p := range d.members.caches[i].byKey {
+			p.look(d.set.Schema)
+		}
+	}
+}
+
+// tellFrom tells what transactions.toml of fsys says.
+func (s *Set) tellFrom(fsys fs.FS) error {
+	t, err := s.Transactions(fsys)
+	if err == nil {
+		s.Tell(t)
+	}
+	return err
+}
+
+// Transactions reads what transactions.toml of fsys says. The formats are there: what they call a field is of their kind; other
+// fields are added to the schema. It may be called while decoders work, which go on with what they were told last.
+func (s *Set) Transactions(fsys fs.FS) (*Transactions, error) {
+	t, err := configs.LoadTransactions(fsys)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := &Transactions{}
 	add := func(name string, kind event.Kind) event.Field {
 		f, known := s.Schema.Lookup(name)
 		if !known {
@@ -53,7 +93,7 @@ func (s *Set) tell() error {
 		return f
 	}
 	const head = "veritail.transaction."
-	s.tells = toldFields{
+	out.to = toldFields{
 		log: add(head+"log", event.Keyword), state: add(head+"state", event.Keyword), amount: add(head+"amount", event.Float), within: add(head+"ends_within", event.Duration),
 		batch: add(head+"batch", event.Keyword), batchCount: add(head+"batch_count", event.Int), batchSum: add(head+"batch_sum", event.Float),
 	}
@@ -90,17 +130,17 @@ func (s *Set) tell() error {
 			field(name, event.Keyword)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if x.when, err = s.conditions(l.When); err != nil {
-			return fmt.Errorf("%s: log %q: when: %w", configs.TransactionsFile, l.Name, err)
+			return nil, fmt.Errorf("%s: log %q: when: %w", configs.TransactionsFile, l.Name, err)
 		}
 		if err := x.constants(s, t); err != nil {
-			return fmt.Errorf("%s: log %q: %w", configs.TransactionsFile, l.Name, err)
+			return nil, fmt.Errorf("%s: log %q: %w", configs.TransactionsFile, l.Name, err)
 		}
-		s.told = append(s.told, x)
+		out.logs = append(out.logs, x)
 	}
-	return err
+	return out, err
 }
 
 // constants makes what the events of the log are given beside what stands in them.
@@ -132,11 +172,11 @@ func (x *told) constants(s *Set, t *configs.Transactions) (err error) {
 	return err
 }
 
-// tellTransaction gives the row the fields of transactions if one of the logs says how.
-func (s *Set) tellTransaction(w *rowWriter) {
-	for _, x := range s.told {
+// row gives the row the fields of transactions if one of the logs says how.
+func (t *Transactions) row(w *rowWriter) {
+	for _, x := range t.logs {
 		if x.Dataset == w.page.Data && w.has(x.when) {
-			x.row(w, &s.tells)
+			x.row(w, &t.to)
 			return
 		}
 	}

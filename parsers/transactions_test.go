@@ -1,10 +1,12 @@
 package parsers_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
@@ -74,4 +76,67 @@ failed    = ["no money"]
 			}
 		}
 	}
+}
+
+// Logs of transactions may be told while decoders are at work: what was a member of a text only is a field from then on.
+func TestLogsOfTransactionsAreToldWhileDecodersWork(t *testing.T) {
+	t.Parallel()
+	set, err := parsers.Open(configs.FS(""), event.NewSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tell := func(text string) {
+		t.Helper()
+		told, err := set.Transactions(fstest.MapFS{configs.TransactionsFile: {Data: []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Tell(told)
+	}
+	lines := map[string]string{
+		"json":        `{"time":"2026-11-24T09:00:00Z","message":"sold","receipt":"R-1"}` + "\n",
+		"w3c.undated": "10:00:00 192.0.2.7 R-1\n",
+	}
+	decoders, at := map[string]*parsers.Decoder{}, map[string]int64{}
+	for format := range lines {
+		decoders[format] = decoder(t, set, format, "till.log")
+	}
+	next := func(format, text string) []outcome { // of the file, which goes on
+		var b event.Batch
+		decoders[format].Decode(&b, []byte(text), at[format])
+		at[format] += int64(len(text))
+		return byOffset(collect(nil, &b))
+	}
+	next("w3c.undated", "#Fields: time c-ip x-receipt\n")
+	is := func(what string, of bool) {
+		t.Helper()
+		for format, line := range lines {
+			out := next(format, line)
+			if len(out) != 1 || strings.Contains(out[0].text, `"transaction.id":"R-1"`) != of {
+				t.Errorf("%s, %s: it is a transaction's: %v, want %v: %+v", what, format, !of, of, out)
+			}
+		}
+	}
+	is("nothing is told", false)
+	tell("[[log]]\nname = \"tills\"\ndataset = \"app\"\nid = \"receipt\"\n[[log]]\nname = \"web\"\ndataset = \"w3c\"\nid = \"w3c.x-receipt\"\n")
+	is("their logs are told", true)
+	tell("[[log]]\nname = \"others\"\ndataset = \"other\"\nid = \"no\"\n")
+	is("others are", false)
+
+	if _, err := set.Transactions(fstest.MapFS{configs.TransactionsFile: {Data: []byte("[[log]]\nname = \"tills\"\n")}}); err == nil {
+		t.Error("a mistake is taken")
+	}
+	is("a mistake was made", false)
+
+	ended := make(chan bool)
+	go func() {
+		defer close(ended)
+		for range 100 {
+			next("json", lines["json"])
+		}
+	}()
+	for i := range 20 {
+		tell(fmt.Sprintf("[[log]]\nname = \"tills\"\ndataset = \"app\"\nid = \"receipt%d\"\nstate = \"state\"\n", i%7))
+	}
+	<-ended
 }

@@ -127,7 +127,7 @@ func (s *setup) check() (tests int, failures []rules.Failure, err error) {
 
 // decodeTest makes events of the lines of a rule's test.
 func (s *setup) decodeTest(format string, gen event.GenID, lines []byte) (*event.Batch, error) {
-	d, err := s.set.NewDecoder(event.Generation{ID: gen, Path: "test", Format: format}, parsers.Options{Host: testHost})
+	d, err := s.set.NewDecoder(event.Generation{ID: gen, Path: "test", Format: format}, parsers.Options{Host: testHost, Transactions: s.told})
 	if err != nil {
 		return nil, userError{err}
 	}
@@ -158,7 +158,7 @@ func (s *setup) notTakenIn(f rules.Failure) string {
 }
 
 func (s *setup) stopsIn(b *strings.Builder, in rules.Input) {
-	d, err := s.set.NewDecoder(event.Generation{Path: "test", Format: in.Format}, parsers.Options{})
+	d, err := s.set.NewDecoder(event.Generation{Path: "test", Format: in.Format}, parsers.Options{Transactions: s.told})
 	if err != nil {
 		return
 	}

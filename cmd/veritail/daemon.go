@@ -80,7 +80,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
-	d.judged.Store(&ruleSet{s.rules, changes})
+	d.judged.Store(&ruleSet{list: s.rules, changes: changes})
 	d.reload.files = files
 	d.reload.files.watchLists(cfg.Configs, rules.Lists(s.rules))
 	if d.store, err = openStore(ctx, cfg, s.schema, false); err != nil {

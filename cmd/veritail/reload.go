@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
 )
@@ -30,7 +31,8 @@ const retryAfter = 10 * time.Second
 // ruleSet is what the daemon judges by.
 type ruleSet struct {
 	list    []rules.Rule
-	changes []rules.Change // from the shipped ones
+	changes []rules.Change        // from the shipped ones
+	told    *parsers.Transactions // what decoders are told with them
 }
 
 // rules returns those that are judged now, or would be where nothing runs. It is safe for concurrent use.
@@ -55,6 +57,7 @@ type reloader struct {
 // A handover is an engine that is to judge from the next commit on.
 type handover struct {
 	engine *rules.Engine
+	told   *parsers.Transactions
 	rules  string // the name by which they are kept
 	report rules.Reload
 	stood  time.Duration // so long nothing was judged
@@ -153,7 +156,7 @@ func (d *daemon) reloadRules(ctx context.Context, why string) error {
 	if _, err := rules.New(fleet, rules.Config{Schema: d.setup.schema}); err != nil {
 		return err
 	}
-	h := &handover{done: make(chan error, 1)}
+	h := &handover{told: set.told, done: make(chan error, 1)}
 	if h.engine, err = rules.New(own, rules.Config{Schema: d.setup.schema, Idle: ruleIdle}); err != nil {
 		return err
 	}
@@ -179,12 +182,16 @@ func (d *daemon) reloadRules(ctx context.Context, why string) error {
 	return nil
 }
 
-// readRules reads and tests the rules below the configuration, and notes the lists that they name.
+// readRules reads and tests the rules below the configuration, with what it says of logs of transactions, and notes the lists that they
+// name.
 func (d *daemon) readRules(files *watched) (*ruleSet, error) {
 	s := setup{fs: d.setup.fs, schema: d.setup.schema, set: d.setup.set, kpis: d.setup.kpis, host: d.setup.host}
 	var err error
 	if s.rules, err = rules.Load(s.fs); err != nil {
 		return nil, err
+	}
+	if s.told, err = s.set.Transactions(s.fs); err != nil {
+		return nil, userError{err}
 	}
 	err = s.mustPass()
 	files.watchLists(d.cfg.Configs, rules.Lists(s.rules))
@@ -195,7 +202,7 @@ func (d *daemon) readRules(files *watched) (*ruleSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ruleSet{s.rules, changes}, nil
+	return &ruleSet{s.rules, changes, s.told}, nil
 }
 
 // judge is the stage of the rules. Between two commits an engine with other rules takes over.
@@ -206,6 +213,7 @@ func (d *daemon) judge(ctx context.Context, c *event.Commit) error {
 		report, err := h.engine.TakeOver(ctx, d.engine, history{d}, begun)
 		if err == nil {
 			d.turns.add(h.rules, until) // before anything is stored that they have found
+			d.setup.set.Tell(h.told)
 			d.engine, h.report, h.stood = h.engine, report, time.Since(begun)
 			d.engine.Stood(time.Now())
 		}

@@ -30,6 +30,7 @@ type setup struct {
 	deadlocks *transactions.Reports
 	sessions  *transactions.Sessions
 	readiness []readiness.Check
+	told      *parsers.Transactions // those of a configuration that is tried; nil: those of set
 	host      string
 	stops     stops
 	prefix    string         // how lines of a format with a prefix begin; empty: guessed

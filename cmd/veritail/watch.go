@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/rules"
 )
 
@@ -24,7 +25,7 @@ type watched struct {
 const maxWatched = 10000
 
 // The folders of a configuration whose files are read again while the daemon runs, and those that it reads at its start. What stands
-// at its top is read at the start.
+// at its top is read at the start, but for the hours and the logs of transactions.
 var (
 	folders      = []string{"rules", rules.Local}
 	startFolders = []string{"formats", "patterns", "deadlocks"}
@@ -113,7 +114,7 @@ func (w watched) changed(was watched, which func(name string) bool) (names []str
 // readAtStart reports whether a file is read only when the daemon starts.
 func readAtStart(name string) bool {
 	top, _, below := strings.Cut(name, "/")
-	if name == rules.HoursFile {
+	if name == rules.HoursFile || name == configs.TransactionsFile {
 		return false
 	}
 	return !below && path.Ext(name) == ".toml" || slices.Contains(startFolders, top)

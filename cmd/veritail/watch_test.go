@@ -39,6 +39,7 @@ func TestWatchNoticesWhatBecomesOfFiles(t *testing.T) {
 		{"a list that a rule names", "lists/ours.txt", func(p string) error { return os.WriteFile(p, nil, 0o600) }, true, false},
 		{"one that none names", "lists/theirs.txt", func(p string) error { return os.WriteFile(p, nil, 0o600) }, false, false},
 		{"hours", "hours.toml", func(p string) error { return os.WriteFile(p, nil, 0o600) }, true, false},
+		{"logs of transactions", "transactions.toml", func(p string) error { return os.WriteFile(p, nil, 0o600) }, true, false},
 		{"key figures", "kpis.toml", func(p string) error { return os.WriteFile(p, nil, 0o600) }, false, true},
 		{"a format", "formats/a.toml", func(p string) error { return os.WriteFile(p, nil, 0o600) }, false, true},
 		{"patterns", "patterns/a", func(p string) error { return os.WriteFile(p, nil, 0o600) }, false, true},
