@@ -35,6 +35,7 @@ type Engine struct {
 	gens  map[event.GenID]*progress
 	// reached is up to where the matches have been judged. One that comes later is judged as if it were of this time.
 	reached int64
+	newest  int64 // the greatest time of a match that was judged, 0: there was none
 	onces   []*once
 	absent  []settler
 	latest  int64       // the time of the latest event, if that matters
@@ -184,6 +185,7 @@ func (e *Engine) advance(t int64) {
 		if !ok {
 			break
 		}
+		e.newest = max(e.newest, m.order)
 		order := max(m.order, e.reached)
 		e.settle(order)
 		if m.rule.idle != nil && e.watch == nil && m.rule.idle.idle(m.parts) {
@@ -289,7 +291,7 @@ func (e *Engine) armed(h *hit) bool {
 		return true
 	}
 	last, known := remember(e, h, &c.quiet)
-	past := h.time - *last
-	*last = max(*last, h.time)
+	past := h.at - *last
+	*last = max(*last, h.at)
 	return !known || past >= micros(c.Rearm)
 }

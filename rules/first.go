@@ -32,14 +32,14 @@ func (f *firsts) take(e *Engine, h *hit) {
 	f.key = append(append(append(f.key[:0], h.key()...), 0), h.value()...)
 	groups := true // that are known
 	if f.rule.First.Of != "" {
-		last, known := rememberKey(e, h, &f.seen, h.key(), h.time)
-		groups = known && h.time-*last < within
-		*last = max(*last, h.time)
+		last, known := rememberKey(e, h, &f.seen, h.key(), h.at)
+		groups = known && h.at-*last < within
+		*last = max(*last, h.at)
 	}
-	last, known := rememberKey(e, h, &f.seen, f.key, h.time)
-	fresh := !known || h.time-*last >= within
+	last, known := rememberKey(e, h, &f.seen, f.key, h.at)
+	fresh := !known || h.at-*last >= within
 	f.last = newness{fresh: fresh, group: groups, last: *last}
-	*last = max(*last, h.time)
+	*last = max(*last, h.at)
 	all := f.known[h.from.site]
 	if all == nil {
 		all = &steps{}

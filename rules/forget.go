@@ -16,7 +16,7 @@ var forgetting = Rule{
 
 // remember returns what a rule remembers of a hit's group, and whether there was something.
 func remember[V any](e *Engine, h *hit, r *recent[V]) (v *V, known bool) {
-	return rememberKey(e, h, r, h.key(), h.time)
+	return rememberKey(e, h, r, h.key(), h.at)
 }
 
 // rememberKey is remember for another key than the group's, which is active at the time t.
@@ -41,10 +41,10 @@ func (e *Engine) forget(h *hit, n int64) {
 	}
 	of.text = append(of.text, raw...)
 	e.count(&of, n)
-	last, known := e.forgot.quiet.at(of.key(), of.time)
-	if past := of.time - *last; known && past < hour {
+	last, known := e.forgot.quiet.at(of.key(), of.at)
+	if past := of.at - *last; known && past < hour {
 		return
 	}
-	*last = of.time
+	*last = of.at
 	e.raise([]*hit{&of})
 }

@@ -58,12 +58,12 @@ func gathered(t *testing.T, logs []*log, rules []Rule, lags []float64, kills fun
 	w := begin(base)
 	ctx := context.Background()
 	stored := make([]int, len(logs))
-	judged, fired := int64(0), []Fired(nil)
+	judged, newest, fired := int64(0), int64(0), []Fired(nil)
 	for round := 0; round < 100; round++ {
 		now := base.Add(time.Duration(round) * 2 * time.Second)
 		if w.now = now; round > 0 && kills(round) {
 			w = begin(now)
-			w.engine.Refire(fired)
+			w.engine.Refire(fired, newest)
 			if err := w.engine.Seed(ctx, hosts{t, w, logs, make([]int, len(logs)), stored}, judged, now); err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func gathered(t *testing.T, logs []*log, rules []Rule, lags []float64, kills fun
 		if judged, err = w.engine.Gather(ctx, hosts{t, w, logs, stored, to}, c); err != nil {
 			t.Fatal(err)
 		}
-		stored, fired = to, w.engine.Fired()
+		stored, newest, fired = to, w.engine.Newest(), w.engine.Fired()
 		for _, f := range c.Findings {
 			found = append(found, f.Rule+" "+f.ID)
 		}

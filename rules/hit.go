@@ -18,6 +18,7 @@ type hit struct {
 	from   *origin
 	span   event.Span // the first
 	time   int64
+	at     int64 // its time, or when it was read where its time lies in the future
 	weight int64
 	parts  uint32   // bit i: it meets condition i of the rule's kind
 	text   []byte   // the parts below, one after the other; a hit that is not held has no words and no raw
@@ -67,7 +68,7 @@ func (h *hit) raw() []byte   { return h.text[h.ends[4]:] }          // of the re
 // begin makes the hit what the rule of a match needs of its row.
 func (h *hit) begin(m *match, row event.Row) {
 	r, p := m.rule, row.Page
-	h.rule, h.row, h.span, h.time, h.weight, h.parts = r, row, p.RowSpans(row.I)[0], p.Time(row.I), r.weigh(row), m.parts
+	h.rule, h.row, h.span, h.time, h.at, h.weight, h.parts = r, row, p.RowSpans(row.I)[0], p.Time(row.I), m.order, r.weigh(row), m.parts
 	h.text = append(append(h.text[:0], p.Site...), 0)
 	h.ends[0] = int32(len(p.Site))
 	h.text, h.field = r.appendGroup(h.text, row)

@@ -107,7 +107,7 @@ func (x *Explaining) windowed(v *verdict, h *hit, was *state) {
 	case w == nil:
 		return
 	case w.fired:
-		v.Rearm = max(was.last, h.time) + micros(r.Rearm)
+		v.Rearm = max(was.last, h.at) + micros(r.Rearm)
 		at := x.fired[firedKey(h)]
 		v.say(Quiet, "the threshold was met at %s, and the rule is silent until there was nothing for %s", clock(at), lasting(micros(r.Rearm)))
 	case h.time < w.last-2*micros(r.Threshold.Within):

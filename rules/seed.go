@@ -74,7 +74,12 @@ func (e *Engine) fill(ctx context.Context, h History, of []seeding, judged int64
 			long = append(long, s.rule)
 		}
 	}
-	since := judged - min(back, maxSeed).Microseconds()
+	// By a clock that was ahead all of before a time to come was judged, but there was nothing of after the newest event.
+	past := min(judged, now.UnixMicro())
+	if e.newest != 0 {
+		past = min(past, e.newest)
+	}
+	since := past - min(back, maxSeed).Microseconds()
 	dropped := &event.Commit{Batch: &event.Batch{}}
 	read := func(about []*compiled, during query.Interval) error {
 		err := h.Scan(ctx, e.interesting(about), during, func(p *event.Page) error {
@@ -94,7 +99,7 @@ func (e *Engine) fill(ctx context.Context, h History, of []seeding, judged int64
 		return nil
 	}
 	if len(long) > 0 {
-		if err := read(long, query.Interval{From: max(judged-back.Microseconds(), 1), To: max(since, 1)}); err != nil {
+		if err := read(long, query.Interval{From: max(past-back.Microseconds(), 1), To: max(since, 1)}); err != nil {
 			return err
 		}
 	}
@@ -143,9 +148,12 @@ func (e *Engine) Fired() []Fired {
 	return list
 }
 
-// Refire tells a new engine, before Seed, what Fired returned of another.
-func (e *Engine) Refire(list []Fired) {
-	e.again = true
+// Newest returns the time (µs) of the newest event that was judged, 0 if none was.
+func (e *Engine) Newest() int64 { return e.newest }
+
+// Refire tells a new engine, before Seed, what Fired and Newest returned of another.
+func (e *Engine) Refire(list []Fired, newest int64) {
+	e.again, e.newest = true, newest
 	for _, f := range list {
 		for _, r := range e.rules {
 			if r.ID == f.Rule && r.Threshold != nil {

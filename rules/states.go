@@ -62,7 +62,7 @@ func (o *orders) memory() time.Duration {
 func (o *orders) take(e *Engine, h *hit) {
 	log, name, means := stateOf(h)
 	o.key = append(append(append(o.key[:0], h.key()...), 0), log...)
-	s, _ := rememberKey(e, h, &o.groups, o.key, h.time)
+	s, _ := rememberKey(e, h, &o.groups, o.key, h.at)
 	o.before = ""
 	if s.known && h.time-s.hit.time <= micros(o.rule.States.Within) {
 		_, before, meant := stateOf(&s.hit)

@@ -130,7 +130,7 @@ func (e *Engine) TakeOver(ctx context.Context, old *Engine, h History, now time.
 		}
 	}
 	judged := old.Judged(now)
-	e.places, e.commits, e.latest = old.places, old.commits, old.latest
+	e.places, e.commits, e.latest, e.newest = old.places, old.commits, old.latest, old.newest
 	var of []seeding
 	for _, r := range e.rules {
 		if fresh[r.ID] == nil {
@@ -145,7 +145,7 @@ func (e *Engine) TakeOver(ctx context.Context, old *Engine, h History, now time.
 	}
 	if len(of) > 0 {
 		e.aboutOnly(func(r *compiled) bool { return fresh[r.ID] != nil })
-		e.Refire(slices.DeleteFunc(old.Fired(), func(f Fired) bool { return fresh[f.Rule] == nil }))
+		e.Refire(slices.DeleteFunc(old.Fired(), func(f Fired) bool { return fresh[f.Rule] == nil }), old.newest)
 		if err := e.fill(ctx, h, of, judged, now); err != nil {
 			return out, err
 		}

@@ -8,7 +8,7 @@ import (
 // A window holds the recent occurrences of one group of a threshold rule.
 type window struct {
 	members members
-	last    int64
+	last    int64 // when the last occurrence came; one of the future does not make the others old
 	fired   bool  // and not quiet since
 	armed   int64 // the time of the occurrence since which they count again; 0: always have
 	skip    bool  // while it is seeded: that occurrence has not come yet
@@ -31,11 +31,11 @@ func (w *window) add(r *compiled, h *hit) []*hit {
 
 // keep makes an occurrence a member, if it counts, and returns from which member on others may count with it.
 func (w *window) keep(r *compiled, h *hit) (from int, kept bool) {
-	if w.fired && h.time-w.last >= max(micros(r.Rearm), 1) {
-		w.fired, w.armed = false, h.time
+	if w.fired && h.at-w.last >= max(micros(r.Rearm), 1) {
+		w.fired, w.armed = false, h.at
 	}
-	w.last = max(w.last, h.time)
-	if w.fired || len(r.values) > 0 && !w.dropOlder(h) {
+	w.last = max(w.last, h.at)
+	if w.fired || len(r.values) > 0 && !w.dropOlder(h, micros(r.Threshold.Within)) {
 		return 0, false
 	}
 	// No later occurrence can share a window with what is older. Twice the window is kept, since occurrences that
@@ -99,17 +99,22 @@ func (c *compiled) amount(m *hit) int64 {
 	return m.weight
 }
 
-// dropOlder makes room for h among the members with its value, of which only the latest counts. It returns false if
-// that is not h.
-func (w *window) dropOlder(h *hit) bool {
+// dropOlder makes room for h among the members with its value, of which only the latest of those counts that can share a
+// stretch. It returns false if that is not h.
+func (w *window) dropOlder(h *hit, within int64) bool {
+	older := -1
 	for i := range w.members {
-		if m := w.members[i]; bytes.Equal(m.value(), h.value()) {
-			if m.time > h.time {
-				return false
-			}
-			w.members.drop(i, 1)
-			return true
+		m := w.members[i]
+		if d := h.time - m.time; d >= within || d <= -within || !bytes.Equal(m.value(), h.value()) {
+			continue
 		}
+		if m.time > h.time {
+			return false
+		}
+		older = i
+	}
+	if older >= 0 {
+		w.members.drop(older, 1)
 	}
 	return true
 }

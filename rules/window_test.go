@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -86,15 +87,11 @@ func (w *plainWindow) add(r *Rule, s said) (found []float64) {
 	}
 	w.fired = false
 	if r.Threshold.Distinct != "" {
-		for i, m := range w.all {
-			if m.fields == s.fields && m.at > s.at && m.at >= w.last-2*within {
-				return nil
-			}
-			if m.fields == s.fields && m.at <= s.at {
-				w.all = slices.Delete(w.all, i, i+1)
-				break
-			}
+		same := func(m said) bool { return m.fields == s.fields && math.Abs(m.at-s.at) < within }
+		if slices.ContainsFunc(w.all, func(m said) bool { return same(m) && m.at > s.at && m.at >= w.last-2*within }) {
+			return nil
 		}
+		w.all = slices.DeleteFunc(w.all, func(m said) bool { return same(m) && m.at <= s.at })
 	}
 	if s.at < w.last-2*within {
 		return nil

@@ -13,6 +13,9 @@ type Position struct {
 	Taken map[string]int64 `json:"taken"`
 	// Judged is the time (µs) before which every event of the commits taken has been judged, 0 before the first.
 	Judged int64 `json:"judged"`
+	// Newest is the time (µs) of the newest event that was judged: before Judged, and long before it where nothing happens or
+	// the clock is ahead. 0 if it is not known.
+	Newest int64 `json:"newest,omitempty"`
 	// Set names the rules that judged last, "" where that is not known.
 	Set string `json:"set,omitempty"`
 	// Rules is what the rules remember besides; the store keeps it as it is.

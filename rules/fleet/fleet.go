@@ -50,6 +50,8 @@ type Cluster interface {
 	Release(context.Context) error
 	// Stands returns, by host, the last commit that stands.
 	Stands(context.Context) (map[string]storage.Stand, error)
+	// Time returns the time by a clock that is the same for all runners.
+	Time(context.Context) (time.Time, error)
 	// Scan calls f with the matching events, by time, of each host's commits after from and up to to.
 	Scan(ctx context.Context, from, to map[string]int64, e query.Expr, during query.Interval, f func(*event.Page) error) error
 }
@@ -69,6 +71,8 @@ type Config struct {
 type Runner struct {
 	cfg Config
 
+	clock clock // of Run's goroutine
+
 	mu    sync.Mutex
 	err   error
 	rules []rules.Rule
@@ -78,7 +82,7 @@ type Runner struct {
 
 // New returns a Runner. Its rules are compiled when they are needed; they must be such that rules.New takes.
 func New(cfg Config) *Runner {
-	return &Runner{cfg: cfg, rules: cfg.Rules, set: cfg.Set, again: make(chan struct{}, 1)}
+	return &Runner{cfg: cfg, clock: clock{cluster: cfg.Cluster}, rules: cfg.Rules, set: cfg.Set, again: make(chan struct{}, 1)}
 }
 
 // Reload lets the runner run other rules, the set of a name, from its next round on, or once it has the lease. They must be such
@@ -103,7 +107,7 @@ func (r *Runner) engine() (*rules.Engine, string, error) {
 }
 
 func (r *Runner) engineOf(list []rules.Rule) (*rules.Engine, error) {
-	e, err := rules.New(list, rules.Config{Schema: r.cfg.Schema, Idle: Late})
+	e, err := rules.New(list, rules.Config{Schema: r.cfg.Schema, Idle: Late, Now: r.clock.now})
 	if err != nil {
 		return nil, fmt.Errorf("compile the fleet's rules: %w", err)
 	}
@@ -170,9 +174,13 @@ func (r *Runner) failed(err error) {
 // turn waits for the lease and runs the rules until something fails, or ctx ends.
 func (r *Runner) turn(ctx context.Context) error {
 	at, err := r.cfg.Cluster.Wait(ctx)
+	if err == nil {
+		err = r.clock.look(ctx)
+	}
 	if err != nil {
 		return err
 	}
+	r.clock.reach(time.UnixMicro(at.Judged).Add(Late)) // so late it was already
 	slog.Info("this daemon runs the fleet's rules now")
 	engine, set, err := r.engine()
 	if err != nil {
@@ -188,8 +196,8 @@ func (r *Runner) turn(ctx context.Context) error {
 	if len(before) > 0 {
 		first = before[0].Engine
 	}
-	first.Refire(fired)
-	report, err := engine.Resume(ctx, commits{r.cfg.Cluster, nil, at.Taken}, before, at.Judged, time.Now())
+	first.Refire(fired, at.Newest)
+	report, err := engine.Resume(ctx, commits{r.cfg.Cluster, nil, at.Taken}, before, at.Judged, r.clock.now())
 	if err != nil {
 		return err
 	}
@@ -200,7 +208,11 @@ func (r *Runner) turn(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if err := h.round(ctx); err != nil {
+		err := r.clock.look(ctx)
+		if err == nil {
+			err = h.round(ctx, r.clock.now())
+		}
+		if err != nil {
 			return err
 		}
 		r.failed(nil)
@@ -244,7 +256,7 @@ func (r *Runner) takeOver(ctx context.Context, h *holder) (left bool, err error)
 	if err != nil {
 		return false, err
 	}
-	report, err := next.TakeOver(ctx, h.engine, commits{r.cfg.Cluster, nil, h.at.Taken}, time.Now())
+	report, err := next.TakeOver(ctx, h.engine, commits{r.cfg.Cluster, nil, h.at.Taken}, r.clock.now())
 	if err != nil {
 		return false, err
 	}
@@ -261,14 +273,14 @@ type holder struct {
 	at     storage.Position
 	low    map[string]int64 // by host: the time up to which its own rules had judged, as far as is known
 
-	looked time.Time // by the wall clock, when somebody had last a look at what there is
+	looked time.Time // when somebody had last a look at what there is
 	wait   time.Time // until then nothing is judged that is of later than before a standstill
 	stood  int64     // how far they had judged when they waited last
 	waited int       // rounds that waited
 }
 
 // round takes what the hosts have stored since the last one.
-func (h *holder) round(ctx context.Context) error {
+func (h *holder) round(ctx context.Context, now time.Time) error {
 	stands, err := h.Cluster.Stands(ctx)
 	if err != nil {
 		return err
@@ -292,12 +304,12 @@ func (h *holder) round(ctx context.Context) error {
 			c.To = append(c.To, event.Mark{Gen: event.GenID(xxhash.Sum64String(host)), Low: low})
 		}
 	}
-	h.mindStandstill(c, time.Now().Round(0))
+	h.mindStandstill(c, now)
 	judged, err := h.engine.Gather(ctx, commits{h.Cluster, h.at.Taken, next.Taken}, c)
 	if err != nil {
 		return err
 	}
-	next.Judged = max(next.Judged, judged)
+	next.Judged, next.Newest = max(next.Judged, judged), h.engine.Newest()
 	if next.Rules, err = json.Marshal(h.engine.Fired()); err != nil {
 		return fmt.Errorf("write what the fleet's rules remember: %w", err)
 	}

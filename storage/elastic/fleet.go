@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -30,6 +31,12 @@ func (l *Lease) Stands(ctx context.Context) (map[string]storage.Stand, error) {
 		return nil, fmt.Errorf("read where the hosts stand: %w", err)
 	}
 	return stands, nil
+}
+
+// Time returns the time by the cluster's clock, of which there is one for all who ever have the lease.
+func (l *Lease) Time(ctx context.Context) (time.Time, error) {
+	skew, err := l.s.Skew(ctx)
+	return time.Now().Add(skew), err
 }
 
 // Scan calls f with the matching events of those commits that lie, by writer, after from and up to to. Otherwise it is as
