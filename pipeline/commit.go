@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -14,12 +15,19 @@ const maxBackoff = 32
 // commitAll merges parts, takes them through the stages and commits them, until parts is closed or ctx ends.
 func (r *Runner) commitAll(ctx context.Context) error {
 	carry := []event.Finding(nil) // made of a commit that was refused in part
+	next := r.gather
+	if r.cfg.Ahead {
+		ahead, end := r.gatherAhead(ctx)
+		defer end()
+		next = ahead
+	}
 	for more := true; more; {
 		var parts []part
-		if parts, more = r.gather(ctx); ctx.Err() != nil {
+		if parts, more = next(ctx); ctx.Err() != nil {
 			release(parts)
 			return context.Cause(ctx)
 		}
+		parts = withoutRefused(parts)
 		c := &event.Commit{Batch: &event.Batch{}, Findings: carry}
 		for _, p := range parts {
 			c.Merge(p.batch)
@@ -62,10 +70,6 @@ func (r *Runner) gather(ctx context.Context) (parts []part, more bool) {
 			if !ok {
 				return parts, false
 			}
-			if p.from.refused.Load() {
-				p.batch.Release()
-				continue
-			}
 			if len(parts) == 0 {
 				timer.Reset(r.cfg.Interval)
 			}
@@ -78,6 +82,82 @@ func (r *Runner) gather(ctx context.Context) (parts []part, more bool) {
 		}
 	}
 	return parts, true
+}
+
+// gatherAhead gathers in a goroutine, which end waits for. next returns what there is: as soon as it is worth a commit, while
+// nothing is stored, else up to a full one.
+func (r *Runner) gatherAhead(ctx context.Context) (next func(context.Context) (parts []part, more bool), end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	out, done := make(chan gathered), make(chan struct{})
+	go func() {
+		defer close(done)
+		for r.gatherTo(ctx, out) {
+		}
+	}()
+	next = func(ctx context.Context) ([]part, bool) {
+		select {
+		case g := <-out:
+			return g.parts, g.more
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+	return next, func() { cancel(); <-done }
+}
+
+// gathered are parts for a commit; more is false after the last.
+type gathered struct {
+	parts []part
+	more  bool
+}
+
+// worth is what part of a full commit is not waited with while nothing is stored.
+const worth = 8
+
+// gatherTo gathers parts until it has handed them over, and reports whether there are more to come.
+func (r *Runner) gatherTo(ctx context.Context, out chan<- gathered) bool {
+	timer := time.NewTimer(r.cfg.Idle)
+	defer timer.Stop()
+	g := gathered{more: true}
+	due, rows, bytes := false, 0, int64(0)
+	for {
+		var in <-chan part
+		if g.more && rows < r.cfg.Rows && bytes < r.cfg.Bytes {
+			in = r.parts
+		}
+		var to chan<- gathered
+		if due || in == nil || rows >= r.cfg.Rows/worth || bytes >= r.cfg.Bytes/worth {
+			to = out
+		}
+		select {
+		case p, ok := <-in:
+			if g.more = ok; !ok {
+				continue
+			}
+			if len(g.parts) == 0 && !due {
+				timer.Reset(r.cfg.Interval)
+			}
+			g.parts, rows, bytes = append(g.parts, p), rows+p.batch.Rows(), bytes+p.bytes
+		case to <- g:
+			return g.more
+		case <-timer.C:
+			due = true
+		case <-ctx.Done():
+			release(g.parts)
+			return false
+		}
+	}
+}
+
+// withoutRefused drops what comes of readers that read from where the store does not stand.
+func withoutRefused(parts []part) []part {
+	return slices.DeleteFunc(parts, func(p part) bool {
+		refused := p.from.refused.Load()
+		if refused {
+			p.batch.Release()
+		}
+		return refused
+	})
 }
 
 func release(parts []part) {

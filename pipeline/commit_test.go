@@ -41,6 +41,18 @@ func (c *countStage) counts() (empty, rows int) {
 	return c.empty, c.rows
 }
 
+// bothWays runs a test with commits that are gathered one after the other, and with such that are gathered ahead.
+func bothWays(t *testing.T, f func(*testing.T, *site)) {
+	for name, ahead := range map[string]bool{"one after the other": false, "ahead": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.cfg.Ahead = ahead
+			f(t, s)
+		})
+	}
+}
+
 func TestAFailingStoreLosesAndRepeatsNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -61,35 +73,35 @@ func TestAFailingStoreLosesAndRepeatsNothing(t *testing.T) {
 		{"when both happen", func(n int) failure { return []failure{fails, doubts, works, doubts, fails}[n%5] }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			stage := &countStage{}
-			s.store.fail, s.cfg.Stages = tc.fail, []Stage{stage}
-			s.append(s.log, text(lines(0, 100)))
-			s.start()
-			for i := 1; i < 10; i++ {
-				s.append(s.log, text(lines(100*i, 100*i+100)))
-				time.Sleep(15 * time.Millisecond)
-			}
-			s.expect(lines(0, 1000)...)
-			s.halt()
-			sum := int64(0)
-			for _, d := range s.store.rollups {
-				sum += d.N
-			}
-			if sum != 1000 {
-				t.Errorf("rollups count %d, want 1000", sum)
-			}
-			if _, rows := stage.counts(); rows != 1000 {
-				t.Errorf("the stage saw %d events, want 1000", rows)
-			}
+			bothWays(t, func(t *testing.T, s *site) {
+				stage := &countStage{}
+				s.store.fail, s.cfg.Stages = tc.fail, []Stage{stage}
+				s.append(s.log, text(lines(0, 100)))
+				s.start()
+				for i := 1; i < 10; i++ {
+					s.append(s.log, text(lines(100*i, 100*i+100)))
+					time.Sleep(15 * time.Millisecond)
+				}
+				s.expect(lines(0, 1000)...)
+				s.halt()
+				sum := int64(0)
+				for _, d := range s.store.rollups {
+					sum += d.N
+				}
+				if sum != 1000 {
+					t.Errorf("rollups count %d, want 1000", sum)
+				}
+				if _, rows := stage.counts(); rows != 1000 {
+					t.Errorf("the stage saw %d events, want 1000", rows)
+				}
+			})
 		})
 	}
 }
 
-func TestIntakeWaitsWhileTheStoreFails(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+func TestIntakeWaitsWhileTheStoreFails(t *testing.T) { bothWays(t, intakeWaitsWhileTheStoreFails) }
+
+func intakeWaitsWhileTheStoreFails(t *testing.T, s *site) {
 	var mu sync.Mutex
 	full := true
 	s.store.fail = func(int) failure {
@@ -125,8 +137,10 @@ func TestIntakeWaitsWhileTheStoreFails(t *testing.T) {
 }
 
 func TestARefusedGenerationIsReadAgainFromItsStoredMark(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+	bothWays(t, aRefusedGenerationIsReadAgainFromItsStoredMark)
+}
+
+func aRefusedGenerationIsReadAgainFromItsStoredMark(t *testing.T, s *site) {
 	s.store.fail = func(n int) failure {
 		if n%4 == 2 {
 			return refuses
@@ -148,8 +162,10 @@ func TestARefusedGenerationIsReadAgainFromItsStoredMark(t *testing.T) {
 }
 
 func TestAStoreThatAnotherWriterMovedEndsTheRun(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+	bothWays(t, aStoreThatAnotherWriterMovedEndsTheRun)
+}
+
+func aStoreThatAnotherWriterMovedEndsTheRun(t *testing.T, s *site) {
 	s.append(s.log, text(lines(0, 10)))
 	s.start()
 	s.expect(lines(0, 10)...)
@@ -176,8 +192,10 @@ func TestAStoreThatAnotherWriterMovedEndsTheRun(t *testing.T) {
 }
 
 func TestAStopDoesNotWaitForEverOnAStoreThatFails(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+	bothWays(t, aStopDoesNotWaitForEverOnAStoreThatFails)
+}
+
+func aStopDoesNotWaitForEverOnAStoreThatFails(t *testing.T, s *site) {
 	s.cfg.Stop = 200 * time.Millisecond
 	s.store.fail = func(int) failure { return fails }
 	s.append(s.log, text(lines(0, 10)))
@@ -192,8 +210,10 @@ func TestAStopDoesNotWaitForEverOnAStoreThatFails(t *testing.T) {
 }
 
 func TestAnIdlePipelineLetsTimePassInItsStages(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+	bothWays(t, anIdlePipelineLetsTimePassInItsStages)
+}
+
+func anIdlePipelineLetsTimePassInItsStages(t *testing.T, s *site) {
 	stage := &countStage{}
 	s.cfg.Stages = []Stage{stage}
 	s.start()
@@ -208,9 +228,9 @@ func TestAnIdlePipelineLetsTimePassInItsStages(t *testing.T) {
 	}
 }
 
-func TestAStageThatFailsEndsTheRun(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
+func TestAStageThatFailsEndsTheRun(t *testing.T) { bothWays(t, aStageThatFailsEndsTheRun) }
+
+func aStageThatFailsEndsTheRun(t *testing.T, s *site) {
 	s.cfg.Stages = []Stage{&countStage{err: errors.New("broken")}}
 	s.append(s.log, "x\n")
 	s.start()
@@ -221,6 +241,35 @@ func TestAStageThatFailsEndsTheRun(t *testing.T) {
 	s.stop = nil
 	if s.store.len() != 0 {
 		t.Fatal("a commit was written that no stage has finished")
+	}
+}
+
+// Gathered ahead, a commit is begun as soon as it is worth it, the next is read while it is stored, and what came meanwhile
+// is stored at once.
+func TestTheNextCommitIsGatheredWhileOneIsStored(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.cfg.Ahead, s.cfg.Rows, s.cfg.Interval = true, 4000, time.Hour
+	begun, stored := make(chan struct{}), make(chan struct{})
+	s.store.fail = func(n int) failure {
+		if n == 1 {
+			close(begun)
+			<-stored
+		}
+		return works
+	}
+	s.append(s.log, text(lines(0, 500)))
+	s.start()
+	<-begun
+	for i := 1; i < 7; i++ {
+		s.append(s.log, text(lines(500*i, 500*i+500)))
+		s.wait("it is read", s.log, func(st SourceStatus) bool { return st.Pending == int64(500*i+500) })
+	}
+	close(stored)
+	s.expect(lines(0, 3500)...)
+	s.halt()
+	if s.store.commits != 2 {
+		t.Errorf("there were %d commits, want one of 500 lines and one of the 3,000 that came meanwhile", s.store.commits)
 	}
 }
 

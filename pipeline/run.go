@@ -37,6 +37,10 @@ type Config struct {
 	// Quarantined returns how many lines of each generation the store keeps apart, among those that it has taken. nil: none.
 	Quarantined func() map[event.GenID]int64
 
+	// Ahead gathers a commit while the one before it is stored, which takes the memory of two. A store that is on another
+	// machine has something to do all the time then.
+	Ahead bool
+
 	MaxLine  int           // bound on a line in bytes; 1 MiB
 	Rows     int           // events that end a commit; 122,880, a row group of the embedded store
 	Bytes    int64         // bytes read that end a commit; 64 MiB

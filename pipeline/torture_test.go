@@ -338,6 +338,7 @@ func newTorture(t *testing.T, keyed bool) (*site, *torturer) {
 	t.Parallel()
 	s := newSite(t)
 	s.cfg.Decoder = func(g event.Generation) Decoder { return newLineDecoder(g, keyed) }
+	s.cfg.Ahead = keyed
 	return s, &torturer{t: t, path: s.log, keyed: keyed, pace: 3 * time.Millisecond}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/elastic"
 	"github.com/saypro/veritail/storage/embedded"
 )
 
@@ -157,8 +158,9 @@ func runOnce(b *testing.B, s *setup, path string, lines int64, store storage.Sto
 		b.Fatal(err)
 	}
 	d := &daemon{cfg: &configs.Daemon{Host: "bench"}, setup: s}
+	_, elsewhere := store.(*elastic.Store)
 	runner := pipeline.New(pipeline.Config{
-		Host: "bench", Sources: []source.Pattern{{Glob: path, Dataset: "nginx.access"}},
+		Host: "bench", Ahead: elsewhere, Sources: []source.Pattern{{Glob: path, Dataset: "nginx.access"}},
 		Decoder: d.decoder, Stages: []pipeline.Stage{figures, engine}, Store: &announcer{Store: store, out: io.Discard},
 	})
 	done := make(chan error, 1)

@@ -126,6 +126,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
 		Stages: []pipeline.Stage{figures, d.drills}, Store: d.announcer, Quarantined: d.quarantined(),
+		Ahead: cfg.Store.Kind == configs.OnElasticsearch,
 	})
 	if err := d.reseed(ctx, kept); err != nil {
 		return nil, err
