@@ -39,6 +39,7 @@ type Config struct {
 	Sessions  *transactions.Sessions       // how their timelines are made; nil: there are none
 	Try       func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats   []string                     // names that a Trial may have
+	Metrics   http.Handler                 // answers /metrics; nil: nothing does
 	Report    http.Handler                 // answers /reports/daily; nil: there is no link to it
 	Site      string                       // the name of this machine as shown under the product's name
 	Hosts     []string                     // names the console may be asked by, beside localhost and loopback addresses
@@ -108,6 +109,9 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/live/strip", s.page("live-strip", s.keys))
 	r.Handle("/static/*", http.StripPrefix("/static/", cached(http.FileServerFS(static))))
 	r.Get("/chart.css", chartCSS)
+	if c.Metrics != nil {
+		r.Handle("/metrics", c.Metrics)
+	}
 	if c.Report != nil {
 		r.Handle("/reports/daily", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Security-Policy", reportPolicy)

@@ -88,3 +88,37 @@ func TestSamplesAreOfTheShippedFormatsOnly(t *testing.T) {
 		}
 	}
 }
+
+// After each line of each sample the mark's accounts add up, with whatever records are open there; and so they do for a decoder
+// that goes on from there.
+func TestMarksAddUpAfterEachLine(t *testing.T) {
+	for _, format := range shipped(t).Formats() {
+		t.Run(format, func(t *testing.T) {
+			text := sample(t, format)
+			d := decoder(t, shipped(t), format, format+".log")
+			off := int64(0)
+			for i, line := range rawLines(text) {
+				var b event.Batch
+				d.Decode(&b, line, off)
+				b.Release()
+				off += int64(len(line))
+				m := d.Mark()
+				if breach := m.Breach(); breach != "" {
+					t.Fatalf("line %d: %s: %+v", i+1, breach, m)
+				}
+				if i%7 > 0 {
+					continue
+				}
+				m.Gen, m.Open = 1, slices.Clone(m.Open)
+				next := decoder(t, shipped(t), format, format+".log")
+				err := next.Resume(m, func(s event.Span) ([]byte, error) { return text[s.Off:s.End()], nil })
+				if err != nil {
+					t.Fatalf("line %d: %v", i+1, err)
+				}
+				if m := next.Mark(); m.Breach() != "" {
+					t.Fatalf("resumed at line %d: %s: %+v", i+1, m.Breach(), m)
+				}
+			}
+		})
+	}
+}

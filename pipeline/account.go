@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -29,10 +30,11 @@ type SourceStatus struct {
 	LagBytes            int64         // bytes there that have not been decoded
 	Lag                 time.Duration // since all that was there had been decoded last: the greatest age of an unread byte
 	Account             event.Account
-	Stored              int64 // lines that are durable
-	Quarantined         int64 // lines that the store was refused and keeps apart
-	Pending             int64 // lines that are decoded and not yet durable
-	LostBytes           int64 // destroyed by rotation before they could be read, as far as was seen, in this run
+	Stored              int64  // lines that are durable
+	Quarantined         int64  // lines that the store was refused and keeps apart
+	Pending             int64  // lines that are decoded and not yet durable
+	LostBytes           int64  // destroyed by rotation before they could be read, as far as was seen, in this run
+	Breach              string // how the account of a generation did not add up in this run, "" if all did
 }
 
 // Totals are the counts of all sources.
@@ -62,6 +64,7 @@ type progress struct {
 	size, lost   int64
 	caught       time.Time // when all that was there had been decoded
 	told         event.Told
+	breach       string // how its account did not add up first
 }
 
 func (a *accounts) begin(gens []event.Generation, marks []event.Mark, now time.Time) {
@@ -92,6 +95,9 @@ func (a *accounts) read(rd *reader, to event.Mark) {
 	p := a.of(to.Gen)
 	p.read, p.size, p.lost = to, max(rd.file.Size(), to.Off), rd.file.Lost()
 	p.told = told
+	if p.breach == "" {
+		p.breach = to.Breach()
+	}
 	if p.size == to.Off {
 		p.caught = time.Now()
 	}
@@ -190,6 +196,7 @@ func (s *SourceStatus) add(p *progress, apart int64) {
 	s.Quarantined += apart
 	s.Pending += kept(p.read.Lines) - kept(p.stored.Lines)
 	s.LostBytes += p.lost
+	s.Breach = cmp.Or(s.Breach, p.breach)
 	if t := p.told; t.Format != "" || len(t.Shapes) > 0 {
 		if t.Format == "" {
 			t.Format = s.Told.Format

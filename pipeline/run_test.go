@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -431,6 +432,38 @@ func TestBytesThatRotationDestroyedAreCounted(t *testing.T) {
 		if e.unparsed != (e.text == "half a li") {
 			t.Errorf("%q: unparsed %v; only the line that lost its tail is", e.text, e.unparsed)
 		}
+	}
+}
+
+// A reader that waits for the store knows how much was there when the file is emptied.
+func TestWhatATruncationDestroyedUnreadIsCounted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var away atomic.Bool
+	away.Store(true)
+	s.store.fail = func(int) failure {
+		if away.Load() {
+			return fails
+		}
+		return works
+	}
+	s.cfg.Bytes = 1 << 20
+	line := strings.Repeat("x", 1<<16-1) + "\n"
+	const total = 40 << 20
+	s.append(s.log, strings.Repeat(line, total>>16))
+	s.start()
+	var last SourceStatus
+	s.wait("all of its size known, and a part read", s.log, func(st SourceStatus) bool {
+		same := st.Account.Bytes == last.Account.Bytes
+		last = st
+		return same && st.Account.Bytes > 0 && st.Account.Bytes < total
+	})
+	time.Sleep(10 * s.cfg.Poll)
+	s.must(os.Truncate(s.log, 0))
+	away.Store(false)
+	st := s.wait("what was lost", s.log, func(st SourceStatus) bool { return st.LostBytes > 0 && st.Pending == 0 })
+	if st.Account.Bytes+st.LostBytes != total || st.Breach != "" {
+		t.Errorf("%d bytes were read and %d lost of %d; %s", st.Account.Bytes, st.LostBytes, total, st.Breach)
 	}
 }
 

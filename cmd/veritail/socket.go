@@ -69,9 +69,14 @@ type sourceReport struct {
 	Parsed   int64   `json:"parsed"`
 	Unparsed int64   `json:"unparsed"`
 	Ignored  int64   `json:"ignored"`
+	Bytes    int64   `json:"bytes"`
+	Stored   int64   `json:"stored"`
+	Apart    int64   `json:"quarantined"`
+	Pending  int64   `json:"pending"`
 	LagBytes int64   `json:"lag_bytes"`
 	LagS     float64 `json:"lag_seconds"`
 	Lost     int64   `json:"lost_bytes"`
+	Breach   string  `json:"breach,omitempty"` // how its account does not add up
 	Nearest  string  `json:"nearest,omitempty"`
 	Column   int     `json:"column,omitempty"`
 
@@ -118,7 +123,8 @@ func (d *daemon) sourceOf(s pipeline.SourceStatus) sourceReport {
 	r := sourceReport{
 		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Told.Format, State: s.State,
 		Read: s.Account.Read, Parsed: s.Account.Parsed, Unparsed: s.Account.Unparsed, Ignored: s.Account.Ignored,
-		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes,
+		Bytes: s.Account.Bytes, Stored: s.Stored, Apart: s.Quarantined, Pending: s.Pending,
+		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Breach: s.Breach,
 		Shapes: d.setup.shapesOf(s.Told), Dropped: s.Told.Dropped,
 	}
 	if s.Told.Sample.Lines > 0 {

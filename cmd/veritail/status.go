@@ -66,7 +66,7 @@ func (r *statusReport) well() bool {
 		ok = ok && r.Inputs[i].Error == "" && r.Inputs[i].Refused == 0
 	}
 	for i := range r.Sources {
-		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == ""
+		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == "" && r.Sources[i].Breach == ""
 	}
 	return ok
 }
@@ -215,6 +215,9 @@ func (s *sourceReport) print(w *sink, p colours) {
 			w.f("      %s\n", p.dim(sure(event.Told{Format: s.Format, Sample: *s.Sample})))
 		}
 		printShapes(w, p, s.Shapes, event.Told{}, s.Unparsed, "    ")
+	}
+	if s.Breach != "" {
+		w.f("      %s\n", p.red("◆ the account does not add up: "+s.Breach))
 	}
 	if s.Lost > 0 {
 		w.f("      %s\n", p.yellow(fmt.Sprintf("▲ %s bytes were destroyed by rotation before they could be read", n(s.Lost))))

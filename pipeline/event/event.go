@@ -90,3 +90,19 @@ type Mark struct {
 	// end. It orders events across files and is not stored.
 	Low int64 `json:"-"`
 }
+
+// Breach says how the mark's accounts do not add up, "" if they do. In lines, what was read is parsed, unparsed or ignored; in bytes,
+// it is everything before Off but the open records. An open span may be counted already, as Open says.
+func (m *Mark) Breach() string {
+	open := int64(0)
+	for _, s := range m.Open {
+		open += int64(s.Len)
+	}
+	switch l := m.Lines; {
+	case !l.Balanced():
+		return fmt.Sprintf("%d lines were read, but %d parsed, %d unparsed and %d ignored", l.Read, l.Parsed, l.Unparsed, l.Ignored)
+	case l.Bytes > m.Off || l.Bytes+open < m.Off:
+		return fmt.Sprintf("reading stands at byte %d, but lines of %d bytes were read and %d bytes are of open records", m.Off, l.Bytes, open)
+	}
+	return ""
+}

@@ -96,6 +96,13 @@ func (x *File) Name() string { return x.f.Name() }
 // Size returns the size seen last, in uncompressed bytes. It is safe for concurrent use.
 func (x *File) Size() int64 { return x.size.Load() }
 
+// saw takes up how long the file was seen to be: a reader that waits for the store does not look.
+func (x *File) saw(size int64) {
+	if was := x.size.Load(); size > was {
+		x.size.CompareAndSwap(was, size)
+	}
+}
+
 // Lost returns how many bytes are known to have been destroyed before they could be read. It is safe for
 // concurrent use.
 func (x *File) Lost() int64 { return x.lost.Load() }

@@ -455,6 +455,7 @@ func (x *Finder) Close() {
 // keepNotice leaves watching to the poll while a file changes often, and watches it again when it is quiet.
 func (p *place) keepNotice(fs facts, now time.Time) {
 	if fs.size != p.size {
+		p.here.file.saw(fs.size)
 		p.size, p.quiet = fs.size, now
 		p.here.file.poke()
 	}
