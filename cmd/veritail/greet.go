@@ -22,13 +22,13 @@ func (d *daemon) greet() {
 	if len(found) > 0 {
 		fmt.Fprintln(w, p.bold("Following"))
 		for _, f := range found {
-			fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), f.path, f.what)
+			fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), printable(f.path), f.what)
 		}
 	}
 	if len(refused) > 0 {
 		fmt.Fprintln(w, p.bold("Cannot read"))
 		for _, f := range refused {
-			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), f.path, f.what, p.blue(repair(f.path)))
+			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), printable(f.path), f.what, p.blue(printable(repair(f.path))))
 		}
 	}
 	if slices.ContainsFunc(d.inputs, func(in *input) bool { return len(in.listeners) > 0 }) {

@@ -110,7 +110,7 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	for i := range r.Sources {
 		s := &r.Sources[i]
 		if s.State == "waiting for the file" && s.Read == 0 {
-			waiting = append(waiting, s.Path)
+			waiting = append(waiting, printable(s.Path))
 			continue
 		}
 		s.print(w, p)
@@ -203,7 +203,7 @@ func (s *sourceReport) print(w *sink, p colours) {
 	case s.Unparsed > 0:
 		mark = p.yellow("▲")
 	}
-	w.f("%s %s%10s%10s%10s%7s  %s\n", mark, pad(s.Path, pathWidth), n(s.Read), n(s.Parsed), n(s.Unparsed), lag(s.LagS), cmp.Or(s.Format, "undecided"))
+	w.f("%s %s%10s%10s%10s%7s  %s\n", mark, pad(printable(s.Path), pathWidth), n(s.Read), n(s.Parsed), n(s.Unparsed), lag(s.LagS), cmp.Or(s.Format, "undecided"))
 	if note != "" {
 		w.f("      %s\n", note)
 	}
