@@ -51,6 +51,7 @@ type sign struct {
 
 // A variant is the patterns of a format for one setting of its prefix.
 type variant struct {
+	setting  string
 	patterns          // of all that it may write
 	usual    patterns // of what it writes as a rule
 	detail   int      // number of its escapes
@@ -144,7 +145,7 @@ func (s *Set) prefixed(f *format, ff *formatFile, lib *grok.Library, p *prefixSp
 // variant compiles a variant of f, whose own patterns have been compiled.
 func (s *Set) variant(f *format, ff *formatFile, lib *grok.Library, p *prefixSpec, setting string) (*variant, error) {
 	scratch := &format{temps: maps.Clone(f.temps)} // f is in use by others
-	v := &variant{detail: detailOf(setting)}
+	v := &variant{setting: setting, detail: detailOf(setting)}
 	var err error
 	if v.patterns, err = s.prefixed(scratch, ff, lib, p, p.escapes, setting); err != nil {
 		return nil, err

@@ -12,6 +12,9 @@ func (d *Decoder) Told() event.Told {
 	t := event.Told{Sample: d.sample, Shapes: d.shapes.tell(), Dropped: d.shapes.dropped}
 	if d.own != nil {
 		t.Format = d.own.name
+		if v := d.fits[d.own].variant; v != nil && d.opts.Prefix == "" {
+			t.Prefix = v.setting
+		}
 	}
 	return t
 }

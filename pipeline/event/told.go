@@ -3,6 +3,7 @@ package event
 // A Told is what a decoder can tell of the format of its generation and of the lines that it does not understand.
 type Told struct {
 	Format  string  // in use; "" while undecided
+	Prefix  string  // the setting by which its lines begin, where that was guessed from them
 	Sample  Sample  // how the format was found; its Lines are 0 where it was named
 	Shapes  []Shape // of the lines that no format takes, most frequent first; nobody changes them
 	Dropped int64   // unparsed lines whose shapes were dropped for others

@@ -175,7 +175,7 @@ func (x *Finder) glob(now time.Time) {
 			known[path] = true
 		}
 		for _, path := range paths {
-			if x.places[path] != nil || pat.excludes(path) || rotatedOf(path, func(s string) bool { return known[s] || x.places[s] != nil }) {
+			if x.places[path] != nil || pat.excludes(path) || RotatedOf(path, func(s string) bool { return known[s] || x.places[s] != nil }) {
 				continue
 			}
 			if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {

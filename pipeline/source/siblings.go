@@ -59,8 +59,8 @@ func isRotated(base, name string) bool {
 	return rotatedStem.MatchString(strings.TrimSuffix(tail, ext))
 }
 
-// rotatedOf reports whether path is a rotated name of a path that is known.
-func rotatedOf(path string, known func(string) bool) bool {
+// RotatedOf reports whether path is a rotated name of a path that is known.
+func RotatedOf(path string, known func(string) bool) bool {
 	dir, name := filepath.Split(path)
 	ext := filepath.Ext(packedExt.ReplaceAllString(name, ""))
 	for i := 1; i < len(name); i++ {

@@ -31,7 +31,7 @@ func TestIsRotated(t *testing.T) {
 			t.Errorf("%s as a rotated name of %s: %v, want %v", tc.name, tc.base, got, tc.want)
 		}
 		known := func(p string) bool { return p == "/var/log/"+tc.base }
-		if got := rotatedOf("/var/log/"+tc.name, known); got != tc.want {
+		if got := RotatedOf("/var/log/"+tc.name, known); got != tc.want {
 			t.Errorf("%s found to be a rotated name of %s: %v, want %v", tc.name, tc.base, got, tc.want)
 		}
 	}
