@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/saypro/veritail/cmd/veritail/discover"
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/journal"
@@ -110,9 +111,6 @@ func listenOn(text string, secure *tls.Config, to *spool.Spool) (*listen.Listene
 	return l, nil
 }
 
-// journalDirs are where systemd-journald keeps the journal of a machine.
-var journalDirs = []string{"/var/log/journal/*/*.journal", "/run/log/journal/*/*.journal"}
-
 // wantsJournal reports whether the journal is to be followed.
 func (d *daemon) wantsJournal() bool {
 	switch d.cfg.Journal.Follow {
@@ -121,7 +119,7 @@ func (d *daemon) wantsJournal() bool {
 	case configs.JournalNo:
 		return false
 	}
-	return d.cfg.WellKnown && anyFile(journalDirs...) && !slices.ContainsFunc(d.patterns, func(p source.Pattern) bool {
+	return d.cfg.WellKnown && anyFile(discover.JournalFiles...) && !slices.ContainsFunc(d.patterns, func(p source.Pattern) bool {
 		return (p.Dataset == "system.syslog" || p.Dataset == "system.auth") && anyFile(p.Glob)
 	})
 }
