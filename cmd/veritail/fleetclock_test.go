@@ -33,8 +33,8 @@ func TestHostsWhoseClocksAreWrong(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a node and four daemons take a while")
 	}
-	node := elasticsearch.ForTest(t)
 	t.Parallel()
+	node := elasticsearch.ForTest(t)
 	bin, prefix := program(t), fmt.Sprintf("clocks-%d", time.Now().UnixNano())
 	var hosts []*host
 	for _, name := range []string{"one", "two", "three", "four", "five"} {
@@ -96,8 +96,8 @@ func TestTheFleetsClockJumps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a node and jumps take a while")
 	}
-	node := elasticsearch.ForTest(t)
 	t.Parallel()
+	node := elasticsearch.ForTest(t)
 	bin, prefix, conf := program(t), fmt.Sprintf("jumps-%d", time.Now().UnixNano()), t.TempDir()
 	for name, text := range map[string]string{"formats/app.toml": fleetFormat, "rules/app.toml": fleetRules, "kpis.toml": "", "patterns/base": "W \\w+\n"} {
 		path := filepath.Join(conf, name)
