@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ type foundText struct {
 	now  time.Time
 	rows []listRow // of the list at hand
 }
+
+// mostRows is how many rows of a list are printed.
+const mostRows = 50
 
 // topFiles is how many files of a source are told.
 const topFiles = 7
@@ -39,7 +43,7 @@ func tellFound(w io.Writer, found *discover.Found, in *initFlags) error {
 	if in.dryRun {
 		to = "To be written"
 	}
-	t.sources(found, to, discover.Understood, discover.Empty, discover.Closed)
+	t.sources(found, to, discover.Understood, discover.Empty, discover.Unread, discover.Closed)
 	t.sources(found, "No format takes", discover.Odd)
 	t.closed(found)
 	for i, note := range found.Notes {
@@ -110,7 +114,11 @@ func (t *foundText) list(title string) {
 		}
 	}
 	t.f("\n%s\n", t.p.bold(title))
-	for _, r := range t.rows {
+	for i, r := range t.rows {
+		if i == mostRows {
+			t.f("    %s\n", t.p.dim(n(int64(len(t.rows)-i))+" more"))
+			break
+		}
 		t.f("  %s%s\n", r.sign, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", path, r.path, dataset, r.dataset, r.told), " "))
 		for _, text := range r.below {
 			t.f("      %s\n", text)
@@ -213,6 +221,9 @@ func (t *foundText) closed(found *discover.Found) {
 	}
 	if groups {
 		t.f("  %s\n", t.p.dim("A group holds from the next login on."))
+	}
+	if _, err := exec.LookPath("setfacl"); err != nil {
+		t.f("  %s\n", t.p.dim("setfacl comes with the package acl."))
 	}
 }
 

@@ -112,6 +112,8 @@ func (s *Source) Why() (out []string) {
 	switch s.Kind {
 	case Closed:
 		return append(out, "It may not be read yet; the format is told when it may.")
+	case Unread:
+		return append(out, "It was not looked at; the format is told when it is followed.")
 	case Empty:
 		return append(out, "There is nothing in it yet; the format is told when lines come.")
 	case Odd:
@@ -163,7 +165,7 @@ func (f *File) Told() string {
 	case s == nil && f.Size == 0:
 		return "empty"
 	case s == nil:
-		return ""
+		return "not looked at"
 	case s.Format == "" && s.Understood == 0:
 		return fmt.Sprintf("no format takes any of %s", plural(int(s.Lines), "line"))
 	default:

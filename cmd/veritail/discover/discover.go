@@ -98,6 +98,7 @@ const (
 	Understood Kind = "understood"
 	Empty      Kind = "empty"  // nothing to tell a format from yet
 	Closed     Kind = "closed" // it may not be read yet
+	Unread     Kind = "unread" // it was not looked at
 	Odd        Kind = "odd"    // no format takes its lines
 )
 
@@ -191,6 +192,9 @@ func (l *looker) over() bool {
 func (l *looker) notes() {
 	if l.left != "" {
 		l.found.Notes = append(l.found.Notes, l.left)
+	}
+	if l.found.Looked.Samples >= l.Limits.Samples {
+		l.found.Notes = append(l.found.Notes, "lines of "+plural(l.Limits.Samples, "file")+" were looked at, not of the others")
 	}
 	if n := l.found.unnamable; n > 0 {
 		l.found.Notes = append(l.found.Notes, plural(n, "file")+" whose name is not UTF-8 cannot stand in a configuration")

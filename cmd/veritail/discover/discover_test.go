@@ -120,6 +120,11 @@ func TestWhatBelongsTogether(t *testing.T) {
 		{"folders that are alike become one",
 			map[string]string{"srv/a/log/x.log": object, "srv/b/log/x.log": object, "srv/c/log/x.log": object, "srv/d/log/x.log": object, "srv/e/log/x.log": object},
 			[]string{"understood x json /srv/*/log/x.log"}},
+		{"not where a well-known log could come to be",
+			map[string]string{"var/log/a/x.log": object, "var/log/b/x.log": object, "var/log/c/x.log": object, "var/log/d/x.log": object, "var/log/apache2/access.log": access, "var/log/e/access.log": access,
+				"var/log/f/access.log": access, "var/log/g/access.log": access, "var/log/h/access.log": access, "var/log/i/access.log": access},
+			[]string{"understood a.x json /var/log/a/x.log", "understood apache.access auto /var/log/apache2/*access.log", "understood b.x json /var/log/b/x.log", "understood c.x json /var/log/c/x.log", "understood d.x json /var/log/d/x.log",
+				"understood e.access nginx.access /var/log/e/access.log", "understood f.access nginx.access /var/log/f/access.log", "understood g.access nginx.access /var/log/g/access.log", "understood h.access nginx.access /var/log/h/access.log", "understood i.access nginx.access /var/log/i/access.log"}},
 		{"containers' logs are followed as a whole",
 			map[string]string{"var/lib/docker/containers/" + id + "/" + id + "-json.log": `{"log":"GET /\n","stream":"stdout","time":"2026-11-24T10:00:00Z"}` + "\n"},
 			[]string{"understood container auto /var/lib/docker/containers/*/*-json.log"}},
@@ -196,6 +201,46 @@ func followedOnce(t *testing.T, found *Found) {
 			}
 		}
 	}
+}
+
+// What the daemon follows by itself is told and not written: it would have a second name there.
+func TestWellKnownLogsAreNotWrittenAgain(t *testing.T) {
+	root := tree(t, map[string]string{"web/access.log": access, "web/access.log.1": access, "web/shop.log": object})
+	cfg := config(t, "")
+	cfg.WellKnown = []configs.Source{{Dataset: "nginx.access", Paths: []string{root + "/web/access*"}}}
+	cfg.Where.Folders, cfg.Where.Settings, cfg.Where.Sources = []string{root}, nil, nil
+	found := look(t, cfg)
+	if len(found.Known) != 1 || len(found.Known[0].Files) != 1 || found.Known[0].Files[0].Sample.Format != "nginx.access" {
+		t.Errorf("known: %+v", found.Known)
+	}
+	if len(found.Sources) != 1 || found.Sources[0].Paths[0] != root+"/web/shop.log" {
+		t.Errorf("written: %+v", found.Sources)
+	}
+	text := found.Config("h")
+	if !strings.Contains(text, "\nwellknown = true\n") || !strings.Contains(text, "#   nginx.access     "+root+"/web/access.log: nginx.access, 100 % of 9 lines understood\n") {
+		t.Error(text)
+	}
+}
+
+// The journal is followed where no file has the same messages.
+func TestJournal(t *testing.T) {
+	files := map[string]string{"var/log/journal/0123/system.journal": "LPKSHHRH"}
+	root := tree(t, files)
+	found := look(t, config(t, root))
+	if j := found.Journal; j == nil || j.Files != 1 || j.Instead != "" || j.Directory != root+"/var/log/journal" {
+		t.Errorf("%+v", j)
+	}
+	if text := found.Config("h"); !strings.Contains(text, "follow    = \"yes\"\ndirectory = \""+root+"/var/log/journal\"\n") {
+		t.Error(text)
+	}
+	followedOnce(t, found)
+	files["var/log/syslog"] = "Nov 24 10:00:00 h sshd[1]: x\n"
+	root = tree(t, files)
+	found = look(t, config(t, root))
+	if j := found.Journal; j == nil || j.Instead != root+"/var/log/syslog" {
+		t.Errorf("%+v", j)
+	}
+	followedOnce(t, found)
 }
 
 func TestNames(t *testing.T) {
@@ -347,10 +392,15 @@ func as(t *testing.T, uid int, f func() (*Found, error)) *Found {
 func TestBounds(t *testing.T) {
 	files := map[string]string{}
 	for i := range 300 {
-		files[fmt.Sprintf("var/log/d%d/x.log", i)] = object
+		files[fmt.Sprintf("var/log/remote/d%d/x.log", i)] = object
 	}
 	root := tree(t, files)
 	cfg := config(t, root)
+	cfg.Limits.Samples = 10
+	if found := look(t, cfg); len(found.Sources) != 1 || len(found.Notes) != 1 || found.Looked.Samples != 10 {
+		t.Errorf("%d sources, %d samples, %q", len(found.Sources), found.Looked.Samples, found.Notes)
+	}
+	cfg = config(t, root)
 	cfg.Limits.Entries = 100
 	if found := look(t, cfg); len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "more than 100 files") {
 		t.Errorf("%q", found.Notes)

@@ -2,9 +2,11 @@ package discover
 
 import (
 	"cmp"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/saypro/veritail/configs"
 )
@@ -14,6 +16,7 @@ const (
 	manyNames   = 4 // from which on names in a folder become a glob
 	manyFolders = 5 // from which on folders do: fewer keep data sets of their own
 	maxExclude  = 8
+	perFolder   = 20 // names in a folder of which samples are read
 )
 
 // enough is the share of understood lines, in percent, below which no format is said to take a file.
@@ -51,8 +54,13 @@ func (l *looker) group() {
 		}
 	}
 	var named []Source
-	for shape, files := range sets {
-		l.tell(files)
+	told := map[string]int{} // sets of a folder
+	for _, shape := range byAge(sets) {
+		files := sets[shape]
+		if in := filepath.Dir(shape) + extOf(shape); told[in] < perFolder {
+			told[in]++
+			l.tell(files)
+		}
 		left := slices.DeleteFunc(slices.Clone(files), func(f *File) bool { return f.binary })
 		l.found.binary += len(files) - len(left)
 		if len(left) > 0 {
@@ -76,6 +84,17 @@ func (l *looker) group() {
 	}
 }
 
+// byAge returns the shapes, those of the files that were written last first: samples are bounded.
+func byAge(sets map[string][]*File) []string {
+	last := map[string]time.Time{}
+	for shape, files := range sets {
+		last[shape] = newest(files)[0].Written
+	}
+	shapes := slices.Sorted(maps.Keys(sets))
+	slices.SortStableFunc(shapes, func(a, b string) int { return last[b].Compare(last[a]) })
+	return shapes
+}
+
 // listed returns a source as a list has it, with those of its paths that files match.
 func (l *looker) listed(from *configs.Source, files []*File) Source {
 	l.tell(files)
@@ -87,7 +106,7 @@ func (l *looker) listed(from *configs.Source, files []*File) Source {
 			s.Paths = append(s.Paths, path)
 		}
 	}
-	if s.Kind == Odd {
+	if s.Kind == Odd || s.Kind == Unread {
 		s.Kind = Understood // it is followed, whatever is in it
 	}
 	return s
@@ -100,8 +119,10 @@ func (l *looker) sourceOf(shape string, files []*File) Source {
 	for _, f := range files {
 		if f.Sample != nil {
 			told = append(told, f.Sample)
-		} else if f.Problem != "" && s.Kind == Empty {
+		} else if f.Problem != "" {
 			s.Kind = Closed
+		} else if f.Size > 0 && s.Kind == Empty {
+			s.Kind = Unread
 		}
 	}
 	if len(told) == 0 {
@@ -128,8 +149,11 @@ func (l *looker) sourceOf(shape string, files []*File) Source {
 	return s
 }
 
-// alike reports whether two sources differ in their paths only.
+// alike reports whether two sources differ in their paths only, as far as is known.
 func alike(a, b *Source) bool {
+	if b.Kind == Unread && a.Kind != Odd {
+		return true
+	}
 	return a.Kind == b.Kind && a.Format == b.Format && a.Prefix == b.Prefix && a.Dataset == b.Dataset && a.Kind != Odd && mainFormat(a) == mainFormat(b)
 }
 
@@ -186,6 +210,12 @@ func (l *looker) merged(list []Source, many int, wider func(*Source) []string) [
 	gone := map[int]bool{}
 	var out []Source
 	for _, glob := range order {
+		if l.takesWellKnown(glob) {
+			continue
+		}
+		slices.SortStableFunc(groups[glob], func(a, b int) int { // what is not known joins what is
+			return cmp.Compare(rank(&list[a]), rank(&list[b]))
+		})
 		for _, of := range partsOf(list, groups[glob], gone) {
 			if len(of) < many {
 				continue
@@ -210,6 +240,27 @@ func (l *looker) merged(list []Source, many int, wider func(*Source) []string) [
 		}
 	}
 	return out
+}
+
+// takesWellKnown reports whether a glob could match a log of the well-known list, which would have another data set by it.
+func (l *looker) takesWellKnown(glob string) bool {
+	for i := range l.WellKnown {
+		for _, path := range l.WellKnown[i].Paths {
+			for _, some := range []string{"", "x"} {
+				if ok, _ := filepath.Match(glob, l.on(strings.ReplaceAll(path, "*", some))); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func rank(s *Source) int {
+	if s.Kind == Unread {
+		return 1
+	}
+	return 0
 }
 
 // partsOf parts sources that are not gone into those that are alike.

@@ -329,6 +329,6 @@ func (l *looker) dropRotated() {
 		paths[f.Path] = true
 	}
 	l.files = slices.DeleteFunc(l.files, func(f *File) bool {
-		return f.known < 0 && source.RotatedOf(f.Path, func(path string) bool { return paths[path] })
+		return source.RotatedOf(f.Path, func(path string) bool { return paths[path] })
 	})
 }
