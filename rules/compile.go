@@ -22,7 +22,7 @@ type compiled struct {
 	text     template // of the message
 	values   source   // of which different ones count: threshold.distinct, first.of
 	detail   template // what states and control need of an event, each part ended by a NUL
-	sum      source   // threshold.sum, deviation.of
+	sum      source   // threshold.sum, deviation.of, gap.of
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
 	suppress []*suppression
@@ -104,6 +104,10 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	if r.Deviation != nil {
 		number("deviation.of", r.Deviation.Of)
 		c.sum = newSource(r.Deviation.Of, m.schema)
+	}
+	if r.Gap != nil {
+		number("gap.of", r.Gap.Of)
+		c.sum = newSource(r.Gap.Of, m.schema)
 	}
 	c.left.name = SuppressedSeries(r.ID)
 	for i := range r.Suppress {

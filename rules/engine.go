@@ -42,6 +42,7 @@ type Engine struct {
 	forgot  *compiled   // what forget reports
 	due     int64       // no occurrence that waits is to be counted before this time has passed
 	noted   int64       // the time that the last commit's mark of Progress says
+	over    bool        // all files have ended
 	again   bool        // what comes was counted before, and the windows that fired are known
 	watch   *Explaining // nil: nobody asks why
 
@@ -113,7 +114,9 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 // Flush judges everything that is still held back, as if all files had ended.
 func (e *Engine) Flush(c *event.Commit) {
 	e.begin(c)
+	e.over = true
 	e.advance(math.MaxInt64)
+	e.over = false
 }
 
 func (e *Engine) begin(c *event.Commit) {

@@ -180,6 +180,10 @@ func (r *Rule) checkKind(fail func(key, format string, args ...any)) {
 		within("control.within", k.Within)
 		k.check(fail)
 	}
+	if k := r.Gap; k != nil {
+		within("gap.within", k.Within)
+		k.check(fail)
+	}
 	if k := r.Deviation; k != nil {
 		within("deviation.within", k.Within)
 		k.check(fail)
@@ -209,6 +213,7 @@ func (r *Rule) kinds() (names []string) {
 		{"threshold", r.Threshold != nil}, {"ratio", r.Ratio != nil}, {"rate", r.Rate != nil}, {"spike", r.Spike != nil},
 		{"first", r.First != nil}, {"sequence", r.Sequence != nil}, {"absence", r.Absence != nil},
 		{"states", r.States != nil}, {"control", r.Control != nil}, {"retry", r.Retry != nil}, {"deviation", r.Deviation != nil},
+		{"gap", r.Gap != nil},
 	} {
 		if k.has {
 			names = append(names, k.name)
@@ -286,6 +291,8 @@ func (c *compiled) newJudge() judge {
 		return newRetries(c)
 	case c.Deviation != nil:
 		return newDeviations(c)
+	case c.Gap != nil:
+		return newGaps(c)
 	}
 	return nil
 }

@@ -50,6 +50,13 @@ func TestKinds(t *testing.T) {
 	sum := Rule{Group: "user.name", When: "event.action:*", Threshold: &Threshold{Sum: "veritail.repeat", Reaches: 100, Within: seconds(20)}}
 	rate := Rule{Group: "user.name", When: "event.action:*", Rate: &Rate{Times: 3, Count: 4, Within: seconds(20), Baseline: seconds(200)}}
 	less := Rule{Group: "event.action", When: "event.action:sent", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.5, Last: 5, Within: seconds(1000)}}
+	missing := Rule{Group: "user.name", When: "event.action:sent", Gap: &Gap{Of: "veritail.repeat", Late: seconds(5), Within: seconds(1000)}}
+	numbers := func(list ...int64) (all []said) { // one a second
+		for i, n := range list {
+			all = append(all, said{float64(i), fmt.Sprintf("event.action=sent user.name=u veritail.repeat=%d", n)})
+		}
+		return append(all, said{float64(len(list)) + 20, "event.action=other user.name=u"})
+	}
 	login := func(s float64, user, ip string) said {
 		return said{s, "event.action=login user.name=" + user + " source.ip=" + ip}
 	}
@@ -71,6 +78,17 @@ func TestKinds(t *testing.T) {
 		{"in another order", guessed, does("u", "0 login, 1 fail, 2 fail, 3 fail"), ""},
 		{"of several users", guessed, append(does("u", "0 fail, 1 fail"), does("v", "2 fail, 3 login")...), ""},
 		{"the first too long ago", guessed, does("u", "0 fail, 1 fail, 2 fail, 10.5 login"), ""},
+		{"numbers that go on", missing, numbers(7, 8, 9, 10), ""},
+		{"a number is missing", missing, numbers(7, 8, 10, 11), "2:1"},
+		{"several are missing, twice", missing, numbers(7, 11, 12, 20), "1:3 3:7"},
+		{"what was missing comes late", missing, numbers(7, 10, 9, 8, 11), ""},
+		{"a part of it does", missing, numbers(7, 20, 10, 12, 21), "1:10"},
+		{"it comes too late", missing, numbers(7, 10, 11, 12, 13, 14, 15, 16, 17, 8), "1:2"},
+		{"the same number again", missing, numbers(7, 8, 8, 7, 9), ""},
+		{"a number from the beginning", missing, numbers(2000, 2001, 1, 2, 3), ""},
+		{"numbers far below", missing, numbers(2000, 2001, 900, 901), ""},
+		{"numbers of somebody else", missing, append(numbers(7, 8), said{1, "event.action=sent user.name=v veritail.repeat=70"}), ""},
+		{"no number", missing, append(numbers(7, 8), said{1.5, "event.action=sent user.name=u"}), ""},
 		{"exactly within", guessed, does("u", "0 fail, 1 fail, 2 fail, 10 login"), "10:4"},
 		{"the latest of many count", guessed, does("u", "0 fail, 5 fail, 6 fail, 7 fail, 12 login"), "12:4"},
 		{"cancelled", guessed, does("u", "0 fail, 1 fail, 2 fail, 3 reset, 4 login"), ""},
@@ -167,6 +185,7 @@ var ofEachKind = map[string]Rule{
 		Rolls: "event.action:begin", Leaves: "event.action:x", Session: "{{user.name}} {{host.name}}", Text: "source.ip", Within: seconds(20), Ended: "given up"}},
 	"control": {Group: "user.name", When: "event.action:(fail or begin)", Control: &Control{Record: "event.action:login", Each: "source.ip",
 		Amount: "veritail.repeat", Sum: "veritail.repeat", Count: "veritail.repeat", Within: seconds(40)}},
+	"gap":       {Group: "user.name", When: "event.action:*", Gap: &Gap{Of: "veritail.repeat", Late: seconds(2), Within: seconds(100)}},
 	"deviation": {Group: "user.name", When: "event.action:*", Deviation: &Deviation{Of: "veritail.repeat", Below: 0.3, Above: 2, Last: 5, Within: seconds(200)}},
 }
 
@@ -191,7 +210,7 @@ func TestScanDaemonAndRestartFindTheSameOfEachKind(t *testing.T) {
 			}
 			for kill := 1; kill <= len(l.said); kill += 1 + kill%3 {
 				got := killed(t, r, l, kill)
-				if name == "absence" || name == "beat" { // the clock goes on after the file's end
+				if name == "absence" || name == "beat" || name == "gap" { // the clock goes on after the file's end
 					got = slices.DeleteFunc(got, func(f string) bool { return !slices.Contains(want, f) })
 				}
 				if !slices.Equal(got, want) {
@@ -297,6 +316,9 @@ func TestMistakesInKinds(t *testing.T) {
 		{"[rule.deviation]\nof = \"event.duration\"\nabove = 0.5\nwithin = \"1d\"", "deviation.above: want more than 1"},
 		{"[rule.deviation]\nof = \"event.duration\"\nabove = 2.0\nlast = 2\nwithin = \"1d\"", "deviation.last: want 3 to 100 values"},
 		{"[rule.deviation]\nof = \"user.name\"\nabove = 2.0\nwithin = \"1d\"", `deviation.of: field "user.name" is of kind keyword`},
+		{"[rule.gap]\nwithin = \"1h\"", "gap.of: missing"},
+		{"[rule.gap]\nof = \"user.name\"\nwithin = \"1h\"", `gap.of: field "user.name" is of kind keyword`},
+		{"[rule.gap]\nof = \"event.duration\"\nlate = \"2h\"\nwithin = \"1h\"", "gap.late: want less than within"},
 		{"[rule.deviation]\nabove = 2.0\nwithin = \"1d\"", "deviation.of: missing"},
 		{"[rule.threshold]\ncount = 5\nwithin = \"1m\"\n[rule.first]\nwithin = \"1h\"", "first: the rule has a threshold already; make two rules of it"},
 	} {

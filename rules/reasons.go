@@ -77,6 +77,8 @@ func (x *Explaining) judged(v *verdict, h *hit, was *state) {
 		x.compared(v, h, j)
 	case *deviations:
 		x.deviated(v, h, j)
+	case *gaps:
+		x.numbered(v, h, j)
 	case *firsts:
 		x.first(v, j)
 	case *sequences:
@@ -274,6 +276,27 @@ func (x *Explaining) deviated(v *verdict, h *hit, d *deviations) {
 	}
 }
 
+// numbered says how the number of an event follows upon the one before.
+func (x *Explaining) numbered(v *verdict, h *hit, g *gaps) {
+	of := v.rule.Gap.Of
+	switch {
+	case g.latest != nil:
+		v.Window = x.need(v.rule)
+		v.Window.Until = g.latest.due
+		v.say(Waits, "%s is %d after %d; what is missing has time until %s", of, h.weight, g.before, clock(g.latest.due))
+		return
+	case h.weight < 1:
+		v.say(Known, "it has no %s", of)
+	case g.before == 0:
+		v.say(Waits, "%s is %d, the first of its group", of, h.weight)
+	case g.filled != nil:
+		v.say(Came, "%s is %d, which was missing", of, h.weight)
+	default:
+		v.say(Known, "%s is %d after %d", of, h.weight, g.before)
+	}
+	v.decided = true
+}
+
 // ordered says what a sequence lacks.
 func (x *Explaining) ordered(v *verdict, h *hit, s *sequences) {
 	r := v.rule
@@ -407,6 +430,12 @@ func (x *Explaining) then(v *verdict, h *hit) {
 		if w := j.groups[v.key]; w == nil || w.hit.from.gen != v.id.Gen || w.hit.span.Off != v.id.Off {
 			v.decided = true
 			v.say(Came, "what is expected came %s later", lasting(h.time-v.time))
+			v.By = new(momentOf(h))
+		}
+	case *gaps:
+		if j.filled != nil && len(j.filled.missing) == 0 && j.filled.hit.from.gen == v.id.Gen && j.filled.hit.span.Off == v.id.Off {
+			v.decided = true
+			v.say(Came, "what was missing came %s later", lasting(h.time-v.time))
 			v.By = new(momentOf(h))
 		}
 	case nil:

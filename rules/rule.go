@@ -75,6 +75,7 @@ type Rule struct {
 	Control   *Control   `toml:"control"`
 	Retry     *Retry     `toml:"retry"`
 	Deviation *Deviation `toml:"deviation"`
+	Gap       *Gap       `toml:"gap"`
 
 	Suppress []Suppression `toml:"suppress"`
 	Tests    []Test        `toml:"test"`

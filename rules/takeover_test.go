@@ -69,6 +69,7 @@ func kindsOfRules() map[string]Rule {
 		"different values":   {When: "event.action:*", Threshold: &Threshold{Count: 2, Distinct: "user.name", Within: seconds(10)}, Rearm: seconds(5)},
 		"sequences":          {Group: "user.name", Sequence: &Sequence{Within: seconds(5), Steps: []Step{{When: "event.action:fail"}, {When: "event.action:error"}}}},
 		"absences":           {When: "event.action:fail", Absence: &Absence{Within: seconds(3)}},
+		"gaps":               {When: "event.action:*", Gap: &Gap{Of: "veritail.repeat", Late: seconds(2), Within: seconds(100)}},
 		"ratios":             {When: "event.action:*", Rearm: seconds(2), Ratio: &Ratio{Of: "event.action:error", Reaches: 0.5, Count: 4, Within: seconds(8)}},
 	}
 }
@@ -77,7 +78,7 @@ func kindsOfRules() map[string]Rule {
 func alternating() *log {
 	l := &log{gen: 1}
 	for i := range 20 {
-		l.said = append(l.said, said{float64(i + i/5*7), fmt.Sprintf("event.action=%s user.name=u%d", []string{"fail", "error"}[i%2], i/2)})
+		l.said = append(l.said, said{float64(i + i/5*7), fmt.Sprintf("event.action=%s user.name=u%d veritail.repeat=%d", []string{"fail", "error"}[i%2], i/2, 1+i+i/5*3)})
 	}
 	return l
 }

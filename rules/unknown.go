@@ -115,6 +115,9 @@ func (r *Rule) fields() func(yield func(string, string) bool) {
 	if r.Deviation != nil {
 		named["deviation.of"] = fields(r.Deviation.Of)
 	}
+	if r.Gap != nil {
+		named["gap.of"] = fields(r.Gap.Of)
+	}
 	for i, o := range r.Once {
 		for j, by := range o.By {
 			named[fmt.Sprintf("once[%d].by[%d]", i, j)] = fields(by)

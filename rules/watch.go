@@ -174,6 +174,8 @@ func (x *Explaining) need(r *compiled) *Window {
 		w.Need, w.Within = float64(r.Spike.Count), hour
 	case r.Deviation != nil:
 		w.Of, w.Within = "values of "+r.Deviation.Of+" that are not usual", micros(r.Deviation.Within)
+	case r.Gap != nil:
+		w.Of, w.Within = "numbers of "+r.Gap.Of+" that are missing", micros(r.Gap.Within)
 	case r.Sequence != nil:
 		w.Need, w.Of, w.Within = float64(r.judge.(*sequences).need), "events in their order", micros(r.Sequence.Within)
 	case r.Absence != nil:
