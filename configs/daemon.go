@@ -70,6 +70,7 @@ type Source struct {
 	Site    string   `toml:"site"`            // counted apart under this name; empty for this machine
 	Prefix  string   `toml:"log_line_prefix"` // how PostgreSQL's lines begin, as its setting says; empty: guessed from them
 	Layout  string   `toml:"log_format"`      // what the lines of an access log look like, as nginx's log_format or Apache's LogFormat says
+	Silent  Duration `toml:"silent_after"`    // without a line for so long it is a finding; 0: as is learnt
 	Zone    string   `toml:"zone"`            // IANA name of the zone of stamps that name none; empty: this machine's
 }
 

@@ -21,6 +21,7 @@ type Syslog struct {
 	Dataset  string   `toml:"dataset"`
 	Format   string   `toml:"format"`
 	Site     string   `toml:"site"`
+	Silent   Duration `toml:"silent_after"`
 	Zone     string   `toml:"zone"`
 }
 

@@ -177,7 +177,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 			format = ""
 		}
 		for _, p := range s.Paths {
-			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Layout: s.Layout, Zone: zone})
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Layout: s.Layout, Zone: zone, Silent: time.Duration(s.Silent)})
 		}
 	}
 	return out, nil

@@ -64,7 +64,7 @@ func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
 		return nil, userError{err}
 	}
 	dir := filepath.Join(d.cfg.State, "spool", cfg.Name)
-	in = &input{name: cfg.Name, pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Spool: true}}
+	in = &input{name: cfg.Name, pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true}}
 	if cfg.Format != configs.Auto {
 		in.pattern.Format = cfg.Format
 	}

@@ -18,6 +18,7 @@ type Pattern struct {
 	Prefix  string         // how lines begin, for formats with a prefix; empty: to be guessed
 	Layout  string         // what lines look like, for formats with a layout; empty: as these know them
 	Zone    *time.Location // of time stamps that name none
+	Silent  time.Duration  // without a line for so long it is silent; 0: as is learnt
 	Spool   bool           // the files are the daemon's own: all that is there is to be read, and what goes has been
 }
 
