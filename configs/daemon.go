@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
 )
 
@@ -24,6 +23,7 @@ type Daemon struct {
 	Retention Retention `toml:"retention"`
 	Sources   []Source  `toml:"source"`
 	Syslog    []Syslog  `toml:"syslog"`
+	Pipes     []Pipe    `toml:"pipe"`
 	Journal   Journal   `toml:"journal"`
 
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
@@ -188,12 +188,22 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)
 	}
 	faults = append(faults, d.Journal.check(fsys, name)...)
+	spools := map[string]bool{}
+	once := func(key, name string) {
+		if spools[name] {
+			fault(key+".name", "there is a spool named %q already", name)
+		}
+		spools[name] = true
+	}
 	for i := range d.Syslog {
 		key := itemPath("syslog", i)
 		faults = append(faults, d.Syslog[i].check(fsys, name, key)...)
-		if slices.ContainsFunc(d.Syslog[:i], func(o Syslog) bool { return o.Name == d.Syslog[i].Name }) {
-			fault(key+".name", "there is a [[syslog]] named %q already", d.Syslog[i].Name)
-		}
+		once(key, d.Syslog[i].Name)
+	}
+	for i := range d.Pipes {
+		key := itemPath("pipe", i)
+		faults = append(faults, d.Pipes[i].check(fsys, name, key)...)
+		once(key, d.Pipes[i].Name)
 	}
 	return faults
 }

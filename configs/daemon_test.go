@@ -80,6 +80,9 @@ func TestTheSampleDocumentsEveryKey(t *testing.T) {
 	if s := d.Sources[0]; s.Dataset != "shop.access" || len(s.Paths) != 2 || len(s.Exclude) != 1 || s.Format != Auto {
 		t.Errorf("the sample's source is %+v", s)
 	}
+	if p := d.Pipes[0]; p.Name != "shop" || p.Path != "/run/shop/log.fifo" || p.Spool != 1<<30 {
+		t.Errorf("the sample's pipe is %+v", p)
+	}
 	if s := d.Syslog[0]; s.Name != "network" || len(s.Listen) != 3 || s.Spool != 1<<30 || s.Format != Auto {
 		t.Errorf("the sample's syslog is %+v", s)
 	}
@@ -200,8 +203,11 @@ func TestLoadDaemonRefuses(t *testing.T) {
 		{"a journal that is followed perhaps", "[journal]\nfollow = 'maybe'\nspool = '1KiB'\n",
 			"veritail.toml:2: key \"follow\" wants \"auto\", \"yes\" or \"no\", not \"maybe\"\n" +
 				"veritail.toml:3: key \"spool\" wants at least 1MiB, not 1KiB"},
+		{"a pipe that is nowhere", "[[pipe]]\nname = 'journal'\ndataset = 'a'\n",
+			"veritail.toml:1: it needs a \"path\": the named pipe, or \"-\" for standard input\n" +
+				"veritail.toml:2: \"journal\" is the name of the systemd journal; give it another"},
 		{"two of one name", "[[syslog]]\nname = 'a'\ndataset = 'a'\nlisten = ['tcp://:1']\n[[syslog]]\nname = 'a'\ndataset = 'b'\nlisten = ['tcp://:2']\n",
-			`veritail.toml:6: there is a [[syslog]] named "a" already`},
+			`veritail.toml:6: there is a spool named "a" already`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := load(t, tc.text)

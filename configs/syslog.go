@@ -60,12 +60,7 @@ func (s *Syslog) check(fsys fs.FS, name, key string) Errors {
 	fault := func(sub, format string, args ...any) {
 		faults = append(faults, At(fsys, name, key+sub, format, args...))
 	}
-	if !spoolName.MatchString(s.Name) {
-		fault(".name", "it needs a \"name\" of at most 64 letters, digits, _ and -, for its directory in the spool, not %q", s.Name)
-	}
-	if s.Name == JournalName {
-		fault(".name", "%q is the name of the systemd journal; give it another", s.Name)
-	}
+	faults = append(faults, checkSpool(fsys, name, key, s.Name, &s.Spool)...)
 	if len(s.Listen) == 0 {
 		fault(".listen", `it needs "listen": where it listens, such as ["udp://:514", "tcp://:514"]`)
 	}
@@ -86,12 +81,6 @@ func (s *Syslog) check(fsys fs.FS, name, key string) Errors {
 			fault(of[0], "certificates are for tls:// only, and there is none in \"listen\"")
 			break
 		}
-	}
-	if s.Spool == 0 {
-		s.Spool = defaultSpool
-	}
-	if s.Spool < minSpool {
-		fault(".spool", "key \"spool\" wants at least %s, not %s", Size(minSpool), s.Spool)
 	}
 	return faults
 }

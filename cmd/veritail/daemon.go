@@ -187,7 +187,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 func (d *daemon) decoder(g event.Generation) pipeline.Decoder {
 	from := d.patternOf(g)
 	host := d.cfg.Host
-	if from.Spool && from.Format != "syslog.journal" {
+	if from.Senders {
 		host = spool.Sender(g.Path)
 	}
 	opts := parsers.Options{

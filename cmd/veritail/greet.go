@@ -56,8 +56,11 @@ type lookedAt struct{ path, what string }
 func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 	seen, there := map[string]bool{}, map[string]bool{}
 	for _, in := range d.inputs {
-		if in.journal != nil {
+		switch {
+		case in.journal != nil:
 			found = append(found, lookedAt{"the systemd journal", in.pattern.Dataset})
+		case in.pipe != nil:
+			found = append(found, lookedAt{"pipe " + in.name, in.pattern.Dataset})
 		}
 	}
 	for _, src := range d.patterns {

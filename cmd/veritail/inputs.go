@@ -18,6 +18,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/journal"
 	"github.com/saypro/veritail/pipeline/listen"
+	"github.com/saypro/veritail/pipeline/pipe"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
 )
@@ -29,6 +30,7 @@ type input struct {
 	spool     *spool.Spool
 	listeners []*listen.Listener
 	journal   *journal.Reader // nil: it is not one
+	pipe      *pipe.Reader    // likewise
 	told      loss            // when announceLoss looked last
 }
 
@@ -41,6 +43,13 @@ func (d *daemon) openInputs() error {
 		in, err := d.openSyslog(cfg)
 		if err != nil {
 			return fmt.Errorf("open the syslog input %q: %w", cfg.Name, err)
+		}
+		d.inputs = append(d.inputs, in)
+	}
+	for _, cfg := range d.cfg.Pipes {
+		in, err := d.openPipe(cfg)
+		if err != nil {
+			return fmt.Errorf("open the pipe %q: %w", cfg.Name, err)
 		}
 		d.inputs = append(d.inputs, in)
 	}
@@ -64,7 +73,7 @@ func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
 		return nil, userError{err}
 	}
 	dir := filepath.Join(d.cfg.State, "spool", cfg.Name)
-	in = &input{name: cfg.Name, pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true}}
+	in = &input{name: cfg.Name, pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true, Senders: true}}
 	if cfg.Format != configs.Auto {
 		in.pattern.Format = cfg.Format
 	}
@@ -109,6 +118,30 @@ func listenOn(text string, secure *tls.Config, to *spool.Spool) (*listen.Listene
 		return nil, userError{err}
 	}
 	return l, nil
+}
+
+func (d *daemon) openPipe(cfg configs.Pipe) (*input, error) {
+	zone, err := cfg.Location()
+	if err == nil {
+		err = d.setup.set.Known(cfg.Format)
+	}
+	if err != nil {
+		return nil, userError{err}
+	}
+	dir := filepath.Join(d.cfg.State, "spool", cfg.Name)
+	sp, err := spool.Open(spool.Config{Dir: dir, Max: int64(cfg.Spool)})
+	if err != nil {
+		return nil, err
+	}
+	in := &input{
+		name: cfg.Name, spool: sp,
+		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true},
+		pipe:    pipe.New(pipe.Config{Path: cfg.Path, Name: cfg.Name, MaxLine: source.MaxLine, Spool: sp}),
+	}
+	if cfg.Format != configs.Auto {
+		in.pattern.Format = cfg.Format
+	}
+	return in, nil
 }
 
 // wantsJournal reports whether the journal is to be followed.
@@ -191,6 +224,9 @@ func (d *daemon) receive(ctx context.Context) error {
 		if in.journal != nil {
 			all = append(all, in.journal.Run)
 		}
+		if in.pipe != nil {
+			all = append(all, in.pipe.Run)
+		}
 		all = append(all, func(ctx context.Context) error { return d.keepSpool(ctx, in) })
 	}
 	err := together(ctx, all...)
@@ -267,100 +303,4 @@ func lossFinding(in *input, lost loss, now time.Time) event.Finding {
 	f.Runbook = "veritail status tells which. A full spool: see why the store takes nothing, or raise spool. The kernel: raise net.core.rmem_max to 8 MiB. " +
 		"Senders over tcp:// and tls:// wait instead of losing anything."
 	return f
-}
-
-// inputReport is how it stands with an input. Counts are of this run, in messages.
-type inputReport struct {
-	Name      string           `json:"name"`
-	Dataset   string           `json:"dataset"`
-	Senders   int              `json:"senders"` // with something in the spool
-	Used      int64            `json:"spool_bytes"`
-	Max       int64            `json:"spool_max_bytes"`
-	Refused   int64            `json:"refused"` // lost because the spool did not take them
-	Error     string           `json:"error,omitempty"`
-	Listeners []listenerReport `json:"listeners,omitempty"`
-	Journal   *journalReport   `json:"journal,omitempty"`
-}
-
-type journalReport struct {
-	Entries int64 `json:"entries"`
-	Gaps    int64 `json:"gaps"`
-	Missing int64 `json:"missing"`
-	Cut     int64 `json:"cut"`
-	Partial bool  `json:"partial,omitempty"` // not all entries may be read
-}
-
-type listenerReport struct {
-	Address     string `json:"address"`
-	Received    int64  `json:"received"`
-	Dropped     int64  `json:"dropped"` // by the kernel
-	Cut         int64  `json:"cut"`
-	Connections int64  `json:"connections"`
-	Turned      int64  `json:"turned_away"`
-}
-
-func (in *input) report() inputReport {
-	s := in.spool.Status()
-	r := inputReport{Name: in.name, Dataset: in.pattern.Dataset, Senders: s.Senders, Used: s.Used, Max: s.Max, Refused: s.Refused}
-	switch {
-	case s.Full:
-		r.Error = fmt.Sprintf("the spool is full: %s of %s", size(s.Used), size(s.Max))
-	case s.Err != nil:
-		r.Error = s.Err.Error()
-	}
-	if in.journal != nil {
-		t := in.journal.Status()
-		r.Journal = &journalReport{t.Entries, t.Gaps, t.Missing, t.Cut, t.Partial}
-		if t.Err != nil && r.Error == "" {
-			r.Error = t.Err.Error()
-		}
-	}
-	for _, l := range in.listeners {
-		t := l.Status()
-		r.Listeners = append(r.Listeners, listenerReport{t.Address, t.Lines, t.Dropped, t.Cut, t.Connections, t.Turned})
-	}
-	return r
-}
-
-func (r *inputReport) print(w *sink, p colours) {
-	w.f("%s  %s: ", p.bold("Input"), r.Name)
-	if r.Journal == nil {
-		w.f("%s, ", count(r.Senders, "sender"))
-	}
-	w.f("%s of %s spooled\n", size(r.Used), size(r.Max))
-	for _, l := range r.Listeners {
-		w.f("       %s  received %s", l.Address, n(l.Received))
-		if l.Connections > 0 {
-			w.f(", %s", count(int(l.Connections), "connection"))
-		}
-		printBad(w, p, []bad{{l.Dropped, "dropped by the kernel"}, {l.Cut, "cut"}, {l.Turned, "connections turned away"}})
-	}
-	if j := r.Journal; j != nil {
-		w.f("       received %s", n(j.Entries))
-		printBad(w, p, []bad{{j.Gaps, "gaps"}, {j.Missing, "missing"}, {j.Cut, "cut"}})
-		if j.Partial {
-			w.f("       %s\n      %s\n", p.yellow("▲ only entries of this user are seen"), p.blue("sudo usermod -a -G systemd-journal "+userName()))
-		}
-	}
-	if r.Refused > 0 {
-		w.f("       %s\n", p.red("◆ "+n(r.Refused)+" messages were lost: the spool did not take them"))
-	}
-	if r.Error != "" {
-		w.f("       %s\n", p.red("◆ "+r.Error))
-	}
-}
-
-type bad struct {
-	count int64
-	what  string
-}
-
-// printBad ends a line with what should not be.
-func printBad(w *sink, p colours, all []bad) {
-	for _, b := range all {
-		if b.count > 0 {
-			w.f(", %s", p.yellow(n(b.count)+" "+b.what))
-		}
-	}
-	w.f("\n")
 }

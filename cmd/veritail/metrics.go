@@ -92,6 +92,9 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 			counter(descReceived, float64(l.Received), in.Name, l.Address)
 			counter(descDropped, float64(l.Dropped), in.Name, l.Address, "kernel")
 		}
+		if in.Pipe != nil {
+			counter(descReceived, float64(in.Pipe.Lines), in.Name, "")
+		}
 		if j := in.Journal; j != nil {
 			counter(descReceived, float64(j.Entries), in.Name, "")
 			counter(descEntryGaps, float64(j.Gaps), in.Name)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/saypro/veritail/cmd/veritail/demo"
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/pipe"
 	"github.com/saypro/veritail/storage/elastic"
 )
 
@@ -29,12 +30,17 @@ Ctrl-C): it stores every event, finds what the rules describe, and serves the
 console. A stop loses nothing: the next run goes on where this one ended.`,
 		Example: `  veritail run
   veritail run -config /etc/veritail/veritail.toml
-  veritail run -demo -log '/srv/shop/log/*.log'`,
+  veritail run -demo -log '/srv/shop/log/*.log'
+  shop 2>&1 | veritail run -log -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := configs.LoadDaemon(configFile)
 			if err != nil {
 				return err
+			}
+			logs, stdin := withoutStdin(logs)
+			if stdin {
+				cfg.Pipes = append(cfg.Pipes, configs.Pipe{Name: "stdin", Path: pipe.Stdin, Spool: stdinSpool, Dataset: "logs", Format: configs.Auto})
 			}
 			if len(logs) > 0 {
 				cfg.Sources = append([]configs.Source{{Paths: logs, Dataset: "logs", Format: configs.Auto}}, cfg.Sources...)
@@ -50,8 +56,23 @@ console. A stop loses nothing: the next run goes on where this one ended.`,
 	}
 	c.Flags().StringVar(&configFile, "config", "", "configuration `file`; without it the shipped defaults hold")
 	c.Flags().BoolVar(&withDemo, "demo", false, "also follow a demonstration site of real logs, replayed")
-	c.Flags().StringArrayVar(&logs, "log", nil, "also follow this `file` or pattern; may be given again")
+	c.Flags().StringArrayVar(&logs, "log", nil, "also follow this `file` or pattern, or - for standard input; may be given again")
 	return c
+}
+
+// stdinSpool is what standard input may take on disk while the store takes nothing.
+const stdinSpool = 1 << 30
+
+// withoutStdin returns the paths but standard input, and whether that was among them.
+func withoutStdin(logs []string) (rest []string, stdin bool) {
+	for _, l := range logs {
+		if l == pipe.Stdin {
+			stdin = true
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	return rest, stdin
 }
 
 // runDaemon runs the daemon and what feeds it until ctx ends or one of them fails.
