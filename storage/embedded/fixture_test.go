@@ -3,6 +3,7 @@ package embedded
 import (
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -128,4 +129,71 @@ func unzip(t *testing.T, from, to string) {
 	if err := os.WriteFile(to, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A store of layout 6 with a sealed day is brought up to the present one: its runs are those that it had, and new ones say what
+// texts their events have.
+func TestRunsOfLayout6AreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := smallRuns(t, querytest.Schema(), path)
+	mark := event.Mark{Gen: killGen}
+	commit(t, s, numbered(s.schema, &mark, 1000))
+	seal(t, s)
+	commit(t, s, numbered(s.schema, &mark, 1000))
+	runs := func(c *conn, cond string) (n int64) {
+		tables, err := tablesOf(c, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range tables {
+			if strings.HasPrefix(table, "runs_") || strings.HasPrefix(table, "sealed_runs_") {
+				if err := one(c, "SELECT count(*) FROM "+table+" WHERE "+cond, func(c []cells) { n += c[0].i64(0) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return n
+	}
+	had := int64(0)
+	err := s.write(t.Context(), func(w *writer) error {
+		had = runs(w.c, "bare = n")
+		tables, err := tablesOf(w.c, "")
+		for _, table := range tables {
+			if strings.HasPrefix(table, "runs_") || strings.HasPrefix(table, "sealed_runs_") {
+				err = errors.Join(err, w.c.exec("ALTER TABLE "+table+" DROP COLUMN bare"))
+			}
+		}
+		return errors.Join(err, w.c.exec("UPDATE meta SET version = 6"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = smallRuns(t, querytest.Schema(), path)
+	commit(t, s, numbered(s.schema, &mark, 1000))
+	err = s.read(t.Context(), func(c *conn) error {
+		if old, fresh := runs(c, "bare IS NULL"), runs(c, "bare = n"); had < 100 || old != had || fresh < 50 {
+			t.Errorf("of %d runs %d are there, and %d new ones", had, old, fresh)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, s, 3000)
+	rows, err := s.Search(t.Context(), access.All(), query.Search{Where: textEqual(t, s, "000029990"), Limit: 10})
+	if err != nil || len(rows.Events) != 1 {
+		t.Errorf("found %d events, error %v", len(rows.Events), err)
+	}
+}
+
+func textEqual(t *testing.T, s *Store, word string) query.Expr {
+	t.Helper()
+	e, err := query.Parse(word, s.schema, querytest.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
