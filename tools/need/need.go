@@ -27,6 +27,7 @@ var All = []Need{
 	{"initdb", "postgresql", "is driven into deadlocks, and reproduces them", []string{"/usr/lib/postgresql/*/bin/initdb"}},
 	{"mariadbd", "mariadb-server", "is driven into deadlocks, and reproduces them", []string{"/usr/sbin/mariadbd"}},
 	{"pgaudit.control", "^postgresql-.*-pgaudit$", "audits what is done in PostgreSQL", []string{"/usr/share/postgresql/*/extension/pgaudit.control"}},
+	{"logrotate", "logrotate", "rotates logs", []string{"/usr/sbin/logrotate"}},
 	{"gzip", "gzip", "compresses logs as rotation does", nil},
 	{"zstd", "zstd", "compresses logs as rotation does", nil},
 	{"bzip2", "bzip2", "compresses logs as rotation does", nil},

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/saypro/veritail/tools/need"
+)
+
+// A stream is what a writer of the matrix writes: numbered events, of one line or of several that interleave.
+type stream struct {
+	name   string
+	events func(from, n int) string // n events from number from on, whole
+	number string                   // in SQL, the number of an event
+	whole  string                   // in SQL, whether an event has all of its lines
+}
+
+var streams = []stream{
+	{"plain lines", func(from, n int) string {
+		var b strings.Builder
+		for i := from; i < from+n; i++ {
+			fmt.Fprintf(&b, "%s app01 sshd[%d]: Failed password for user%d from 10.0.0.1 port 4242 ssh2\n", stampNow(), i%30000+1, i)
+		}
+		return b.String()
+	}, `substr("user.name", 5)::BIGINT`, `"user.name" LIKE 'user%'`},
+	{"PostgreSQL's sessions", func(from, n int) string { // errors of four sessions, line by line by turns
+		var b strings.Builder
+		for at := from; at < from+n; at += 4 {
+			for _, kind := range []string{"ERROR:  duplicate key value violates unique constraint \"orders_pkey\"", "DETAIL:  Key (id)=(%d) already exists.", "STATEMENT:  insert into orders values (%d)"} {
+				for i := at; i < min(at+4, from+n); i++ {
+					text := kind
+					if strings.Contains(kind, "%d") {
+						text = fmt.Sprintf(kind, i)
+					}
+					fmt.Fprintf(&b, "%s UTC [%d] app@shop %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"), 1000+i%4, text)
+				}
+			}
+		}
+		return b.String()
+	}, `regexp_extract("db.query.text", '[0-9]+')::BIGINT`, `len(string_split("event.original", chr(10))) = 3`},
+	{"auditd", func(from, n int) string { // records of two events by turns
+		var b strings.Builder
+		for at := from; at < from+n; at += 2 {
+			now := float64(time.Now().UnixMilli()) / 1000
+			for _, kind := range []string{"SYSCALL msg=audit(%.3f:%d): arch=c000003e syscall=59 success=yes exit=0 items=1 ppid=1 pid=%d auid=0 uid=0 comm=\"ls\" exe=\"/bin/ls\" key=\"x\"", "PROCTITLE msg=audit(%.3f:%d): proctitle=6C73%04X"} {
+				for i := at; i < min(at+2, from+n); i++ {
+					fmt.Fprintf(&b, "type="+kind+"\n", now, i+1, i%60000)
+				}
+			}
+		}
+		return b.String()
+	}, `"auditd.log.sequence" - 1`, `len(string_split("event.original", chr(10))) = 2`},
+}
+
+func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
+
+// A rotator rotates the log at path, whose writer appends meanwhile and opens the path anew after reopen.
+type rotator struct {
+	name   string
+	rotate func(t *testing.T, path string, n int, reopen func())
+	loses  bool // what is written between its copy and its truncation
+}
+
+// shifted renames path.1… by one.
+func shifted(t *testing.T, path string) {
+	t.Helper()
+	names, err := filepath.Glob(path + ".[0-9]*")
+	must(t, err)
+	at := func(name string) int {
+		text, _, _ := strings.Cut(strings.TrimPrefix(name, path+"."), ".")
+		n, err := strconv.Atoi(text)
+		must(t, err)
+		return n
+	}
+	slices.SortFunc(names, func(a, b string) int { return at(b) - at(a) })
+	for _, name := range names {
+		_, ext, packed := strings.Cut(strings.TrimPrefix(name, path+"."), ".")
+		to := fmt.Sprintf("%s.%d", path, at(name)+1)
+		if packed {
+			to += "." + ext
+		}
+		must(t, os.Rename(name, to))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// packLater compresses path.2, as delaycompress does.
+func packLater(program string) func(t *testing.T, path string, n int, reopen func()) {
+	return func(t *testing.T, path string, _ int, reopen func()) {
+		shifted(t, path)
+		must(t, os.Rename(path, path+".1"))
+		reopen()
+		if _, err := os.Stat(path + ".2"); err == nil {
+			args := []string{"--rm", "-q", path + ".2"}
+			if program == "gzip" {
+				args = args[2:]
+			}
+			if out, err := exec.Command(need.Program(t, program), args...).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", program, err, out)
+			}
+		}
+	}
+}
+
+// logrotate runs Debian's with these directives.
+func logrotate(directives string) func(t *testing.T, path string, n int, reopen func()) {
+	return func(t *testing.T, path string, _ int, reopen func()) {
+		conf := filepath.Join(filepath.Dir(path), "logrotate.conf")
+		must(t, os.WriteFile(conf, []byte(fmt.Sprintf("%q {\n  rotate 1000\n  su root root\n  %s\n}\n", path, strings.ReplaceAll(directives, ";", "\n "))), 0o644))
+		cmd := exec.Command(need.Program(t, "logrotate"), "--force", "--state", filepath.Join(filepath.Dir(path), "logrotate.state"), conf)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("logrotate: %v\n%s", err, out)
+		}
+		reopen()
+	}
+}
+
+var rotators = []rotator{
+	{"rename and create", func(t *testing.T, path string, _ int, reopen func()) {
+		shifted(t, path)
+		must(t, os.Rename(path, path+".1"))
+		reopen()
+	}, false},
+	{"three renames at once", func(t *testing.T, path string, _ int, reopen func()) {
+		for range 3 {
+			shifted(t, path)
+			must(t, os.Rename(path, path+".1"))
+			reopen()
+		}
+	}, false},
+	{"rename, then gzip", packLater("gzip"), false},
+	{"rename, then zstd", packLater("zstd"), false},
+	{"dated names", func(t *testing.T, path string, n int, reopen func()) {
+		must(t, os.Rename(path, fmt.Sprintf("%s-2026%02d%02d", path, 1+n/28%12, 1+n%28)))
+		reopen()
+	}, false},
+	{"a link to another file", func(t *testing.T, path string, n int, reopen func()) {
+		target := fmt.Sprintf("%s-2025%02d%02d", path, 1+n/28%12, 1+n%28)
+		f, err := os.Create(target)
+		must(t, err)
+		must(t, f.Close())
+		must(t, os.Symlink(filepath.Base(target), path+".new"))
+		must(t, os.Rename(path+".new", path))
+		reopen()
+	}, false},
+	{"logrotate, create", logrotate("create"), false},
+	{"logrotate, compress", logrotate("create;compress;delaycompress"), false},
+	{"logrotate, copytruncate", logrotate("copytruncate"), true},
+}
+
+// A writer appends numbered events to a log; its journal is how many there are.
+type writer struct {
+	t     *testing.T
+	of    stream
+	path  string
+	pause time.Duration
+
+	mu   sync.Mutex
+	f    *os.File
+	n    int
+	gaps [][2]int // numbers that a rotator may have destroyed
+}
+
+func (w *writer) reopen() {
+	f, err := os.OpenFile(w.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	must(w.t, err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.f != nil {
+		must(w.t, w.f.Close())
+	}
+	w.f = f
+}
+
+// run writes until stop is closed.
+func (w *writer) run(stop <-chan struct{}) {
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		w.mu.Lock()
+		n := 4 * (1 + r.IntN(20))
+		text := w.of.events(w.n, n)
+		if cut := r.IntN(len(text)); cut%3 == 0 { // in two writes
+			_, err := w.f.WriteString(text[:cut])
+			must(w.t, err)
+			text = text[cut:]
+		}
+		_, err := w.f.WriteString(text)
+		must(w.t, err)
+		w.n += n
+		w.mu.Unlock()
+		time.Sleep(w.pause)
+	}
+}
+
+func (w *writer) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.n
+}
+
+// rotate rotates once, and notes which numbers the rotator may have destroyed.
+func (w *writer) rotate(r rotator, n int) {
+	from := w.count()
+	r.rotate(w.t, w.path, n, w.reopen)
+	if r.loses {
+		w.gaps = append(w.gaps, [2]int{from, w.count()})
+	}
+}
+
+// Torture: each way of rotating a log × what is in it × kill -9 at random moments, with the command itself. Every event is stored once
+// and whole; what a rotator destroyed is counted apart. VERITAIL_TORTURE takes each cell, for a part of that time; without it three
+// cells are taken, for seconds.
+func TestTortureRotationMatrix(t *testing.T) {
+	t.Parallel()
+	all, total := os.Getenv("VERITAIL_TORTURE"), 3*time.Second
+	if all != "" {
+		d, err := time.ParseDuration(all)
+		must(t, err)
+		total = max(d/4, total)
+	}
+	bin := program(t)
+	var table bytes.Buffer
+	fmt.Fprintf(&table, "%-24s %-22s %9s %9s %6s %6s %9s %9s\n", "rotation", "log", "events", "rotations", "kills", "lost", "repeated", "destroyed")
+	cells := 0
+	for i, r := range rotators {
+		for k, s := range streams {
+			if all == "" && (i+2*k)%9 != 4 && !(r.name == "logrotate, copytruncate" && k == 0) {
+				continue
+			}
+			cells++
+			t.Run(r.name+"/"+s.name, func(t *testing.T) { tortureCell(t, bin, r, s, total, &table) })
+		}
+	}
+	t.Logf("%d cells\n%s", cells, table.String())
+}
+
+func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Duration, table *bytes.Buffer) {
+	dir := t.TempDir()
+	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n[console]\nlisten = \"127.0.0.1:0\"\n[retention]\ndisk_share = 0\n[[source]]\npaths = [\"logs/a.log\"]\ndataset = \"a\"\n"
+	must(t, os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "logs"), 0o755))
+	w := &writer{t: t, of: s, path: filepath.Join(dir, "logs/a.log"), pause: 2 * time.Millisecond}
+	w.reopen()
+	_, err := w.f.WriteString(s.events(0, 40)) // it is followed before it is rotated
+	must(t, err)
+	w.n = 40
+	cmd := start(t, bin, dir)
+	awaitStored(t, bin, dir, 1)
+	stop, written := make(chan struct{}), make(chan struct{})
+	go func() { defer close(written); w.run(stop) }()
+	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 4))
+	rotations, kills := 0, 0
+	for end := time.Now().Add(total); time.Now().Before(end); {
+		time.Sleep(time.Duration(100+rnd.IntN(700)) * time.Millisecond)
+		if rnd.IntN(3) > 0 {
+			w.rotate(r, rotations)
+			rotations++
+			continue
+		}
+		must(t, cmd.Process.Kill())
+		if err := cmd.Wait(); err == nil {
+			t.Fatal("the daemon ended by itself")
+		}
+		kills++
+		if rnd.IntN(2) == 0 { // rotated while nobody reads
+			w.rotate(r, rotations)
+			rotations++
+		}
+		cmd = start(t, bin, dir)
+	}
+	close(stop)
+	<-written
+	n := w.count()
+	gone := 0
+	for _, g := range w.gaps {
+		gone += g[1] - g[0]
+	}
+	lost, repeated, parts := settled(t, bin, dir, s, n, w.gaps)
+	destroyed := 0
+	for _, i := range lost {
+		if slices.ContainsFunc(w.gaps, func(g [2]int) bool { return g[0] <= i && i < g[1] }) {
+			destroyed++
+		}
+	}
+	fmt.Fprintf(table, "%-24s %-22s %9d %9d %6d %6d %9d %9d\n", r.name, s.name, n, rotations, kills, len(lost)-destroyed, repeated, destroyed)
+	if len(lost) > destroyed || repeated > 0 || parts > 2*len(w.gaps) {
+		list, _ := exec.Command("ls", "-lai", "--time-style=full-iso", filepath.Join(dir, "logs")).Output()
+		status, _ := command(bin, dir, "status", "-config", "v.toml").Output()
+		t.Errorf("of %d events %d are lost, %d repeated, %d in parts; %d of them a rotator destroyed: %v\n%s\n%s",
+			n, len(lost), repeated, parts, destroyed, lost[:min(len(lost), 20)], status, list)
+	}
+	must(t, cmd.Process.Signal(os.Interrupt))
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+// settled waits until the store has what there is of n events, and returns the numbers that are missing, how many are there again, and
+// how many have not all of their lines.
+func settled(t *testing.T, bin, dir string, s stream, n int, gaps [][2]int) (lost []int, repeated, parts int) {
+	t.Helper()
+	least := n
+	for _, g := range gaps {
+		least -= g[1] - g[0]
+	}
+	ask := func(query string) [][]string {
+		out, err := command(bin, dir, "sql", "-csv", "-limit", "100000", "-config", "v.toml", query).Output()
+		if err != nil {
+			return nil // it is starting
+		}
+		rows, err := csv.NewReader(bytes.NewReader(out)).ReadAll()
+		must(t, err)
+		return rows[1:]
+	}
+	number := func(text string) int {
+		v, err := strconv.Atoi(text)
+		must(t, err)
+		return v
+	}
+	counts := "SELECT count(*) FILTER (WHERE whole), count(DISTINCT i) FILTER (WHERE whole), count(*) FILTER (WHERE NOT whole) FROM (SELECT " +
+		s.number + " AS i, " + s.whole + ` AS whole FROM events WHERE "event.dataset" = 'a')`
+	last, since := -1, time.Now()
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		rows := ask(counts)
+		if len(rows) != 1 {
+			continue
+		}
+		all, different := number(rows[0][0]), number(rows[0][1])
+		if all != last {
+			last, since = all, time.Now()
+		}
+		// What rotation left is looked for within seconds; records end when their time is over.
+		if quiet := time.Since(since); different == n && quiet > 3*time.Second || different >= least && quiet > 20*time.Second || quiet > 90*time.Second {
+			repeated, parts = all-different, number(rows[0][2])
+			break
+		}
+	}
+	if last == n && repeated == 0 {
+		return nil, 0, parts
+	}
+	missing := ask(fmt.Sprintf(`SELECT r.i FROM range(%d) r(i) WHERE r.i NOT IN (SELECT %s FROM events WHERE "event.dataset" = 'a' AND %s) ORDER BY 1`, n, s.number, s.whole))
+	for _, row := range missing {
+		lost = append(lost, number(row[0]))
+	}
+	return lost, repeated, parts
+}
