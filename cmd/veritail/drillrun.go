@@ -89,9 +89,6 @@ func (d *daemon) answerDrill(w http.ResponseWriter, r *http.Request) {
 
 // drill plays the tests of rules, keeps the results, and makes a finding of each rule that stays silent.
 func (d *daemon) drill(ctx context.Context, ids []string) (*drillAnswer, error) {
-	if _, err := d.embedded("drill"); err != nil {
-		return nil, &answerError{Message: err.Error()}
-	}
 	list := d.rules()
 	for _, id := range ids {
 		if err := hasRule(list, id); err != nil {
@@ -152,6 +149,12 @@ func (d *daemon) play(ctx context.Context, list []rules.Rule) (results drill.Res
 	}
 	if run.plays, err = drill.Plan(list, d.setup.schema, time.Now().UTC().Format("20060102T150405")); err != nil {
 		return nil, err
+	}
+	of, _ := d.ofFleet(list)
+	for i := range run.plays {
+		if slices.ContainsFunc(of, func(r rules.Rule) bool { return r.ID == run.plays[i].Rule.ID }) {
+			run.plays[i].Skip = "it is judged over what all hosts have stored in the cluster"
+		}
 	}
 	patterns, err := run.write(dir)
 	if err != nil {

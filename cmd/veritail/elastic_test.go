@@ -115,11 +115,27 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 		return countedLogins(t, store)
 	})
 	refusedAndRedriven(t, node.URL, bin, dir)
+	drilledBesideACluster(t, bin, dir)
 	if err := daemon.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if err := daemon.Wait(); err != nil {
 		t.Fatalf("a stop that was asked for: %v", err)
+	}
+}
+
+// drilledBesideACluster plays two rules: what is drilled goes into a store of its own, and the rules about all hosts are not this
+// daemon's alone.
+func drilledBesideACluster(t *testing.T, bin, dir string) {
+	t.Helper()
+	out, err := command(bin, dir, "drill", "-rule", "db.deadlock", "-rule", "auth.bruteforce-spread", "-config", "v.toml").CombinedOutput()
+	if err != nil {
+		t.Fatalf("drill: %v\n%s", err, out)
+	}
+	for _, want := range []string{"✓ db.deadlock", "– auth.bruteforce-spread", "judged over what all hosts have stored in the cluster"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("a drill says\n%s\nand not %q", out, want)
+		}
 	}
 }
 
