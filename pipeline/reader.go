@@ -70,7 +70,7 @@ func (rd *reader) run(ctx, hard context.Context) {
 		rd.r.finder.Failed(rd.file, err, time.Now())
 		return
 	}
-	tick := time.NewTicker(rd.r.cfg.Poll)
+	tick := time.NewTimer(rd.r.cfg.Poll)
 	defer tick.Stop()
 	for {
 		select {
@@ -90,6 +90,7 @@ func (rd *reader) run(ctx, hard context.Context) {
 			rd.r.finder.Failed(rd.file, err, time.Now())
 			return
 		}
+		tick.Reset(rd.poll())
 		select {
 		case <-tick.C:
 		case <-rd.file.Wake():
@@ -97,6 +98,15 @@ func (rd *reader) run(ctx, hard context.Context) {
 			return
 		}
 	}
+}
+
+// poll returns how long to wait before the next look, unless something wakes the reader: longer at a file that has its name and was quiet
+// for a while.
+func (rd *reader) poll() time.Duration {
+	if rd.file.Named() && time.Since(rd.grown) > source.Quiet {
+		return source.QuietPolls * rd.r.cfg.Poll
+	}
+	return rd.r.cfg.Poll
 }
 
 // open makes the decoder and sets it to the mark.
@@ -115,6 +125,9 @@ var errComplete = errors.New("complete")
 
 // turn decodes blocks until a part is full, there is nothing more now (io.EOF), or the generation ends.
 func (rd *reader) turn(ctx context.Context) error {
+	if rd.file.Unchanged() {
+		return rd.stopped(io.EOF)
+	}
 	for ctx.Err() == nil && rd.bytes < partBytes && rd.batch.Rows() < partRows {
 		b, err := rd.blocks.Next(rd.batch.Arena())
 		if err != nil {

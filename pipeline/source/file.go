@@ -33,6 +33,7 @@ type File struct {
 	old    bool // f has been truncated, and what it holds now is not of this generation
 	size   atomic.Int64
 	lost   atomic.Int64
+	rest   facts // of f when it was read to its end, if they tell of any change since
 
 	name atomic.Int32 // hasName, renamed or succeeded
 	left atomic.Int64 // when it lost its name, ns
@@ -95,6 +96,21 @@ func (x *File) Name() string { return x.f.Name() }
 
 // Size returns the size seen last, in uncompressed bytes. It is safe for concurrent use.
 func (x *File) Size() int64 { return x.size.Load() }
+
+// Named reports whether a followed path names the file. It is safe for concurrent use.
+func (x *File) Named() bool { return x.name.Load() == hasName }
+
+// coarse is within what time two changes of a file may have the same time.
+const coarse = 100 * time.Millisecond
+
+// Unchanged reports whether nothing has happened to the file since all of it was read: there is no need to read.
+func (x *File) Unchanged() bool {
+	if x.rest == (facts{}) {
+		return false
+	}
+	fs, err := factsOf(x.f)
+	return err == nil && fs == x.rest
+}
 
 // saw takes up how long the file was seen to be: a reader that waits for the store does not look.
 func (x *File) saw(size int64) {
@@ -187,7 +203,11 @@ func (x *File) check(got []byte) (int, error) {
 		return 0, fmt.Errorf("read %s: %w", x.f.Name(), err)
 	}
 	end := x.pos + int64(len(got))
+	x.rest = facts{}
 	if fs.size >= end && bytes.Equal(now[:m], x.head) {
+		if fs.size == end && time.Since(time.UnixMicro(fs.ctime)) > coarse {
+			x.rest = fs
+		}
 		x.size.Store(fs.size)
 		return len(got), nil
 	}

@@ -33,6 +33,7 @@ type Finder struct {
 	inodes   map[inode]*life
 	scanned  time.Time // when the patterns were evaluated last
 	made     int       // generations made by this Finder
+	polls    int       // calls of Look
 }
 
 // A life is a generation as the finder knows it.
@@ -136,7 +137,11 @@ func (x *Finder) Look(now time.Time) []*File {
 		x.glob(now)
 	}
 	var start []*File
-	for _, p := range x.ordered() {
+	x.polls++
+	for i, p := range x.ordered() {
+		if (x.polls+i)%QuietPolls > 0 && p.resting(now) {
+			continue
+		}
 		start = append(start, x.look(p, now)...)
 		if p.pattern.Spool && errors.Is(p.err, os.ErrNotExist) {
 			x.forget(p)
@@ -184,6 +189,17 @@ func (x *Finder) glob(now time.Time) {
 			x.place(path, pat, floor.UnixMicro())
 		}
 	}
+}
+
+// A file that has been quiet for Quiet is looked at in one poll of QuietPolls: notices tell of most changes before.
+const (
+	Quiet      = 2 * time.Second
+	QuietPolls = 4
+)
+
+// resting reports whether the file here was quiet for a while, and nothing is to be found out beside it.
+func (p *place) resting(now time.Time) bool {
+	return p.here != nil && p.here.file != nil && !p.again && p.begun == p.fingerprinted() && p.err == nil && now.Sub(p.quiet) > Quiet
 }
 
 // look compares the path with what was there and returns what is to be read: rotated files first, then the new one.
@@ -463,7 +479,7 @@ func (p *place) keepNotice(fs facts, now time.Time) {
 	case p.notice != nil && p.notice.busy.Load():
 		p.notice.stop()
 		p.notice = nil
-	case p.notice == nil && now.Sub(p.quiet) > 2*time.Second:
+	case p.notice == nil && now.Sub(p.quiet) > Quiet:
 		p.quiet = now
 		p.notice = watchFile(p.path, p.here.file)
 	}
