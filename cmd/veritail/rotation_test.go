@@ -321,6 +321,7 @@ func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Durat
 // how many have not all of their lines.
 func settled(t *testing.T, bin, dir string, s stream, n int, gaps [][2]int) (lost []int, repeated, parts int) {
 	t.Helper()
+	awaitStored(t, bin, dir, 1) // sql opens the store itself as long as no daemon answers
 	least := n
 	for _, g := range gaps {
 		least -= g[1] - g[0]
