@@ -70,6 +70,7 @@ type rotator struct {
 	name   string
 	rotate func(t *testing.T, path string, n int, reopen func())
 	loses  bool // what is written between its copy and its truncation
+	link   bool // the path is one from the beginning: what it takes the place of is not removed
 }
 
 // shifted renames path.1… by one.
@@ -137,20 +138,20 @@ var rotators = []rotator{
 		shifted(t, path)
 		must(t, os.Rename(path, path+".1"))
 		reopen()
-	}, false},
+	}, false, false},
 	{"three renames at once", func(t *testing.T, path string, _ int, reopen func()) {
 		for range 3 {
 			shifted(t, path)
 			must(t, os.Rename(path, path+".1"))
 			reopen()
 		}
-	}, false},
-	{"rename, then gzip", packLater("gzip"), false},
-	{"rename, then zstd", packLater("zstd"), false},
+	}, false, false},
+	{"rename, then gzip", packLater("gzip"), false, false},
+	{"rename, then zstd", packLater("zstd"), false, false},
 	{"dated names", func(t *testing.T, path string, n int, reopen func()) {
 		must(t, os.Rename(path, fmt.Sprintf("%s-2026%02d%02d", path, 1+n/28%12, 1+n%28)))
 		reopen()
-	}, false},
+	}, false, false},
 	{"a link to another file", func(t *testing.T, path string, n int, reopen func()) {
 		target := fmt.Sprintf("%s-2025%02d%02d", path, 1+n/28%12, 1+n%28)
 		f, err := os.Create(target)
@@ -159,10 +160,10 @@ var rotators = []rotator{
 		must(t, os.Symlink(filepath.Base(target), path+".new"))
 		must(t, os.Rename(path+".new", path))
 		reopen()
-	}, false},
-	{"logrotate, create", logrotate("create"), false},
-	{"logrotate, compress", logrotate("create;compress;delaycompress"), false},
-	{"logrotate, copytruncate", logrotate("copytruncate"), true},
+	}, false, true},
+	{"logrotate, create", logrotate("create"), false, false},
+	{"logrotate, compress", logrotate("create;compress;delaycompress"), false, false},
+	{"logrotate, copytruncate", logrotate("copytruncate"), true, false},
 }
 
 // A writer appends numbered events to a log; its journal is how many there are.
@@ -262,6 +263,9 @@ func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Durat
 	must(t, os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "logs"), 0o755))
 	w := &writer{t: t, of: s, path: filepath.Join(dir, "logs/a.log"), pause: 2 * time.Millisecond}
+	if r.link {
+		must(t, os.Symlink("a.log-20241231", w.path))
+	}
 	w.reopen()
 	_, err := w.f.WriteString(s.events(0, 40)) // it is followed before it is rotated
 	must(t, err)
