@@ -427,13 +427,42 @@ func TestSourcesSayWhatIsNotUnderstood(t *testing.T) {
 	_, page := get(t, h, "/sources")
 	w := words(page)
 	for _, want := range []string{
-		"1 file cannot be read, of 1 file no line is understood.",
+		"1 file cannot be read, of 1 file no line is understood. Of 1 input messages were lost or are not taken.",
 		"/var/log/custom.log : read 927, understood 0: nearest format nginx.access, stops at column 31",
 		"permission denied: it belongs to root", "sudo setfacl -m u:veritail:r /var/log/audit/audit.log", "Waiting for 1 more",
 	} {
 		if !strings.Contains(w, want) {
 			t.Errorf("the sources do not say %q", want)
 		}
+	}
+}
+
+func TestSourcesTellOfInputs(t *testing.T) {
+	h := handler(t, open(t, shop()))
+	_, page := get(t, h, "/sources")
+	w := words(page)
+	for _, want := range []string{
+		"appliances: 12 messages were lost. 12 dropped by the kernel",
+		"journal: not all of it arrives as it was sent. Only entries of this user are seen. sudo usermod -a -G systemd-journal veritail",
+		"syslog udp 0.0.0.0:514 tls 0.0.0.0:6514 syslog Receiving 184,022 0 3 48.0 KiB of 1.0 GiB", "Waiting",
+	} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the sources do not say %q:\n%s", want, w)
+		}
+	}
+	if _, page := get(t, h, "/sources?site=demo"); strings.Contains(page, "appliances") {
+		t.Error("inputs are this machine's, and told of another site")
+	}
+}
+
+func TestAnAccountThatDoesNotAddUpIsTold(t *testing.T) {
+	c := open(t, shop())
+	status := c.Status()
+	status.Sources[0].Breach = "1 line too few"
+	c.Status = func() console.Status { return status }
+	_, page := get(t, handler(t, c), "/sources")
+	if !strings.Contains(words(page), "does not add up. 1 line too few") {
+		t.Error("the sources do not tell of a breach")
 	}
 }
 

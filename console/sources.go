@@ -17,6 +17,8 @@ type sourcesPage struct {
 	Broken  []Source
 	Blind   []blindSource
 	Lost    []Source
+	Breach  []Source
+	Inputs  []inputRow
 	Unread  []unreadSource
 	Problem string
 }
@@ -34,6 +36,15 @@ type shapeRow struct {
 	HTML  template.HTML
 	Said  string
 	Try   string // address of the playground with the example
+}
+
+// An inputRow is one input.
+type inputRow struct {
+	Input
+	Class, Word string
+	Said        string // what is wrong, if something is
+	Spool       string
+	Events      string // search for its events
 }
 
 // A sourceRow is one file.
@@ -78,11 +89,19 @@ func (s *server) sources(_ context.Context, r *request) (answer, error) {
 		if src.Lost > 0 {
 			p.Lost = append(p.Lost, src)
 		}
+		if src.Breach != "" {
+			p.Breach = append(p.Breach, src)
+		}
 		if src.blind() {
 			p.Blind = append(p.Blind, blindSource{src.Path, src.says(), r.search(is("log.file.path", src.Path)+" and veritail.unparsed:true", 0, 0), src.Repair})
 		}
 	}
-	p.Lead = sourcesLead(p.Balance, len(list))
+	if r.site == "" {
+		for _, in := range r.status.Inputs {
+			p.Inputs = append(p.Inputs, inputRowOf(r, in))
+		}
+	}
+	p.Lead = sourcesLead(p.Balance, len(list)) + inputsLead(p.Inputs)
 	return answer{Title: "Sources", Body: p}, nil
 }
 
@@ -164,6 +183,39 @@ func sourceRowOf(r *request, s Source) sourceRow {
 	return row
 }
 
+func inputRowOf(r *request, in Input) inputRow {
+	row := inputRow{Input: in, Class: "G", Word: "Receiving", Events: r.search(is("event.dataset", in.Dataset), 0, 0),
+		Spool: size(in.Used) + " of " + size(in.Max)}
+	switch {
+	case in.Lost > 0:
+		row.Class, row.Word = "R", "Messages lost"
+		row.Said = count(in.Lost, "message was", "messages were") + " lost."
+	case in.Problem != "":
+		row.Class, row.Word = "R", "Not taking"
+		row.Said = "nothing more is taken."
+	case len(in.Notes) > 0:
+		row.Class, row.Word = "Y", "In part"
+		row.Said = "not all of it arrives as it was sent."
+	case in.Received == 0:
+		row.Word = "Waiting"
+	}
+	return row
+}
+
+// inputsLead says of how many inputs something is wrong.
+func inputsLead(rows []inputRow) string {
+	n := int64(0)
+	for _, row := range rows {
+		if row.Class == "R" {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Of %s messages were lost or are not taken.", count(n, "input", "inputs"))
+}
+
 func sourcesLead(b balance, files int) string {
 	switch {
 	case files == 0:
@@ -178,15 +230,19 @@ func sourcesLead(b balance, files int) string {
 	return fmt.Sprintf("%s followed, the furthest behind by %s.", count(int64(b.Files), "file", "files"), lag(b.Lag))
 }
 
-// size writes a number of bytes.
-func size(n int64) string {
-	switch {
-	case n >= 10<<20:
-		return number(n>>20) + " MB"
-	case n >= 10<<10:
-		return number(n>>10) + " kB"
+// size writes a number of bytes, as the command does.
+func size(bytes int64) string {
+	v, unit := float64(bytes), "B"
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if v < 1024 {
+			break
+		}
+		v, unit = v/1024, u
 	}
-	return number(n) + " B"
+	if unit == "B" {
+		return number(bytes) + " B"
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
 }
 
 // tail returns the last n characters of a path, marked where the beginning is missing.

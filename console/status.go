@@ -10,6 +10,7 @@ import (
 type Status struct {
 	At      time.Time // when this was true
 	Sources []Source  // one per file that is followed, waited for or refused
+	Inputs  []Input   // what comes from elsewhere than files, of this machine
 	Problem string    // what keeps the whole from working, "" where nothing does
 }
 
@@ -36,6 +37,7 @@ type Source struct {
 	Lag     time.Duration // the age of the oldest byte that has not been read
 	Behind  int64         // bytes that have not been read
 	Lost    int64         // bytes that rotation destroyed before they could be read
+	Breach  string        // how its account does not add up; "" as it should be
 	Lines   event.Account // what became of the lines read so far, stored or not
 	Stored  int64         // lines that are durable
 	Pending int64         // lines on their way to the store
@@ -47,6 +49,21 @@ type Source struct {
 	Sure    string  // how sure the format is that was found; "" where it was named
 	Shapes  []Shape // of the lines that are not understood, most frequent first
 	Dropped int64   // such lines whose shapes were dropped for others
+}
+
+// An Input is what brings lines from elsewhere than files, which wait on disk until they are stored: the journal,
+// listeners for syslog, a pipe. Counts are of this run, in messages.
+type Input struct {
+	Name      string
+	Dataset   string
+	Addresses []string // it listens at; none for the journal and pipes
+	Received  int64
+	Senders   int   // with something on disk that is not stored yet
+	Used, Max int64 // bytes on disk that are not stored yet, and how many there may be
+	Lost      int64 // messages that came and were not taken
+	Notes     []string
+	Problem   string
+	Repair    string // the exact command that would help, if there is one
 }
 
 // A Shape is a group of lines that are not understood, alike but for their words and numbers.

@@ -127,7 +127,7 @@ func TestNumbersAndTimesAsTheyAreWritten(t *testing.T) {
 		{between(at("2026-11-23 09:01:02"), at("2026-11-23 09:01:09"), now), "09:01:02–09:01:09"},
 		{between(at("2026-11-09 09:01:02"), at("2026-11-09 09:01:02"), now), "9 Nov 09:01:02"},
 		{between(at("2026-11-22 23:59:59"), at("2026-11-23 00:00:01"), now), "22 Nov 23:59:59–00:00:01"},
-		{short(900), "900"}, {short(12000), "12k"}, {short(3400000), "3.4M"}, {size(100), "100 B"}, {size(20 << 10), "20 kB"}, {size(20 << 20), "20 MB"},
+		{short(900), "900"}, {short(12000), "12k"}, {short(3400000), "3.4M"}, {size(100), "100 B"}, {size(20 << 10), "20.0 KiB"}, {size(20 << 20), "20.0 MiB"},
 		{spans([]event.Span{{Off: 8749, Len: 92}}), "8,749–8,841"},
 		{both("a or b", "c"), "(a or b) and c"}, {both("a\nOR(b)", "c"), "(a\nOR(b)) and c"}, {both("order:1 and x.or:2", "c"), "order:1 and x.or:2 and c"}, {both("", "c"), "c"}, {both("a", "c"), "a and c"},
 	} {

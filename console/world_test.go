@@ -323,6 +323,11 @@ func (d *day) status() console.Status {
 			}},
 		console.Source{Path: "/var/log/audit/" + hostile, Dataset: "audit", State: console.Unreadable, Problem: "permission denied: it belongs to root", Repair: "sudo setfacl -m u:veritail:r /var/log/audit/audit.log"},
 		console.Source{Path: "/var/log/mysql/error.log", Dataset: "mariadb", State: console.Waiting})
+	s.Inputs = []console.Input{
+		{Name: "syslog", Dataset: "syslog", Addresses: []string{"udp 0.0.0.0:514", "tls 0.0.0.0:6514"}, Received: 184_022, Senders: 3, Used: 48 << 10, Max: 1 << 30},
+		{Name: "appliances", Dataset: "firewall", Addresses: []string{"udp 10.0.0.4:1514"}, Received: 9_120, Senders: 1, Max: 1 << 30, Lost: 12, Notes: []string{"12 dropped by the kernel"}},
+		{Name: "journal", Dataset: "system", Received: 3_310, Max: 1 << 30, Notes: []string{"Only entries of this user are seen."}, Repair: "sudo usermod -a -G systemd-journal veritail"},
+		{Name: hostile, Dataset: "app", Max: 1 << 30}}
 	return s
 }
 

@@ -48,8 +48,42 @@ func (d *daemon) consoleStatus() console.Status {
 		case pipeline.Unread:
 			c.State = console.Unreadable
 		}
-		c.Problem, c.Repair = r.Error, r.Repair
+		c.Problem, c.Repair, c.Breach = r.Error, r.Repair, r.Breach
 		out.Sources = append(out.Sources, c)
 	}
+	for _, in := range d.inputs {
+		out.Inputs = append(out.Inputs, consoleInput(in.report()))
+	}
 	return out
+}
+
+// consoleInput gives an input's report in the console's words.
+func consoleInput(r inputReport) console.Input {
+	c := console.Input{Name: r.Name, Dataset: r.Dataset, Senders: r.Senders, Used: r.Used, Max: r.Max, Lost: r.Refused, Problem: r.Error}
+	noted := func(all []bad) {
+		for _, b := range all {
+			if b.count > 0 {
+				c.Notes = append(c.Notes, n(b.count)+" "+b.what)
+			}
+		}
+	}
+	for _, l := range r.Listeners {
+		c.Addresses = append(c.Addresses, l.Address)
+		c.Received += l.Received
+		c.Lost += l.Dropped
+		noted(l.bad())
+	}
+	if j := r.Journal; j != nil {
+		c.Received += j.Entries
+		noted(j.bad())
+		if j.Partial {
+			c.Notes = append(c.Notes, "Only entries of this user are seen.")
+			c.Repair = joinJournal()
+		}
+	}
+	if p := r.Pipe; p != nil {
+		c.Received += p.Lines
+		noted(p.bad())
+	}
+	return c
 }

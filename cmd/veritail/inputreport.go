@@ -80,13 +80,13 @@ func (r *inputReport) print(w *sink, p colours) {
 		if l.Connections > 0 {
 			w.f(", %s", count(int(l.Connections), "connection"))
 		}
-		printBad(w, p, []bad{{l.Dropped, "dropped by the kernel"}, {l.Cut, "cut"}, {l.Turned, "connections turned away"}})
+		printBad(w, p, l.bad())
 	}
 	if j := r.Journal; j != nil {
 		w.f("       received %s", n(j.Entries))
-		printBad(w, p, []bad{{j.Gaps, "gaps"}, {j.Missing, "missing"}, {j.Cut, "cut"}})
+		printBad(w, p, j.bad())
 		if j.Partial {
-			w.f("       %s\n      %s\n", p.yellow("▲ only entries of this user are seen"), p.blue("sudo usermod -a -G systemd-journal "+userName()))
+			w.f("       %s\n      %s\n", p.yellow("▲ only entries of this user are seen"), p.blue(joinJournal()))
 		}
 	}
 	if r.Pipe != nil {
@@ -94,7 +94,7 @@ func (r *inputReport) print(w *sink, p colours) {
 		if r.Pipe.Ended {
 			w.f(", standard input has ended")
 		}
-		printBad(w, p, []bad{{r.Pipe.Cut, "cut"}})
+		printBad(w, p, r.Pipe.bad())
 	}
 	if r.Refused > 0 {
 		w.f("       %s\n", p.red("◆ "+n(r.Refused)+" messages were lost: the spool did not take them"))
@@ -104,10 +104,24 @@ func (r *inputReport) print(w *sink, p colours) {
 	}
 }
 
+// joinJournal is the command that lets the daemon's user read all of the journal.
+func joinJournal() string { return "sudo usermod -a -G systemd-journal " + userName() }
+
+// bad is how often something was that should not be.
 type bad struct {
 	count int64
 	what  string
 }
+
+func (l *listenerReport) bad() []bad {
+	return []bad{{l.Dropped, "dropped by the kernel"}, {l.Cut, "cut"}, {l.Turned, "connections turned away"}}
+}
+
+func (j *journalReport) bad() []bad {
+	return []bad{{j.Gaps, "gaps"}, {j.Missing, "missing"}, {j.Cut, "cut"}}
+}
+
+func (p *pipeReport) bad() []bad { return []bad{{p.Cut, "cut"}} }
 
 // printBad ends a line with what should not be.
 func printBad(w *sink, p colours, all []bad) {
