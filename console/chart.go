@@ -49,7 +49,7 @@ func statusClass(s kpi.Status) string {
 func spark(f kpi.Figure) template.HTML {
 	s := chart.Series{
 		Title: f.Title, Unit: f.Unit, Decimals: f.Decimals, Step: f.StepSize,
-		Bars: f.Kind == kpi.Count, Target: f.Bound, Status: string(f.Status),
+		Bars: f.Kind.Counts(), Target: f.Bound, Status: string(f.Status),
 	}
 	if s.Bars {
 		s.Target = math.NaN() // it is for the day, not for an hour

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/query"
@@ -50,14 +51,9 @@ func (s *server) figures(ctx context.Context, r *request) ([]kpi.Figure, error) 
 		return nil, nil
 	}
 	period, previous := today(r.now, figureStep)
-	cells, err := s.Reader.Rollups(ctx, s.view(r.Request), storage.RollupQuery{
-		Site: r.site, Series: kpi.Series(s.KPIs), Every: figureStep,
-		During: query.Interval{From: previous.From, To: period.To},
+	return figures.Read(ctx, s.Reader, s.view(r.Request), figures.Request{
+		Defs: s.KPIs, Site: r.site, Period: period, Previous: previous, Every: figureStep,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read the rollups of the key figures: %w", err)
-	}
-	return kpi.Evaluate(s.KPIs, cells, period, previous), nil
 }
 
 // datasets counts today's events of the site by data set and half hour; the largest seven.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
@@ -103,12 +104,11 @@ func Build(ctx context.Context, r storage.Results, v access.View, q Request) (*D
 		return nil, errors.New("build report: the period has no length")
 	}
 	d := &Daily{Request: q}
-	cells, err := readCells(ctx, r, v, q)
+	figs, err := figures.Read(ctx, r, v, q.figures())
 	if err != nil {
 		return nil, err
 	}
-	every := q.every()
-	d.Figures = kpi.Evaluate(q.Defs, cells, kpi.Align(q.Period, every), kpi.Align(q.Previous, every))
+	d.Figures = figs
 	if err := d.readFindings(ctx, r, v); err != nil {
 		return nil, err
 	}
@@ -120,30 +120,17 @@ func Build(ctx context.Context, r storage.Results, v access.View, q Request) (*D
 	return d, nil
 }
 
-// every is what the cells of the report are summed to: the steps of its charts where its periods are made of whole
-// ones, else minutes, so that nothing from outside a period counts in it.
-func (q Request) every() time.Duration {
+// figures asks for the figures of the report. Sums are read by the steps of its charts where its periods are made of
+// whole ones, else by the minute, so that nothing from outside a period counts in it.
+func (q Request) figures() figures.Request {
 	step := kpi.Step(q.Period)
-	if kpi.Align(q.Period, step) == q.Period && kpi.Align(q.Previous, step) == q.Previous {
-		return step
+	if kpi.Align(q.Period, step) != q.Period || kpi.Align(q.Previous, step) != q.Previous {
+		step = time.Minute
 	}
-	return time.Minute
-}
-
-func readCells(ctx context.Context, r storage.Results, v access.View, q Request) ([]event.Delta, error) {
-	var cells []event.Delta
-	every := q.every()
-	for _, during := range []query.Interval{q.Previous, q.Period} {
-		if during == (query.Interval{}) {
-			continue
-		}
-		got, err := r.Rollups(ctx, v, storage.RollupQuery{Site: q.Site, Series: kpi.Series(q.Defs), During: kpi.Align(during, every), Every: every})
-		if err != nil {
-			return nil, fmt.Errorf("read the figures of the report: %w", err)
-		}
-		cells = append(cells, got...)
+	return figures.Request{
+		Defs: q.Defs, Site: q.Site, Every: step,
+		Period: kpi.Align(q.Period, step), Previous: kpi.Align(q.Previous, step),
 	}
-	return cells, nil
 }
 
 func (d *Daily) readFindings(ctx context.Context, r storage.Results, v access.View) error {

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/saypro/veritail/reports/chart"
@@ -31,14 +32,15 @@ var Policy = func() string {
 }()
 
 var dailyTemplate = template.Must(template.New("daily").Funcs(template.FuncMap{
-	"visible": Visible,
-	"number":  number,
-	"percent": percent,
-	"share":   chart.Share,
-	"mark":    mark,
-	"bars":    bars,
-	"period":  periodText,
-	"balance": balance,
+	"visible":   Visible,
+	"number":    number,
+	"percent":   percent,
+	"share":     chart.Share,
+	"mark":      mark,
+	"bars":      bars,
+	"period":    periodText,
+	"balance":   balance,
+	"sentences": sentences,
 }).Parse(dailyHTML))
 
 // WriteHTML writes the report as one page. The error is of w alone; nothing is written before the page is complete.
@@ -143,7 +145,7 @@ func flat(ps []kpi.Point) bool {
 }
 
 func seriesOf(f kpi.Figure) chart.Series {
-	s := chart.Series{Title: f.Title, Unit: f.Unit, Decimals: f.Decimals, Bars: f.Kind == kpi.Count, Target: f.Bound, Step: f.StepSize}
+	s := chart.Series{Title: f.Title, Unit: f.Unit, Decimals: f.Decimals, Bars: f.Kind.Counts(), Target: f.Bound, Step: f.StepSize}
 	if s.Bars {
 		s.Target = math.NaN() // it is for a day, not for a step
 	} else {
@@ -159,7 +161,7 @@ func seriesOf(f kpi.Figure) chart.Series {
 func note(f kpi.Figure) string {
 	every := "by " + stepName(f.StepSize)
 	switch {
-	case f.Kind == kpi.Count:
+	case f.Kind.Counts():
 		return every
 	case math.IsNaN(f.Bound):
 		return f.Unit + " " + every
@@ -174,7 +176,11 @@ func how(d *kpi.Definition) string {
 		return "occurrences of " + strings.Join(d.Rules, ", ")
 	case d.Kind == kpi.Ratio:
 		return d.Where + ", as a share of " + d.From
-	case d.Kind == kpi.Average || d.Kind == kpi.P95:
+	case d.Kind == kpi.PromQL:
+		return d.Of + " of " + d.Query + ", asked of Prometheus"
+	case d.Services():
+		return "from (" + d.Down + ") to (" + d.Up + ")" + strings.Join(append([]string{""}, d.Group...), ", by ")
+	case d.Kind == kpi.Average || d.Kind == kpi.Percentile:
 		return d.Field + " of " + d.From
 	case d.Where != "":
 		return "(" + d.From + ") and " + d.Where
@@ -220,6 +226,11 @@ func mark(s kpi.Status) template.HTML {
 		return `<span class="q">–</span>`
 	}
 	return `<span class="q nw">not measured</span>`
+}
+
+// sentences joins those that are not empty.
+func sentences(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ". ")
 }
 
 func balance(holds bool) template.HTML {

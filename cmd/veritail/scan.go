@@ -15,6 +15,7 @@ import (
 
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/storage"
@@ -156,17 +157,7 @@ func widen(i query.Interval, t int64) query.Interval {
 }
 
 func (r *scanResult) evaluate(ctx context.Context) ([]kpi.Figure, error) {
-	step := kpi.Step(r.period)
-	cells, err := r.store.Rollups(ctx, access.All(), storage.RollupQuery{
-		Series: kpi.Series(r.setup.kpis), During: kpi.Align(r.period, step), Every: step,
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range cells { // the first step begins before the period, which holds all events
-		cells[i].Minute = max(cells[i].Minute, r.period.From)
-	}
-	return kpi.Evaluate(r.setup.kpis, cells, r.period, query.Interval{}), nil
+	return figures.Read(ctx, r.store, access.All(), figures.Request{Defs: r.setup.kpis, Period: r.period, Every: kpi.Step(r.period)})
 }
 
 // status returns the error that a scan ends with: of a file that could not be read, or when nothing was understood.

@@ -8,9 +8,7 @@ package kpi
 import (
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
-	"time"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
@@ -20,29 +18,55 @@ import (
 // Kind says how a KPI is made of the events.
 type Kind string
 
-// The kinds. Rates are ratios; 95th percentiles are within QuantileError of the exact ones.
+// The kinds. Percentiles are within QuantileError of the exact ones.
 const (
-	Count   Kind = "count"   // how many events match, or how many occurrences rules counted
-	Ratio   Kind = "ratio"   // the events that match per hundred of the events of From
-	Average Kind = "average" // the mean of a field
-	P95     Kind = "p95"     // the value that 95 of 100 events do not pass
+	Count      Kind = "count"      // how many events match, or how many occurrences rules counted
+	Rate       Kind = "rate"       // a count for each second, minute or hour of the period
+	Ratio      Kind = "ratio"      // the events that match per hundred of the events of From
+	Average    Kind = "average"    // the mean of a field
+	Percentile Kind = "percentile" // the value that so many of 100 events do not pass; "p95" is short for that of 95
+	Uptime     Kind = "uptime"     // the share of the time that is known in which a service was up
+	Downtime   Kind = "downtime"   // the time in which it was down
+	PromQL     Kind = "promql"     // what the site's Prometheus answers to a query
 )
+
+// p95 is what a definition may say in place of kind and percentile.
+const p95 Kind = "p95"
 
 // A Definition is one KPI as configs/kpis.toml states it.
 type Definition struct {
 	ID    string `toml:"id"`    // area.what, lower case: web.response-p95
 	Title string `toml:"title"` // as it stands in reports
 	Kind  Kind   `toml:"kind"`
-	Unit  string `toml:"unit"` // "" for counts, "%" for ratios; averages and p95 of durations: "ms", "s" or "µs"
+	Unit  string `toml:"unit"` // "" for counts, "%" for ratios and uptime; of durations "ms", "s" or "µs", of downtime "s", "min" or "h"
 
 	// From selects the events that make the KPI measured: while none of them was seen, it is not measured.
 	From string `toml:"from"`
 	// Where selects, among those of From, the events that are counted; "" counts all of them.
 	Where string `toml:"where"`
-	// Rules are the ids of the rules whose occurrences are summed, for counts and in place of Where.
+	// Rules are the ids of the rules whose occurrences are summed, for counts and rates and in place of Where.
 	Rules []string `toml:"rules"`
-	// Field is what averages and p95 are made of: a field of kind duration or int, for averages also float.
+	// Field is what averages and percentiles are made of: a field of kind duration or int, for averages also float.
 	Field string `toml:"field"`
+	// Scale is what values of Field are multiplied by to be in Unit, for those that are no durations; 0 is 1.
+	Scale float64 `toml:"scale"`
+	// Percentile is which one, of 100.
+	Percentile float64 `toml:"percentile"`
+	// Per is what a rate is for: "second", "minute" or "hour".
+	Per string `toml:"per"`
+
+	// Up and Down select, among the events of From, those that say that a service is up, or down.
+	Up   string `toml:"up"`
+	Down string `toml:"down"`
+	// Group are the fields that tell services apart; without it they are those of the data sets.
+	Group []string `toml:"group"`
+	// Stale is how long what such an event says is believed; 0: until the next one.
+	Stale configs.Duration `toml:"stale"`
+
+	// Query is asked of Prometheus, and answers one series.
+	Query string `toml:"query"`
+	// Of is what the figure is of the values of the period: "average", "max", "min" or "last".
+	Of string `toml:"of"`
 	// Lines counts physical lines in place of events.
 	Lines bool `toml:"lines"`
 	// By is the field that reports break a count of rules down by: the group of those rules.
@@ -58,6 +82,8 @@ type Definition struct {
 	Comment  Comment  `toml:"comment"`
 
 	from, where query.Expr
+	up, down    query.Expr
+	group       []event.Field
 	field       event.Field
 	fieldKind   event.Kind
 }
@@ -105,118 +131,17 @@ func Load(fsys fs.FS, name string, schema *event.Schema) ([]Definition, error) {
 	return file.KPI, nil
 }
 
-var idForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+$`)
+// Counts reports whether d is a count, whose target is for a day, and which is drawn as bars.
+func (d *Definition) Counts() bool { return d.Kind.Counts() }
 
-// check completes d and calls fail for each key that is wrong.
-func (d *Definition) check(schema *event.Schema, fail func(key, format string, args ...any)) {
-	if !idForm.MatchString(d.ID) {
-		fail("id", "want lower-case words joined by - and ., like web.response-p95")
-	}
-	if d.Title == "" {
-		fail("title", "missing")
-	}
-	var err error
-	if d.From == "" {
-		fail("from", "missing: what makes it measured (* for every event)")
-	} else if d.from, err = query.Parse(d.From, schema, time.Now()); err != nil {
-		fail("from", "%v", err)
-	}
-	if d.Where != "" {
-		if d.where, err = query.Parse(d.Where, schema, time.Now()); err != nil {
-			fail("where", "%v", err)
-		}
-	}
-	d.checkKind(fail)
-	d.checkField(schema, fail)
-	d.checkBounds(fail)
-	if d.By != "" {
-		if _, ok := schema.Lookup(d.By); !ok {
-			fail("by", "no format has a field %q", d.By)
-		}
-	}
-	if d.Decimals < 0 || d.Decimals > 6 {
-		fail("decimals", "want 0 to 6")
-	}
-}
+// Counts reports whether figures of a kind add up, so that a target of theirs is for a day.
+func (k Kind) Counts() bool { return k == Count || k == Downtime }
 
-func (d *Definition) checkKind(fail func(key, format string, args ...any)) {
-	switch d.Kind {
-	case Count:
-	case Ratio:
-		if d.Unit != "%" {
-			fail("unit", "a ratio's is %q", "%")
-		}
-		if d.Where == "" {
-			fail("where", "missing: which part of %q is counted", "from")
-		}
-	case Average, P95:
-		if d.Lines {
-			fail("lines", "only counts and ratios can count lines")
-		}
-	default:
-		fail("kind", "want count, ratio, average or p95")
-	}
-	if len(d.Rules) > 0 && (d.Kind != Count || d.Where != "") {
-		fail("rules", "only a count without %q sums rules", "where")
-	}
-	if d.By != "" && len(d.Rules) == 0 {
-		fail("by", "only for counts of rules")
-	}
-}
+// Services reports whether d is made of what says that services are up or down.
+func (d *Definition) Services() bool { return d.Kind == Uptime || d.Kind == Downtime }
 
-func (d *Definition) checkField(schema *event.Schema, fail func(key, format string, args ...any)) {
-	measures := d.Kind == Average || d.Kind == P95
-	if !measures {
-		if d.Field != "" {
-			fail("field", "only for average and p95")
-		}
-		return
-	}
-	f, ok := schema.Lookup(d.Field)
-	if !ok {
-		fail("field", "no format has a field %q", d.Field)
-		return
-	}
-	d.field, d.fieldKind = f, schema.Def(f).Kind
-	switch d.fieldKind {
-	case event.Duration:
-		if _, ok := durationUnits[d.Unit]; !ok {
-			fail("unit", "of a duration: want ms, s or µs")
-		}
-	case event.Int:
-	case event.Float:
-		if d.Kind == P95 {
-			fail("field", "%q is of kind float: p95 wants duration or int", d.Field)
-		}
-	default:
-		fail("field", "%q is of kind %s: want duration, int or float", d.Field, d.fieldKind)
-	}
-}
-
-func (d *Definition) checkBounds(fail func(key, format string, args ...any)) {
-	switch {
-	case d.Max != nil && d.Min != nil:
-		fail("min", "only one of max and min")
-	case d.Yellow == nil:
-	case d.Max == nil && d.Min == nil:
-		fail("yellow", "without max or min")
-	case d.Max != nil && *d.Yellow < *d.Max, d.Min != nil && *d.Yellow > *d.Min:
-		fail("yellow", "lies on the Green side of the target")
-	}
-}
-
-// durationUnits holds the nanoseconds of each unit that durations are shown in.
-var durationUnits = map[string]float64{"µs": 1e3, "ms": 1e6, "s": 1e9}
-
-// scale is what a stored sum or cell is divided by to be in the KPI's unit.
-func (d *Definition) scale() float64 {
-	if d.fieldKind == event.Duration {
-		return durationUnits[d.Unit]
-	}
-	return 1
-}
-
-// Series lists the rollup series that the figures of defs are made of, for storage.RollupQuery.
+// Series lists the rollup series that the figures of defs are made of, but for those of uptime
+// and downtime (Moments, Seen), for storage.RollupQuery.
 func Series(defs []Definition) []string {
 	var out []string
 	seen := map[string]bool{}
@@ -227,6 +152,9 @@ func Series(defs []Definition) []string {
 		}
 	}
 	for i := range defs {
+		if defs[i].Kind == PromQL || defs[i].Services() {
+			continue
+		}
 		add(defs[i].series("*"))
 		for _, r := range defs[i].Rules {
 			add(ruleSeries(r))

@@ -64,6 +64,15 @@ func TestAFaultNamesFileLineAndKey(t *testing.T) {
 		{"a breakdown without rules", good + "by = \"source.ip\"\n", `kpis.toml:6: kpi "a.b": by: only for`},
 		{"too many decimals", good + "decimals = 9\n", `kpis.toml:6: kpi "a.b": decimals: want`},
 		{"an average of lines", strings.Replace(good, `"count"`, "\"average\"\nfield = \"event.duration\"\nunit = \"ms\"\nlines = true", 1), `kpis.toml:7: kpi "a.b": lines: only`},
+		{"a rate of nothing", strings.Replace(good, `"count"`, `"rate"`, 1), `kpi "a.b": per: want second, minute or hour`},
+		{"a kind with a slip", strings.Replace(good, `"count"`, `"percentil"`, 1), `or promql; did you mean "percentile"?`},
+		{"a percentile of no rank", strings.Replace(good, `"count"`, "\"percentile\"\nfield = \"event.duration\"\nunit = \"ms\"", 1), `kpi "a.b": percentile: want more than 0`},
+		{"a rank beside p95", strings.Replace(good, `"count"`, "\"p95\"\nfield = \"event.duration\"\nunit = \"ms\"\npercentile = 99", 1), `kpis.toml:7: kpi "a.b": percentile: kind "p95" is the 95th`},
+		{"uptime without what says so", strings.Replace(good, `"count"`, "\"uptime\"\nunit = \"%\"", 1), `kpi "a.b": down: missing`},
+		{"uptime of a field there is not", strings.Replace(good, `"count"`, "\"uptime\"\nunit = \"%\"\nup = \"*\"\ndown = \"*\"\ngroup = [\"service\"]", 1), `kpis.toml:8: kpi "a.b": group[0]: no format has`},
+		{"downtime in another unit", strings.Replace(good, `"count"`, "\"downtime\"\nunit = \"ms\"\nup = \"*\"\ndown = \"*\"", 1), `kpis.toml:5: kpi "a.b": unit: a downtime's is`},
+		{"a query beside a count", good + "query = \"up\"\n", `kpis.toml:6: kpi "a.b": query: only for kind promql`},
+		{"events beside a query", strings.Replace(good, `"count"`, "\"promql\"\nquery = \"up\"", 1), `kpi "a.b": from: it is asked of Prometheus`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := load(t, tc.text)

@@ -32,6 +32,9 @@ type Figure struct {
 	Kind     Kind
 	Decimals int
 	Status   Status
+	Trend    Trend
+	Course   Course  // what the trend means for the target
+	Burn     float64 // how fast the error budget is used: at 1 it lasts for the period. NaN without one
 
 	Target   string // "≤ 500 ms", "–" without one
 	Actual   string // "412 ms", "not measured"
@@ -40,13 +43,14 @@ type Figure struct {
 	Detail   string // what the number is made of: "64 of 20,645"
 	Comment  string // from the definition, by status
 
-	Value    float64 // NaN if not measured
-	Before   float64 // NaN if the previous period was not measured
-	Bound    float64 // of the target, scaled to the period; NaN without one
-	Part     int64   // events or occurrences counted
-	Whole    int64   // events that made it measured
-	ByRule   []Term  // for counts of rules: occurrences by rule, largest first, without zeros
-	Points   []Point // the period in steps, for charts
+	Value    float64   // NaN if not measured
+	Before   float64   // NaN if the previous period was not measured
+	Bound    float64   // of the target, scaled to the period; NaN without one
+	Part     int64     // events or occurrences counted; of uptime and downtime outages
+	Whole    int64     // events that made it measured
+	Services []Service // of uptime and downtime, the worst first
+	ByRule   []Term    // for counts of rules: occurrences by rule, largest first, without zeros
+	Points   []Point   // the period in steps, for charts
 	StepSize time.Duration
 }
 
@@ -80,20 +84,40 @@ func Evaluate(defs []Definition, cells []event.Delta, period, previous query.Int
 }
 
 func evaluate(d *Definition, ix index, period, previous query.Interval) Figure {
-	now := ix.total(d, period)
 	f := Figure{
 		ID: d.ID, Title: d.Title, Unit: d.Unit, Kind: d.Kind, Decimals: d.Decimals,
-		Value: now.value(d), Before: math.NaN(), Bound: d.bound(period),
-		Part: now.part, Whole: now.whole, ByRule: now.byRule(d),
-		StepSize: Step(period),
+		Value: math.NaN(), Before: math.NaN(), StepSize: Step(period),
 	}
+	if d.Services() {
+		ix.services(d).evaluate(d, &f, period, previous)
+		d.finish(&f, period)
+		return f
+	}
+	now := ix.total(d, period)
+	f.Value, f.Part, f.Whole, f.ByRule = now.value(d, period), now.part, now.whole, now.byRule(d)
 	if previous != (query.Interval{}) {
 		before := ix.total(d, previous)
-		f.Before = before.value(d)
+		f.Before = before.value(d, previous)
 	}
 	f.Points = points(d, ix, period, f.StepSize)
+	d.finish(&f, period)
+	return f
+}
+
+// finish completes a figure whose numbers are there.
+func (d *Definition) finish(f *Figure, period query.Interval) {
+	f.Bound = d.bound(period)
 	f.Status = d.status(f.Value, days(period))
-	d.words(&f, days(period))
+	d.trend(f)
+	f.Burn = d.burn(f.Value, period)
+	d.words(f, days(period))
+}
+
+// Restate returns a figure with another value, and another one of the previous period: those of its events, say, where
+// Evaluate has them of a histogram.
+func (d *Definition) Restate(f Figure, value, before float64, period query.Interval) Figure {
+	f.Value, f.Before = value, before
+	d.finish(&f, period)
 	return f
 }
 
@@ -104,6 +128,9 @@ func Points(d *Definition, cells []event.Delta, period query.Interval, every tim
 }
 
 func points(d *Definition, ix index, period query.Interval, every time.Duration) []Point {
+	if d.Services() {
+		return ix.services(d).points(d, period, every)
+	}
 	step := every.Microseconds()
 	first := period.From - mod(period.From, step)
 	n := int((period.To - first + step - 1) / step)
@@ -116,7 +143,8 @@ func points(d *Definition, ix index, period query.Interval, every time.Duration)
 	})
 	out := make([]Point, n)
 	for i := range out {
-		out[i] = Point{first + int64(i)*step, totals[i].value(d)}
+		at := first + int64(i)*step
+		out[i] = Point{at, totals[i].value(d, query.Interval{From: max(at, period.From), To: min(at+step, period.To)})}
 	}
 	return out
 }
@@ -157,7 +185,7 @@ func (d *Definition) bound(period query.Interval) float64 {
 	} else if d.Min != nil {
 		b = *d.Min
 	}
-	if d.Kind == Count {
+	if d.Counts() {
 		b *= days(period)
 	}
 	return b
@@ -167,7 +195,7 @@ func (d *Definition) status(v, days float64) Status {
 	if math.IsNaN(v) {
 		return NotMeasured
 	}
-	if d.Kind == Count {
+	if d.Counts() {
 		v /= days
 	}
 	switch {
@@ -188,8 +216,13 @@ const (
 	partFrom part = iota
 	partCount
 	partHist
+	partUp
+	partDown
 	partRule
 )
+
+// partNames are the parts that Stage writes, as series name them.
+var partNames = [...]string{partFrom: "from", partCount: "count", partHist: "hist", partUp: "up", partDown: "down"}
 
 // An index holds cells by series. Cells of one series stay in the order they came in.
 type index map[string][]*event.Delta
@@ -211,15 +244,15 @@ func (ix index) each(d *Definition, in query.Interval, f func(part, *event.Delta
 			}
 		}
 	}
-	visit(d.series("from"), partFrom)
+	visit(d.series(partNames[partFrom]), partFrom)
 	if len(d.Rules) > 0 {
 		for _, r := range d.Rules {
 			visit(ruleSeries(r), partRule)
 		}
 		return
 	}
-	visit(d.series("count"), partCount)
-	visit(d.series("hist"), partHist)
+	visit(d.series(partNames[partCount]), partCount)
+	visit(d.series(partNames[partHist]), partHist)
 }
 
 func (ix index) total(d *Definition, in query.Interval) total {
@@ -257,12 +290,15 @@ func (t *total) add(p part, c *event.Delta) {
 	}
 }
 
-// value returns the KPI in its unit, NaN where it was not measured.
-func (t *total) value(d *Definition) float64 {
+// value returns the KPI in its unit, of the time that t is the total of; NaN where it was not measured.
+func (t *total) value(d *Definition, in query.Interval) float64 {
 	switch d.Kind {
-	case Count:
+	case Count, Rate:
 		if t.whole == 0 && t.part == 0 {
 			return math.NaN()
+		}
+		if d.Kind == Rate {
+			return float64(t.part) / (float64(in.To-in.From) / 1e6) * perSeconds[d.Per]
 		}
 		return float64(t.part)
 	case Ratio:
@@ -274,9 +310,11 @@ func (t *total) value(d *Definition) float64 {
 		if t.part == 0 {
 			return math.NaN()
 		}
-		return t.sum / float64(t.part) / d.scale()
+		return t.sum / float64(t.part) * d.scale()
+	case Percentile:
+		return t.hist.quantile(d.Percentile/100) * d.scale()
 	}
-	return t.hist.quantile(0.95) / d.scale()
+	return math.NaN()
 }
 
 func (t *total) byRule(d *Definition) []Term {

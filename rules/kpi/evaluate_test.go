@@ -108,7 +108,7 @@ func TestAFigureSaysHowTheNumberStandsToItsTarget(t *testing.T) {
 
 func TestDurationsAreShownInTheUnitOfTheKPI(t *testing.T) {
 	mean := Definition{ID: "web.mean", Kind: Average, Unit: "ms", Field: "event.duration", fieldKind: event.Duration, Max: num(500)}
-	p95 := Definition{ID: "web.p95", Kind: P95, Unit: "ms", Field: "event.duration", fieldKind: event.Duration, Max: num(500), Yellow: num(1000)}
+	p95 := Definition{ID: "web.p95", Kind: Percentile, Percentile: 95, Unit: "ms", Field: "event.duration", fieldKind: event.Duration, Max: num(500), Yellow: num(1000)}
 	ds := []event.Delta{
 		cellOf("kpi/web.mean/from", "10:00", 4),
 		{Series: "kpi/web.mean/count", Minute: at("10:00"), N: 2, Sum: 3e8},

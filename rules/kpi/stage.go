@@ -16,8 +16,11 @@ const minute = int64(time.Minute / time.Microsecond)
 // A Stage adds the rollups of the KPIs to each commit (it is a pipeline.Stage). Per KPI it writes
 //
 //	kpi/<id>/from   N: events (or lines) that make it measured
-//	kpi/<id>/count  N: those of them that are counted; for averages and p95 those that have the field, Sum its sum
-//	kpi/<id>/hist   N by cell of the histogram, for p95
+//	kpi/<id>/count  N: those of them that are counted; for averages and percentiles those that have the field, Sum its sum
+//	kpi/<id>/hist   N by cell of the histogram, for percentiles
+//	kpi/<id>/from/<group>  N: events of a service, for uptime and downtime in place of these
+//	kpi/<id>/up/<group>    a moment that says that it is up, and
+//	kpi/<id>/down/<group>  down: each a cell of its own, whose Sum holds when it was
 //
 // by the minute of the event and its data set, under the site of its page. KPIs that sum rules have no count of
 // their own: the rules engine writes their occurrences as rule/<rule id>. An event without a time counts in the
@@ -37,13 +40,17 @@ type Stage struct {
 	sums    []sums        // by place, of each counter
 	cells   []cell
 	byCell  map[cellKey]int // numbers of cells
+	told    []told
+	byTold  map[toldKey]int // numbers of told
 }
 
 // A counter is what Stage does for one definition.
 type counter struct {
 	def          *Definition
 	from, where  int // queries; where is -1 where all of from counts
+	up, down     int // likewise; -1 where d is of no services
 	series       [3]string
+	name         []byte     // of the service at hand
 	hist         []int64    // the histogram of the run at hand, nil where none is wanted
 	touched      []int32    // cells of hist
 	all, counted event.Bits // of the page at hand
@@ -90,10 +97,13 @@ const (
 
 // NewStage returns a stage that counts defs, which Load has checked.
 func NewStage(defs []Definition) (*Stage, error) {
-	s := &Stage{queries: query.NewSet(), byPlace: map[place]int{}, byCell: map[cellKey]int{}, now: time.Now}
+	s := &Stage{queries: query.NewSet(), byPlace: map[place]int{}, byCell: map[cellKey]int{}, byTold: map[toldKey]int{}, now: time.Now}
 	for i := range defs {
 		d := &defs[i]
-		c := counter{def: d, where: -1, series: [3]string{d.series("from"), d.series("count"), d.series("hist")}}
+		if d.Kind == PromQL {
+			continue
+		}
+		c := counter{def: d, where: -1, up: -1, down: -1, series: [3]string{d.series("from"), d.series("count"), d.series("hist")}}
 		var err error
 		if c.from, err = s.queries.Add(d.from); err != nil {
 			return nil, fmt.Errorf("kpi %q: from: %w", d.ID, err)
@@ -103,7 +113,15 @@ func NewStage(defs []Definition) (*Stage, error) {
 				return nil, fmt.Errorf("kpi %q: where: %w", d.ID, err)
 			}
 		}
-		if d.Kind == P95 {
+		if d.Services() {
+			if c.up, err = s.queries.Add(d.up); err != nil {
+				return nil, fmt.Errorf("kpi %q: up: %w", d.ID, err)
+			}
+			if c.down, err = s.queries.Add(d.down); err != nil {
+				return nil, fmt.Errorf("kpi %q: down: %w", d.ID, err)
+			}
+		}
+		if d.Kind == Percentile {
 			c.hist = make([]int64, cells)
 		}
 		s.counters = append(s.counters, c)
@@ -116,9 +134,10 @@ func (s *Stage) Process(_ context.Context, c *event.Commit) error {
 	if c.Batch == nil || len(c.Pages) == 0 {
 		return nil
 	}
-	s.origins, s.places, s.sums, s.cells = s.origins[:0], s.places[:0], s.sums[:0], s.cells[:0]
+	s.origins, s.places, s.sums, s.cells, s.told = s.origins[:0], s.places[:0], s.sums[:0], s.cells[:0], s.told[:0]
 	clear(s.byPlace)
 	clear(s.byCell)
+	clear(s.byTold)
 	for _, p := range c.Pages {
 		if p.N > 0 {
 			s.page(p)
@@ -141,7 +160,9 @@ func (s *Stage) page(p *event.Page) {
 			c, to := &s.counters[i], &s.sums[n*len(s.counters)+i]
 			switch {
 			case !c.some:
-			case c.def.Kind == Average || c.def.Kind == P95:
+			case c.up >= 0:
+				s.tell(p, r, n, i)
+			case c.def.Kind == Average || c.def.Kind == Percentile:
 				c.measure(p, r, to)
 				s.spill(n, i)
 			default:
@@ -319,7 +340,7 @@ func (s *Stage) appendTo(list []event.Delta) []event.Delta {
 	for _, c := range s.cells {
 		add(c.place, c.counter, seriesHist, c.bucket, c.n, 0)
 	}
-	return list
+	return s.appendTold(list)
 }
 
 // words calls f with each word of b that holds rows of [from, to), cut to them, and the row of its bit 0.

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
 )
 
 // Text writes v as the product shows numbers: thousands with a comma, true minus, a space before the unit; "–" for
@@ -83,7 +85,9 @@ func (d *Definition) detail(f *Figure) string {
 			what = " lines"
 		}
 		return Text(float64(f.Part), 0, "") + " of " + Text(float64(f.Whole), 0, "") + what
-	case d.Kind == Average || d.Kind == P95:
+	case d.Services():
+		return d.outages(f)
+	case d.Kind == Average || d.Kind == Percentile:
 		if f.Part < f.Whole {
 			return fmt.Sprintf("%s of %s events tell it", Text(float64(f.Part), 0, ""), Text(float64(f.Whole), 0, ""))
 		}
@@ -104,8 +108,62 @@ func (d *Definition) detail(f *Figure) string {
 	return strings.Join(terms, ", ")
 }
 
+// outages says whose uptime it is, and what happened.
+func (d *Definition) outages(f *Figure) string {
+	worst := f.Services[0]
+	var text string
+	switch {
+	case worst.Outages > 0:
+		text = Text(float64(worst.Outages), 0, "") + " outage"
+		if worst.Outages > 1 {
+			text += "s"
+		}
+		text = visible(worst.Name) + ": " + text + ", longest " + span(worst.Longest)
+	case len(f.Services) == 1:
+		text = visible(worst.Name) + ": no outage"
+	default:
+		text = "no outage of " + Text(float64(len(f.Services)), 0, "") + " services"
+	}
+	down := 0
+	for _, s := range f.Services[1:] {
+		if s.Outages > 0 {
+			down++
+		}
+	}
+	if down > 0 {
+		text += "; " + Text(float64(down), 0, "") + " more had some"
+	}
+	return text + "; known for " + span(worst.Up+worst.Down)
+}
+
+// span writes a length of time in its two largest units.
+func span(d time.Duration) string {
+	switch d = d.Round(time.Second); {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d/time.Hour%24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", d/time.Hour, d/time.Minute%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d/time.Second%60)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}
+
+// visible writes what a log says with nothing in it that could not be seen.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return '·'
+		}
+		return r
+	}, s)
+}
+
+// same is what a change is called that is none.
+const same = "same"
+
 func (d *Definition) change(f *Figure) string {
-	if !f.Measured() {
+	if math.IsNaN(f.Value) {
 		return "–"
 	}
 	// Of the numbers as they are shown, so that a reader can check it.
@@ -118,7 +176,7 @@ func (d *Definition) change(f *Figure) string {
 	s := Text(diff, d.Decimals, unit)
 	switch {
 	case strings.Trim(strings.TrimSuffix(s, unit), "0. ") == "":
-		return "same"
+		return same
 	case diff > 0:
 		return "+" + s
 	}
@@ -134,7 +192,16 @@ func (f Figure) MarshalJSON() ([]byte, error) {
 		Target string   `json:"target"`
 		Status Status   `json:"status"`
 		Detail string   `json:"detail,omitempty"`
-	}{Title: f.Title, Unit: f.Unit, Target: f.Target, Status: f.Status, Detail: f.Detail}
+		Before *float64 `json:"previous,omitempty"`
+		Trend  Trend    `json:"trend,omitempty"`
+		Burn   *float64 `json:"burn_rate,omitempty"` // of the error budget; left out where the target is none, or allows nothing
+	}{Title: f.Title, Unit: f.Unit, Target: f.Target, Status: f.Status, Detail: f.Detail, Trend: f.Trend}
+	if !math.IsNaN(f.Before) {
+		out.Before = &f.Before
+	}
+	if !math.IsNaN(f.Burn) && !math.IsInf(f.Burn, 0) {
+		out.Burn = &f.Burn
+	}
 	if f.Measured() {
 		out.Value = &f.Value
 	}
