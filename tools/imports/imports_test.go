@@ -34,8 +34,8 @@ var may = map[string][]string{
 	"rules":                  {"pipeline/event", "storage/query", "configs"},
 	"rules/fleet":            {"pipeline/event", "rules", "storage", "storage/query"},
 	"rules/transactions":     {"pipeline/event", "configs"},
-	"reports":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "rules/transactions", "rules/transactions/reproduce", "configs"},
-	"console":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "rules/transactions", "rules/transactions/reproduce", "reports/", "configs"},
+	"reports":                {"pipeline/event", "storage", "storage/query", "storage/access", "rules/kpi", "rules/transactions", "rules/transactions/reproduce", "configs", "storage/state"},
+	"console":                {"pipeline/event", "storage", "storage/query", "storage/access", "storage/state", "rules/kpi", "rules/transactions", "rules/transactions/reproduce", "reports/", "configs"},
 	"cmd":                    {"pipeline/", "configs", "parsers/", "rules/", "storage/", "reports/", "console/", "testdata/"},
 	"testdata":               {},
 	"tools":                  {},
@@ -46,6 +46,7 @@ var only = map[string]string{
 	"github.com/duckdb/":                  "storage/embedded",
 	"github.com/elastic/go-elasticsearch": "storage/elastic",
 	"github.com/hpcloud/tail":             "pipeline/source",
+	"modernc.org/sqlite":                  "storage/state",
 }
 
 // rule returns the longest entry of may that covers folder.
