@@ -15,7 +15,7 @@ import (
 )
 
 // The bytes of a bulk request, before it is compressed, and how it grows: by a quarter with each answer that comes within
-// quick, up to the most, and by half down with each that says "too much".
+// quick, up to the most, and by half down with each that says "too much" or does not come in time.
 const (
 	leastBulk = 256 << 10
 	firstBulk = 2 << 20
@@ -229,7 +229,7 @@ func (d *delivery) request(p *parcel) (again, err error) {
 	if statusOf(err) == http.StatusRequestEntityTooLarge {
 		return d.halve(p, err)
 	}
-	tooMuch := statusOf(err) == http.StatusTooManyRequests || statusOf(err) == http.StatusServiceUnavailable
+	tooMuch := statusOf(err) == http.StatusTooManyRequests || statusOf(err) == http.StatusServiceUnavailable || errors.As(err, new(noAnswer))
 	if err == nil && items != nil {
 		again, err = d.judge(p, items)
 		tooMuch = statusOf(again) == http.StatusTooManyRequests

@@ -183,6 +183,44 @@ func TestBusyCluster(t *testing.T) {
 	}
 }
 
+// A cluster that takes longer for a large request than it is waited for gets smaller ones, until it answers in time.
+func TestSlowCluster(t *testing.T) {
+	const most = 400_000
+	srv := proxy(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.ContentLength <= most {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not look whether the client is there
+		<-r.Context().Done()
+		return true
+	})
+	srv.Start()
+	cfg := testConfig(t, t.TempDir(), event.NewSchema())
+	cfg.Addresses, cfg.Timeout, cfg.Patience = []string{srv.URL}, time.Second, time.Second
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	text := make([]byte, 1000)
+	p := &event.Page{Schema: cfg.Schema, Arena: &event.Arena{}, Gen: 9, Data: "one"}
+	for i := range 2000 {
+		for j := range text {
+			text[j] = byte('0' + r.IntN(75))
+		}
+		p.AddRow(p.Arena.PutString(string(text)), 1, []event.Span{{Off: int64(1000 * i), Len: 1000}})
+	}
+	p.Complete()
+	tries := 1
+	for _, err = s.Commit(t.Context(), batchOf(p)); err != nil && tries < 10; tries++ {
+		_, err = s.Commit(t.Context(), batchOf(p))
+	}
+	if got := count(t, s); err != nil || got != 2000 {
+		t.Errorf("after %d tries there are %d events, want 2000: %v", tries, got, err)
+	}
+	t.Logf("%d tries", tries)
+}
+
 // A query that is cancelled closes its connection, by which Elasticsearch ends the search; the store answers on.
 func TestCancelledQueryEndsInTheCluster(t *testing.T) {
 	var hold atomic.Bool
