@@ -65,7 +65,7 @@ fuzz: prerequisites ## run every fuzz target for FUZZTIME
 	done
 
 torture: prerequisites ## run the long tests: rotation, kill -9, full disk, against a verifier
-	@{ VERITAIL_TORTURE=$(TORTURETIME) $(GO) test -json -count=1 -run Torture -timeout 60m $(PKG) || true; } | $(GO) run ./tools/testsummary
+	@{ VERITAIL_TORTURE=$(TORTURETIME) $(GO) test -json -count=1 -run Torture -timeout 90m $(PKG) || true; } | $(GO) run ./tools/testsummary
 
 elasticsearch: prerequisites ## run a genuine Elasticsearch node until Ctrl-C (needs a JDK and Maven: make deps)
 	@mkdir -p bin

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,10 @@ import (
 type stream struct {
 	name   string
 	events func(from, n int) string // n events from number from on, whole
-	number string                   // in SQL, the number of an event
+	lines  int                      // of an event
+	text   *regexp.Regexp           // finds the number of an event in its lines
+	first  int                      // what stands there for the first
+	number string                   // the same in SQL
 	whole  string                   // in SQL, whether an event has all of its lines
 }
 
@@ -33,7 +37,7 @@ var streams = []stream{
 			fmt.Fprintf(&b, "%s app01 sshd[%d]: Failed password for user%d from 10.0.0.1 port 4242 ssh2\n", stampNow(), i%30000+1, i)
 		}
 		return b.String()
-	}, `substr("user.name", 5)::BIGINT`, `"user.name" LIKE 'user%'`},
+	}, 1, regexp.MustCompile(`user([0-9]+) from`), 0, `substr("user.name", 5)::BIGINT`, `"user.name" LIKE 'user%'`},
 	{"PostgreSQL's sessions", func(from, n int) string { // errors of four sessions, line by line by turns
 		var b strings.Builder
 		for at := from; at < from+n; at += 4 {
@@ -48,7 +52,7 @@ var streams = []stream{
 			}
 		}
 		return b.String()
-	}, `regexp_extract("db.query.text", '[0-9]+')::BIGINT`, `len(string_split("event.original", chr(10))) = 3`},
+	}, 3, regexp.MustCompile(`values \(([0-9]+)\)`), 0, `regexp_extract("db.query.text", '[0-9]+')::BIGINT`, `len(string_split("event.original", chr(10))) = 3`},
 	{"auditd", func(from, n int) string { // records of two events by turns
 		var b strings.Builder
 		for at := from; at < from+n; at += 2 {
@@ -60,7 +64,7 @@ var streams = []stream{
 			}
 		}
 		return b.String()
-	}, `"auditd.log.sequence" - 1`, `len(string_split("event.original", chr(10))) = 2`},
+	}, 2, regexp.MustCompile(`audit\([0-9.]+:([0-9]+)\)`), 1, `"auditd.log.sequence" - 1`, `len(string_split("event.original", chr(10))) = 2`},
 }
 
 func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00") }
@@ -230,39 +234,78 @@ func (w *writer) rotate(r rotator, n int) {
 	}
 }
 
-// Torture: each way of rotating a log × what is in it × kill -9 at random moments, with the command itself. Every event is stored once
-// and whole; what a rotator destroyed is counted apart. VERITAIL_TORTURE takes each cell, for a part of that time; without it three
-// cells are taken, for seconds.
+// A pace is how fast a writer writes.
+type pace struct {
+	name  string
+	pause time.Duration // between writes of 42 events in the mean
+}
+
+var fast, slow = pace{"fast", 2 * time.Millisecond}, pace{"slow", 25 * time.Millisecond}
+
+// A depot is a store of the matrix, and what befalls it.
+type depot struct {
+	name    string
+	conf    string                                       // what the configuration says of it
+	trouble func(t *testing.T, stop <-chan struct{})     // lasts until stop is closed; then the store takes everything again
+	look    func(t *testing.T, s stream) (holding, bool) // false: it is not to be told yet
+}
+
+// A holding is what a store has of a stream.
+type holding struct {
+	whole, different int // events with all their lines, and how many different numbers they have
+	parts            int // events without
+	missing          func(n int) []int
+}
+
+// Torture: each way of rotating a log × what is in it × how fast × kill -9 at random moments × the store, with the command itself. Every
+// event is stored once and whole; what a rotator destroyed is counted apart. VERITAIL_TORTURE takes each cell, for a part of that
+// time; without it some are taken, for seconds.
 func TestTortureRotationMatrix(t *testing.T) {
 	t.Parallel()
 	all, total := os.Getenv("VERITAIL_TORTURE"), 3*time.Second
 	if all != "" {
 		d, err := time.ParseDuration(all)
 		must(t, err)
-		total = max(d/4, total)
+		total = max(d/12, total)
 	}
 	bin := program(t)
-	var table bytes.Buffer
-	fmt.Fprintf(&table, "%-24s %-22s %9s %9s %6s %6s %9s %9s\n", "rotation", "log", "events", "rotations", "kills", "lost", "repeated", "destroyed")
-	cells := 0
+	var m matrix
 	for i, r := range rotators {
 		for k, s := range streams {
 			if all == "" && (i+2*k)%9 != 4 && !(r.name == "logrotate, copytruncate" && k == 0) {
 				continue
 			}
-			cells++
-			t.Run(r.name+"/"+s.name, func(t *testing.T) { tortureCell(t, bin, r, s, total, &table) })
+			t.Run(r.name+"/"+s.name, func(t *testing.T) {
+				dir := t.TempDir()
+				m.cell(t, bin, dir, r, s, fast, embeddedDepot(t, bin, dir), total)
+			})
+			if all != "" {
+				t.Run(r.name+"/"+s.name+"/slow", func(t *testing.T) {
+					dir := t.TempDir()
+					m.cell(t, bin, dir, r, s, slow, embeddedDepot(t, bin, dir), total)
+				})
+			}
 		}
 	}
-	t.Logf("%d cells\n%s", cells, table.String())
+	m.tell(t)
 }
 
-func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Duration, table *bytes.Buffer) {
-	dir := t.TempDir()
-	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n[console]\nlisten = \"127.0.0.1:0\"\n[retention]\ndisk_share = 0\n[[source]]\npaths = [\"logs/a.log\"]\ndataset = \"a\"\n"
+// A matrix is what its cells have found.
+type matrix struct {
+	rows                                               bytes.Buffer
+	cells, events, lines, lost, repeated, destroyed, k int
+}
+
+func (m *matrix) tell(t *testing.T) {
+	t.Logf("%d cells, %d events of %d lines, %d rotations and kills: %d lost, %d repeated, %d destroyed by the rotator\n%-24s %-22s %-24s %9s %9s %9s %6s %6s %9s %9s\n%s", m.cells, m.events, m.lines,
+		m.k, m.lost, m.repeated, m.destroyed, "rotation", "log", "store", "events", "events/s", "rotations", "kills", "lost", "repeated", "destroyed", m.rows.String())
+}
+
+func (m *matrix) cell(t *testing.T, bin, dir string, r rotator, s stream, p pace, in depot, total time.Duration) {
+	conf := "state = \"state\"\nwellknown = false\nhost = \"h\"\n" + in.conf + "[console]\nlisten = \"127.0.0.1:0\"\n[retention]\ndisk_share = 0\n[[source]]\npaths = [\"logs/a.log\"]\ndataset = \"a\"\n"
 	must(t, os.WriteFile(filepath.Join(dir, "v.toml"), []byte(conf), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "logs"), 0o755))
-	w := &writer{t: t, of: s, path: filepath.Join(dir, "logs/a.log"), pause: 2 * time.Millisecond}
+	w := &writer{t: t, of: s, path: filepath.Join(dir, "logs/a.log"), pause: p.pause}
 	if r.link {
 		must(t, os.Symlink("a.log-20241231", w.path))
 	}
@@ -272,11 +315,14 @@ func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Durat
 	w.n = 40
 	cmd := start(t, bin, dir)
 	awaitStored(t, bin, dir, 1)
-	stop, written := make(chan struct{}), make(chan struct{})
-	go func() { defer close(written); w.run(stop) }()
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Go(func() { w.run(stop) })
+	busy.Go(func() { in.trouble(t, stop) })
 	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 4))
 	rotations, kills := 0, 0
-	for end := time.Now().Add(total); time.Now().Before(end); {
+	begin := time.Now()
+	for end := begin.Add(total); time.Now().Before(end); {
 		time.Sleep(time.Duration(100+rnd.IntN(700)) * time.Millisecond)
 		if rnd.IntN(3) > 0 {
 			w.rotate(r, rotations)
@@ -294,21 +340,21 @@ func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Durat
 		}
 		cmd = start(t, bin, dir)
 	}
-	close(stop)
-	<-written
 	n := w.count()
-	gone := 0
-	for _, g := range w.gaps {
-		gone += g[1] - g[0]
-	}
-	lost, repeated, parts := settled(t, bin, dir, s, n, w.gaps)
+	perSecond := float64(n) / time.Since(begin).Seconds()
+	close(stop)
+	busy.Wait()
+	n = w.count()
+	lost, repeated, parts := settled(t, bin, dir, s, in, n, w.gaps)
 	destroyed := 0
 	for _, i := range lost {
 		if slices.ContainsFunc(w.gaps, func(g [2]int) bool { return g[0] <= i && i < g[1] }) {
 			destroyed++
 		}
 	}
-	fmt.Fprintf(table, "%-24s %-22s %9d %9d %6d %6d %9d %9d\n", r.name, s.name, n, rotations, kills, len(lost)-destroyed, repeated, destroyed)
+	fmt.Fprintf(&m.rows, "%-24s %-22s %-24s %9d %9.0f %9d %6d %6d %9d %9d\n", r.name, s.name, in.name, n, perSecond, rotations, kills, len(lost)-destroyed, repeated, destroyed)
+	m.cells, m.events, m.lines, m.k = m.cells+1, m.events+n, m.lines+n*s.lines, m.k+rotations+kills
+	m.lost, m.repeated, m.destroyed = m.lost+len(lost)-destroyed, m.repeated+repeated, m.destroyed+destroyed
 	if len(lost) > destroyed || repeated > 0 || parts > 2*len(w.gaps) {
 		list, _ := exec.Command("ls", "-lai", "--time-style=full-iso", filepath.Join(dir, "logs")).Output()
 		status, _ := command(bin, dir, "status", "-config", "v.toml").Output()
@@ -323,13 +369,36 @@ func tortureCell(t *testing.T, bin string, r rotator, s stream, total time.Durat
 
 // settled waits until the store has what there is of n events, and returns the numbers that are missing, how many are there again, and
 // how many have not all of their lines.
-func settled(t *testing.T, bin, dir string, s stream, n int, gaps [][2]int) (lost []int, repeated, parts int) {
+func settled(t *testing.T, bin, dir string, s stream, in depot, n int, gaps [][2]int) (lost []int, repeated, parts int) {
 	t.Helper()
 	awaitStored(t, bin, dir, 1) // sql opens the store itself as long as no daemon answers
 	least := n
 	for _, g := range gaps {
 		least -= g[1] - g[0]
 	}
+	last, since := holding{whole: -1}, time.Now()
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		has, ok := in.look(t, s)
+		if !ok {
+			continue
+		}
+		if has.whole != last.whole {
+			since = time.Now()
+		}
+		last = has
+		// What rotation left is looked for within seconds; records end when their time is over.
+		if quiet := time.Since(since); has.different == n && quiet > 3*time.Second || has.different >= least && quiet > 20*time.Second || quiet > 90*time.Second {
+			break
+		}
+	}
+	if last.different < n {
+		lost = last.missing(n)
+	}
+	return lost, last.whole - last.different, last.parts
+}
+
+// embeddedDepot is the store of the daemon itself.
+func embeddedDepot(t *testing.T, bin, dir string) depot {
 	ask := func(query string) [][]string {
 		out, err := command(bin, dir, "sql", "-csv", "-limit", "100000", "-config", "v.toml", query).Output()
 		if err != nil {
@@ -344,30 +413,18 @@ func settled(t *testing.T, bin, dir string, s stream, n int, gaps [][2]int) (los
 		must(t, err)
 		return v
 	}
-	counts := "SELECT count(*) FILTER (WHERE whole), count(DISTINCT i) FILTER (WHERE whole), count(*) FILTER (WHERE NOT whole) FROM (SELECT " +
-		s.number + " AS i, " + s.whole + ` AS whole FROM events WHERE "event.dataset" = 'a')`
-	last, since := -1, time.Now()
-	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
-		rows := ask(counts)
+	look := func(_ *testing.T, s stream) (holding, bool) {
+		rows := ask("SELECT count(*) FILTER (WHERE whole), count(DISTINCT i) FILTER (WHERE whole), count(*) FILTER (WHERE NOT whole) FROM (SELECT " +
+			s.number + " AS i, " + s.whole + ` AS whole FROM events WHERE "event.dataset" = 'a')`)
 		if len(rows) != 1 {
-			continue
+			return holding{}, false
 		}
-		all, different := number(rows[0][0]), number(rows[0][1])
-		if all != last {
-			last, since = all, time.Now()
-		}
-		// What rotation left is looked for within seconds; records end when their time is over.
-		if quiet := time.Since(since); different == n && quiet > 3*time.Second || different >= least && quiet > 20*time.Second || quiet > 90*time.Second {
-			repeated, parts = all-different, number(rows[0][2])
-			break
-		}
+		return holding{number(rows[0][0]), number(rows[0][1]), number(rows[0][2]), func(n int) (lost []int) {
+			for _, row := range ask(fmt.Sprintf(`SELECT r.i FROM range(%d) r(i) WHERE r.i NOT IN (SELECT %s FROM events WHERE "event.dataset" = 'a' AND %s) ORDER BY 1`, n, s.number, s.whole)) {
+				lost = append(lost, number(row[0]))
+			}
+			return lost
+		}}, true
 	}
-	if last == n && repeated == 0 {
-		return nil, 0, parts
-	}
-	missing := ask(fmt.Sprintf(`SELECT r.i FROM range(%d) r(i) WHERE r.i NOT IN (SELECT %s FROM events WHERE "event.dataset" = 'a' AND %s) ORDER BY 1`, n, s.number, s.whole))
-	for _, row := range missing {
-		lost = append(lost, number(row[0]))
-	}
-	return lost, repeated, parts
+	return depot{"embedded", "", func(*testing.T, <-chan struct{}) {}, look}
 }
