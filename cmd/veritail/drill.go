@@ -26,13 +26,15 @@ lines are written to a file, read, parsed, judged by the rules that run, stored,
 found again. It shows for each rule whether it is proven and how long that took.
 
 What is played is harmless. It belongs to a site of its own for each rule and drill,
-which rules count apart, and goes to a store that is thrown away: it meets no window
-and nothing that is known, and is in no search, figure, report or list of findings.
+which rules count apart, and is committed to the real store, there to tables (or indices)
+of its own that are removed at the end: it meets no window and nothing that is known, and
+is in no search, figure, report or list of findings. Each event and each finding is read
+back and compared with what was committed.
 
 A rule that stays silent is a finding. Some rules wait for what else tells of the
 same; a drill takes as long as the longest of them, and then some.
 
-Exit status: 0 if no rule stayed silent, 1 if one did.`,
+Exit status: 0 if no rule stayed silent and the store gave back all that it took, else 1.`,
 		Example: `  veritail drill
   veritail drill -rule auth.bruteforce -rule db.deadlock
   veritail drill -list
@@ -63,7 +65,7 @@ Exit status: 0 if no rule stayed silent, 1 if one did.`,
 			} else {
 				err = a.print(cmd.OutOrStdout(), time.Now())
 			}
-			if err == nil && len(a.Summary.Silent) > 0 {
+			if err == nil && (len(a.Summary.Silent) > 0 || a.Stored != nil && a.Stored.Lost != "") {
 				return errQuiet
 			}
 			return err
@@ -111,6 +113,9 @@ func (a *drillAnswer) print(out io.Writer, now time.Time) error {
 		w.f("  %s\n", p.dim(fmt.Sprintf("%d rules were never played", len(a.Never))))
 	}
 	w.f("\n%s\n", drillSentence(a.Summary, now))
+	if a.Stored != nil {
+		w.f("%s\n", a.Stored)
+	}
 	return w.err
 }
 

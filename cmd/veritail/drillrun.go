@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/saypro/veritail/parsers"
@@ -20,7 +19,6 @@ import (
 	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
-	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/query"
 )
 
@@ -30,14 +28,12 @@ const (
 	drillLook     = 200 * time.Millisecond
 )
 
-// drillMemory is what the store of a drill may use.
-const drillMemory = 128 << 20
-
 // drillAnswer is what the daemon tells of drills.
 type drillAnswer struct {
 	Results drill.Results `json:"results"`
 	Never   []string      `json:"never,omitempty"` // rules that were not played yet
 	Summary drill.Summary `json:"summary"`
+	Stored  *storeProof   `json:"stored,omitempty"` // nil where nothing was played now
 }
 
 func (d *daemon) drillFile() string { return filepath.Join(d.cfg.State, "drill.json") }
@@ -101,7 +97,7 @@ func (d *daemon) drill(ctx context.Context, ids []string) (*drillAnswer, error) 
 		return nil, &answerError{Message: "a drill is under way; wait for its end"}
 	}
 	defer end()
-	results, err := d.play(ctx, list)
+	results, stored, err := d.play(ctx, list)
 	if err != nil {
 		return nil, fmt.Errorf("play the rules' tests: %w", err)
 	}
@@ -110,13 +106,13 @@ func (d *daemon) drill(ctx context.Context, ids []string) (*drillAnswer, error) 
 	if err := all.Save(d.drillFile()); err != nil {
 		return nil, err
 	}
-	if err := d.announceSilent(ctx, results); err != nil {
+	if err := d.announceSilent(ctx, results, stored); err != nil {
 		return nil, err
 	}
-	return &drillAnswer{Results: results, Summary: results.Summary(list)}, nil
+	return &drillAnswer{Results: results, Summary: results.Summary(list), Stored: stored}, nil
 }
 
-// A drillRun is a drill that is under way: a flow of its own as far as the engine, and from there to a store of its own.
+// A drillRun is a drill that is under way: a flow of its own as far as the engine, and from there to an annex of the store.
 type drillRun struct {
 	d     *daemon
 	plays []drill.Play
@@ -126,29 +122,27 @@ type drillRun struct {
 	done  map[string]drill.Result
 }
 
-// play writes the tests of rules to files and reads these as the daemon reads logs.
-func (d *daemon) play(ctx context.Context, list []rules.Rule) (results drill.Results, err error) {
+// play writes the tests of rules to files and reads these as the daemon reads logs. What comes of them goes to an annex of the store.
+func (d *daemon) play(ctx context.Context, list []rules.Rule) (results drill.Results, stored *storeProof, err error) {
 	dir := filepath.Join(d.cfg.State, "drill")
 	if err := os.RemoveAll(dir); err != nil { // of a drill that was broken off
-		return nil, err
+		return nil, nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "store"), 0o700); err != nil {
-		return nil, err
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	st, err := embedded.Open(ctx, embedded.Config{
-		Path: filepath.Join(dir, "store", "events.duckdb"), Schema: d.setup.schema, MemoryLimit: drillMemory, Threads: 1,
-	})
+	st, err := d.store.Annex(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make the store of the drill: %w", err)
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	run := &drillRun{
 		d: d, files: map[string]*drill.File{}, done: map[string]drill.Result{},
-		store: &drillStore{Store: st, counted: map[string]time.Time{}, found: map[string]time.Time{}},
+		store: newDrillStore(st),
 	}
 	if run.plays, err = drill.Plan(list, d.setup.schema, time.Now().UTC().Format("20060102T150405")); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	of, _ := d.ofFleet(list)
 	for i := range run.plays {
@@ -158,15 +152,20 @@ func (d *daemon) play(ctx context.Context, list []rules.Rule) (results drill.Res
 	}
 	patterns, err := run.write(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(patterns) > 0 {
-		err = run.flow(ctx, patterns)
+		if err := run.flow(ctx, patterns); err != nil {
+			return nil, nil, err
+		}
+		if stored, err = run.store.prove(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	for i := range run.plays {
 		results = append(results, run.done[run.plays[i].Rule.ID])
 	}
-	return results, err
+	return results, stored, nil
 }
 
 // write writes the files of the tests, and returns how they are to be read.
@@ -343,8 +342,8 @@ func (run *drillRun) why(ctx context.Context, p *drill.Play, res *drill.Result) 
 	return nil
 }
 
-// announceSilent makes a finding of each rule that stayed silent.
-func (d *daemon) announceSilent(ctx context.Context, results drill.Results) error {
+// announceSilent makes a finding of each rule that stayed silent, and of a store that did not give back what it took.
+func (d *daemon) announceSilent(ctx context.Context, results drill.Results, stored *storeProof) error {
 	c := &event.Commit{Batch: &event.Batch{}}
 	for _, r := range results {
 		if r.Outcome != drill.Silent {
@@ -360,6 +359,16 @@ func (d *daemon) announceSilent(ctx context.Context, results drill.Results) erro
 			Group: []event.GroupValue{{Field: "rule", Value: r.Rule}}, Count: 1, Time: at, First: at, Last: at,
 		})
 	}
+	if stored != nil && stored.Lost != "" {
+		now := time.Now()
+		at := now.UnixMicro()
+		c.Findings = append(c.Findings, event.Finding{
+			ID: "drill-store-" + now.UTC().Format("20060102T150405"), Rule: "veritail.drill", Severity: "high", Priority: "high",
+			Audience: []string{"operator", "security"}, Title: "The store did not give back what it took in a drill",
+			Message: stored.String() + ".", Count: 1, Time: at, First: at, Last: at,
+			Runbook: "What is stored now may be lost. veritail repair -check compares the store with itself; look at the disk and at the daemon's log.",
+		})
+	}
 	if len(c.Findings) == 0 {
 		return nil
 	}
@@ -367,51 +376,4 @@ func (d *daemon) announceSilent(ctx context.Context, results drill.Results) erro
 		return fmt.Errorf("announce which rules stayed silent: %w", err)
 	}
 	return nil
-}
-
-// A drillStore is the store of a drill. It notes when what rules made of played events became durable.
-type drillStore struct {
-	storage.Store
-	mu             sync.Mutex
-	counted, found map[string]time.Time // by site
-}
-
-// Commit implements pipeline.Store.
-func (s *drillStore) Commit(ctx context.Context, c *event.Commit) ([]event.GenID, error) {
-	refused, err := s.Store.Commit(ctx, c)
-	if err != nil || len(refused) > 0 {
-		return refused, err
-	}
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range c.Rollups {
-		note(s.counted, c.Rollups[i].Site+" "+c.Rollups[i].Series, now)
-	}
-	for i := range c.Findings {
-		note(s.found, c.Findings[i].Site+" "+c.Findings[i].Rule, now)
-	}
-	return nil, nil
-}
-
-func note(m map[string]time.Time, key string, at time.Time) {
-	if _, ok := m[key]; !ok {
-		m[key] = at
-	}
-}
-
-// durable returns since when that is stored which proves a rule.
-func (s *drillStore) durable(p *drill.Play) (at time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at, ok = s.counted[p.Site+" "+rules.RuleSeries(p.Rule.ID)]
-	if ok && p.MakesFindings() {
-		at, ok = s.found[p.Site+" "+p.Rule.ID]
-	}
-	return at, ok
-}
-
-// Scan implements rules.History.
-func (s *drillStore) Scan(ctx context.Context, e query.Expr, during query.Interval, f func(*event.Page) error) error {
-	return s.Store.Scan(ctx, access.All(), e, during, f)
 }

@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -115,7 +117,7 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 		return countedLogins(t, store)
 	})
 	refusedAndRedriven(t, node.URL, bin, dir)
-	drilledBesideACluster(t, bin, dir)
+	drilledInACluster(t, node.URL, bin, dir)
 	if err := daemon.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -124,18 +126,48 @@ func TestDaemonAndNodeAreKilled(t *testing.T) {
 	}
 }
 
-// drilledBesideACluster plays two rules: what is drilled goes into a store of its own, and the rules about all hosts are not this
-// daemon's alone.
-func drilledBesideACluster(t *testing.T, bin, dir string) {
+// drilledInACluster plays rules of some data sets: what is drilled goes to indices of its own, all of it comes back, and none of these is left. The rules
+// about all hosts are not this daemon's alone.
+func drilledInACluster(t *testing.T, node, bin, dir string) {
 	t.Helper()
-	out, err := command(bin, dir, "drill", "-rule", "db.deadlock", "-rule", "auth.bruteforce-spread", "-config", "v.toml").CombinedOutput()
+	count := func() string {
+		t.Helper()
+		out, err := command(bin, dir, "search", "-json", "-config", "v.toml", "* | count by veritail.site").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	before := count()
+	args := []string{"drill", "-config", "v.toml"}
+	for _, rule := range []string{"db.deadlock", "auth.bruteforce", "web.path-traversal", "audit.daemon-stopped", "backup.failed", "auth.bruteforce-spread"} {
+		args = append(args, "-rule", rule)
+	}
+	out, err := command(bin, dir, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("drill: %v\n%s", err, out)
 	}
-	for _, want := range []string{"✓ db.deadlock", "– auth.bruteforce-spread", "judged over what all hosts have stored in the cluster"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("a drill says\n%s\nand not %q", out, want)
+	for _, want := range []string{
+		`(?m)^  ✓ db\.deadlock +proven end to end`, `(?m)^  – auth\.bruteforce-spread +not played: it is judged over what all hosts have stored in the cluster$`,
+		`(?m)^The store took [0-9]{2,} events and [0-9]+ findings of them, gave each back as it was, and keeps none\.$`,
+	} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("a drill says\n%s\nand not %s", out, want)
 		}
+	}
+	if strings.Contains(string(out), "✕") {
+		t.Errorf("rules stayed silent:\n%s", out)
+	}
+	if after := count(); after != before {
+		t.Errorf("of sites there were %s, and are %s", before, after)
+	}
+	resp, err := http.Get(node + "/_cat/indices/*annex*?h=index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if left, err := io.ReadAll(resp.Body); err != nil || len(left) > 0 {
+		t.Errorf("the cluster still has %s, error %v", left, err)
 	}
 }
 

@@ -2,8 +2,8 @@
 // keeps apart what comes of it.
 //
 // Played events belong to a site of their own for each rule and run. Rules count sites apart, so nothing that is played meets a window, or
-// what is known, of anything real, or of another play. What the engine makes of them goes to whoever plays, never to the store of the
-// events that are real.
+// what is known, of anything real, or of another play. What the engine makes of them goes to whoever plays, never into a commit
+// of what is real.
 package drill
 
 import (

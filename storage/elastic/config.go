@@ -33,7 +33,8 @@ type Config struct {
 
 	Quarantine string // local directory for documents that the cluster refuses
 
-	now func() time.Time // set by tests
+	annex bool             // it is the annex of another store: see Annex
+	now   func() time.Time // set by tests
 }
 
 var prefixName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)

@@ -15,6 +15,7 @@ import (
 type names struct {
 	prefix  string
 	monthly bool
+	annex   bool // all events lie in one index, all rollups in another
 }
 
 func (n names) events() string     { return n.prefix + "-events" }  // alias of all indices of events
@@ -24,7 +25,12 @@ func (n names) state() string      { return n.prefix + "-state" }
 func (n names) quarantine() string { return n.prefix + "-quarantine" }
 
 // dataset is the alias of a data set's events.
-func (n names) dataset(set string) string { return n.events() + "-" + safe(set) }
+func (n names) dataset(set string) string {
+	if n.annex {
+		return n.events() + "-all"
+	}
+	return n.events() + "-" + safe(set)
+}
 
 const (
 	day   = 24 * time.Hour
@@ -35,15 +41,18 @@ const (
 // eventIndex is the index of a data set's events of time t (µs), seen from now. Days far away share the index of their
 // month, and what lies a year away one index, so that forged times cannot make indices without end.
 func (n names) eventIndex(set string, t int64, now time.Time) string {
-	return n.dataset(set) + "-" + period(t, now, n.monthly)
+	return n.dataset(set) + "-" + n.period(t, now, n.monthly)
 }
 
 // rollupIndex is the index of the deltas of a minute.
 func (n names) rollupIndex(t int64, now time.Time) string {
-	return n.rollups() + "-" + period(t, now, true)
+	return n.rollups() + "-" + n.period(t, now, true)
 }
 
-func period(t int64, now time.Time, monthly bool) string {
+func (n names) period(t int64, now time.Time, monthly bool) string {
+	if n.annex {
+		return "always"
+	}
 	at := time.UnixMicro(t).UTC()
 	switch away := at.Sub(now); { // saturates
 	case away < -year:

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
@@ -54,6 +55,8 @@ type Store struct {
 	dirty      map[string]bool
 	apart      map[string]apart // what the cluster refused, by record of the quarantine
 	closed     bool
+
+	annexed atomic.Bool // it has an annex
 }
 
 // A doubt is a commit that was begun and did not come to stand: its number, and what it was.
@@ -69,10 +72,7 @@ type snapshot struct {
 }
 
 var (
-	_ storage.Writer = (*Store)(nil)
-	_ storage.Reader = (*Store)(nil)
-	_ storage.Keeper = (*Store)(nil)
-
+	_ storage.Store      = (*Store)(nil)
 	_ storage.Quarantine = (*Store)(nil)
 )
 
@@ -91,7 +91,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, names: names{cfg.Prefix, cfg.Monthly}, client: c, bulk: newBulker(c, cfg.Workers, cfg.Patience),
+	s := &Store{cfg: cfg, names: names{cfg.Prefix, cfg.Monthly, cfg.annex}, client: c, bulk: newBulker(c, cfg.Workers, cfg.Patience),
 		enc: encoder{schema: cfg.Schema, writer: cfg.Writer, keys: make(map[string]bool)}, indices: make(map[string]*index)}
 	if _, err := c.version(ctx); err != nil {
 		return nil, err
@@ -109,6 +109,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if err := s.takeOver(ctx); err != nil {
 		return nil, fmt.Errorf("open the store %s in Elasticsearch: %w", cfg.Prefix, err)
+	}
+	if !cfg.annex {
+		if err := s.removeAnnex(ctx); err != nil {
+			return nil, fmt.Errorf("remove what a killed process left of an annex: %w", err)
+		}
 	}
 	return s, nil
 }

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 const killGen = event.GenID(7)
 
 // writeUntilKilled commits batches from the stored mark on and prints how far each commit that returned has come. Now and
-// then it seals all days. It returns only on errors.
+// then it seals all days, and it has an annex half of the time. It returns only on errors.
 func writeUntilKilled(path string) error {
 	schema := event.NewSchema()
 	cfg := Config{Path: path, Schema: schema, walDue: 2 << 20}
@@ -58,6 +58,7 @@ func writeUntilKilled(path string) error {
 	if len(marks) > 0 {
 		mark = marks[0]
 	}
+	var annex storage.Annex
 	for {
 		rows := 1 + rand.IntN(3000)
 		if rand.IntN(12) == 0 {
@@ -78,12 +79,30 @@ func writeUntilKilled(path string) error {
 			return fmt.Errorf("commit: refused %v: %w", refused, err)
 		}
 		fmt.Println(mark.Off)
+		if !full && rand.IntN(4) == 0 {
+			if annex, err = turnAnnex(s, annex); err != nil {
+				return err
+			}
+		}
 		if rand.IntN(3) == 0 {
 			if _, err := s.Seal(context.Background(), SealPolicy{Now: later}); err != nil && !full {
 				return err
 			}
 		}
 	}
+}
+
+// turnAnnex closes the annex, or makes one with some events.
+func turnAnnex(s *Store, a storage.Annex) (storage.Annex, error) {
+	if a != nil {
+		return nil, a.Close()
+	}
+	a, err := s.Annex(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.Commit(context.Background(), numbered(s.schema, &event.Mark{Gen: killGen}, 1+rand.IntN(3000)))
+	return a, err
 }
 
 // numbered makes a commit of rows lines of ten bytes that follow the mark, over two days, with a rollup that counts

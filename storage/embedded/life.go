@@ -114,6 +114,9 @@ func within(ctx context.Context, limit time.Duration, f func() error) error {
 // was committed is durable already, and the next opening reads it from the WAL. An error says that something does not
 // end: only the end of the process releases the store then.
 func (s *Store) Close() error {
+	if s.within != nil {
+		return s.within.closeAnnex(s)
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	select {
@@ -146,6 +149,7 @@ func (s *Store) stop() error {
 		}
 	}
 	defer s.life.Unlock()
+	s.endAnnex()
 	db, w := s.db, s.w
 	s.w, s.db = nil, nil
 	return within(context.Background(), s.cfg.patience, func() error {
@@ -168,6 +172,9 @@ func (s *Store) Lost() <-chan struct{} { return s.lost }
 
 // write runs f on the writer, alone. After an error that leaves the handle dead it opens the database again.
 func (s *Store) write(ctx context.Context, f func(*writer) error) error {
+	if s.within != nil {
+		return s.writeAnnex(ctx, f)
+	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if err := s.revive(ctx); err != nil {
@@ -198,6 +205,9 @@ func (s *Store) writeLoaded(ctx context.Context, f func(*writer) error) error {
 
 // read runs f on a connection of its own, in one transaction, and interrupts it when ctx ends or the handle is dead.
 func (s *Store) read(ctx context.Context, f func(*conn) error) error {
+	if s.within != nil {
+		return s.readAnnex(ctx, f)
+	}
 	opened, err := s.readOpen(ctx, f)
 	if errors.Is(err, errFatal) {
 		s.writing.Lock()

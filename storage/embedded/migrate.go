@@ -9,19 +9,12 @@ import (
 // that a newer Veritail wrote.
 func (w *writer) migrate() error {
 	there := false
-	err := w.rows(`SELECT 1 FROM duckdb_tables() WHERE table_name = 'meta'`, func([]cells, int) { there = true })
+	err := w.rows(`SELECT 1 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'meta'`, func([]cells, int) { there = true })
 	if err != nil {
 		return err
 	}
 	if !there {
-		return w.atomically(func() error {
-			for _, sql := range createTables {
-				if err := w.c.exec(sql); err != nil {
-					return fmt.Errorf("create the store's tables: %w", err)
-				}
-			}
-			return w.c.exec(`INSERT INTO meta VALUES (?, 0, 0)`, int32(schemaVersion))
-		})
+		return w.atomically(w.create)
 	}
 	version := 0
 	if err := w.rows(`SELECT max(version) FROM meta`, func(c []cells, i int) { version = int(c[0].i32(i)) }); err != nil {
@@ -46,6 +39,16 @@ func (w *writer) migrate() error {
 		return fmt.Errorf("bring the store from layout %d to layout %d: %w", version, schemaVersion, err)
 	}
 	return nil
+}
+
+// create creates the layout.
+func (w *writer) create() error {
+	for _, sql := range createTables {
+		if err := w.c.exec(sql); err != nil {
+			return fmt.Errorf("create the store's tables: %w", err)
+		}
+	}
+	return w.c.exec(`INSERT INTO meta VALUES (?, 0, 0)`, int32(schemaVersion))
 }
 
 // migrations are the steps from each layout to the next.
@@ -101,7 +104,7 @@ func (w *writer) fromLayout5() error {
 // fromLayout6 adds how many events of a run have no message. Of the runs that there are it is not known.
 func (w *writer) fromLayout6() error {
 	var tables []string
-	err := w.rows(`SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'runs_') OR starts_with(table_name, 'sealed_runs_')`,
+	err := w.rows(`SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND (starts_with(table_name, 'runs_') OR starts_with(table_name, 'sealed_runs_'))`,
 		func(c []cells, i int) { tables = append(tables, c[0].str(i)) })
 	for _, table := range tables {
 		if err == nil {

@@ -220,13 +220,14 @@ func readAll(c *conn) error {
 	return nil
 }
 
-// tablesOf returns the names of the tables of an attached database, of the main one without a name.
+// tablesOf returns the names of the tables of an attached database, of the main one without a name. Those of an
+// annex are none.
 func tablesOf(c *conn, database string) ([]string, error) {
 	of := "current_database()"
 	if database != "" {
 		of = quote(database)
 	}
-	r, err := c.query("SELECT table_name FROM duckdb_tables() WHERE database_name = " + of + " ORDER BY table_name")
+	r, err := c.query("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main' AND database_name = " + of + " ORDER BY table_name")
 	if err != nil {
 		return nil, err
 	}

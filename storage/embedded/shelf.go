@@ -137,6 +137,9 @@ func (s *Store) tidy(w *writer) error {
 		w.sweep()
 	}
 	s.lastPart.Store(max(s.lastPart.Load(), highest))
+	if err := w.c.exec(dropAnnex); err != nil {
+		return fmt.Errorf("remove the annex that an earlier process left: %w", err)
+	}
 	var orphans []string
 	err = w.rows(`SELECT table_name FROM duckdb_tables() WHERE starts_with(table_name, 'sealed_runs_')`, func(c []cells, i int) {
 		if name := c[0].str(i); !runs[name] {

@@ -73,12 +73,14 @@ type Store struct {
 	dead  atomic.Pointer[deadness] // why there is no database
 	again time.Time                // when the next opening may be tried; guarded by writing
 	lost  chan struct{}            // closed once no opening can be tried in this process
+
+	annex  *Store // that lies within this one; guarded by writing
+	within *Store // the store in which an annex lies; of an annex writing guards only w, and that of this one
 }
 
 var (
-	_ storage.Writer = (*Store)(nil)
-	_ storage.Reader = (*Store)(nil)
-	_ storage.Keeper = (*Store)(nil)
+	_ storage.Store = (*Store)(nil)
+	_ storage.Annex = (*Store)(nil)
 )
 
 // inUse holds the paths that this process has open: DuckDB's lock keeps other processes out, not a second store in

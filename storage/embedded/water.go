@@ -120,6 +120,9 @@ func (w *waterFile) close() {
 // acknowledge notes outside of the database how far it has come. It is a help only: where it cannot be written, Check
 // tells of it.
 func (w *writer) acknowledge(gens []event.Generation) {
+	if w.path == "" { // an annex outlives no process
+		return
+	}
 	m := water{w.commits, w.lines, time.Now().UnixMicro()}
 	if w.water == nil {
 		w.water, w.waterErr = w.makeWater(m)

@@ -183,6 +183,9 @@ var commitCases = []testCase{
 		}
 	}},
 	{"a commit is seen whole or not at all", whole},
+}
+
+var reopenCases = []testCase{
 	{"everything is there again after closing and opening", func(f *fixture) {
 		l := f.file(7, "sshd")
 		c := l.read(minutes(0, 5)...)

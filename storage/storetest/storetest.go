@@ -30,20 +30,31 @@ type Open func(t *testing.T, dir string, schema *event.Schema) storage.Store
 
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
-	for _, group := range []struct {
-		name  string
-		cases []testCase
-	}{
+	run(t, open, append(annexGroups(), caseGroup{"agree", agreeCases}, caseGroup{"opened again", reopenCases}, caseGroup{"keep", keepCases}))
+}
+
+// RunAnnex runs what of the suite an annex passes: it is neither opened again, nor drops what is old.
+func RunAnnex(t *testing.T, open Open) { run(t, open, annexGroups()) }
+
+type caseGroup struct {
+	name  string
+	cases []testCase
+}
+
+func annexGroups() []caseGroup {
+	return []caseGroup{
 		{"commit", commitCases},
 		{"search", searchCases},
 		{"aggregate", aggregateCases},
-		{"agree", agreeCases},
 		{"scan", scanCases},
 		{"findings", findingCases},
 		{"rollups", rollupCases},
 		{"view", viewCases},
-		{"keep", keepCases},
-	} {
+	}
+}
+
+func run(t *testing.T, open Open, groups []caseGroup) {
+	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
 				t.Run(c.name, func(t *testing.T) {
