@@ -25,7 +25,10 @@ type Daemon struct {
 	Syslog    []Syslog  `toml:"syslog"`
 	Pipes     []Pipe    `toml:"pipe"`
 	Journal   Journal   `toml:"journal"`
+	Probes    []Probe   `toml:"probe"`
+	Resources Resources `toml:"resources"`
 
+	Prometheus    Prometheus    `toml:"prometheus"`
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
 
@@ -188,6 +191,17 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)
 	}
 	faults = append(faults, d.Journal.check(fsys, name)...)
+	faults = append(faults, d.Resources.check(fsys, name)...)
+	faults = append(faults, d.Prometheus.check(fsys, name)...)
+	probes := map[string]bool{}
+	for i := range d.Probes {
+		key := itemPath("probe", i)
+		faults = append(faults, d.Probes[i].check(fsys, name, key)...)
+		if probes[d.Probes[i].Name] {
+			fault(key+".name", "there is a probe named %q already", d.Probes[i].Name)
+		}
+		probes[d.Probes[i].Name] = true
+	}
 	spools := map[string]bool{}
 	once := func(key, name string) {
 		if spools[name] {

@@ -54,7 +54,8 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 		Store:         Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
 		Retention:     Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10},
 		Elasticsearch: defaultElasticsearch,
-		Journal:       Journal{"auto", "", 256 << 20, "system.journal"}}
+		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},
+		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)}}
 	if !reflect.DeepEqual(shipped, want) {
 		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
 	}
@@ -82,6 +83,9 @@ func TestTheSampleDocumentsEveryKey(t *testing.T) {
 	}
 	if p := d.Pipes[0]; p.Name != "shop" || p.Path != "/run/shop/log.fifo" || p.Spool != 1<<30 {
 		t.Errorf("the sample's pipe is %+v", p)
+	}
+	if p := d.Probes[0]; p.Name != "shop" || p.URL != "https://shop.example/" || p.Every != Duration(time.Minute) || p.Timeout != Duration(10*time.Second) {
+		t.Errorf("the sample's probe is %+v", p)
 	}
 	if s := d.Syslog[0]; s.Name != "network" || len(s.Listen) != 3 || s.Spool != 1<<30 || s.Format != Auto {
 		t.Errorf("the sample's syslog is %+v", s)
@@ -147,7 +151,8 @@ format = "nginx.access"
 		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
 		Elasticsearch: defaultElasticsearch,
-		Journal:       Journal{"auto", "", 256 << 20, "system.journal"}}
+		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},
+		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", d, want)
 	}

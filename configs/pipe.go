@@ -43,8 +43,11 @@ func checkSpool(fsys fs.FS, name, key, of string, size *Size) (faults Errors) {
 	if !spoolName.MatchString(of) {
 		fault(".name", "it needs a \"name\" of at most 64 letters, digits, _ and -, for its directory in the spool, not %q", of)
 	}
-	if of == JournalName {
+	switch of {
+	case JournalName:
 		fault(".name", "%q is the name of the systemd journal; give it another", of)
+	case ProbesName, ResourcesName:
+		fault(".name", "%q is the name of what the daemon itself finds; give it another", of)
 	}
 	if *size == 0 {
 		*size = defaultSpool

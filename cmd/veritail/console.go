@@ -81,6 +81,15 @@ func consoleInput(r inputReport) console.Input {
 			c.Repair = joinJournal()
 		}
 	}
+	for _, p := range r.Probes {
+		c.Received += p.Asked
+		if p.Down {
+			c.Notes = append(c.Notes, p.Name+" is down: "+p.Reason)
+		}
+	}
+	if r.Resources != nil {
+		c.Received += r.Resources.Samples
+	}
 	if p := r.Pipe; p != nil {
 		c.Received += p.Lines
 		noted(p.bad())

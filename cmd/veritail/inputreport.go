@@ -14,6 +14,8 @@ type inputReport struct {
 	Listeners []listenerReport `json:"listeners,omitempty"`
 	Journal   *journalReport   `json:"journal,omitempty"`
 	Pipe      *pipeReport      `json:"pipe,omitempty"`
+	Probes    []probeReport    `json:"probes,omitempty"`
+	Resources *resourcesReport `json:"resources,omitempty"`
 }
 
 type pipeReport struct {
@@ -62,6 +64,7 @@ func (in *input) report() inputReport {
 			r.Error = t.Err.Error()
 		}
 	}
+	in.reportOwn(&r)
 	for _, l := range in.listeners {
 		t := l.Status()
 		r.Listeners = append(r.Listeners, listenerReport{t.Address, t.Lines, t.Dropped, t.Cut, t.Connections, t.Turned})
@@ -95,6 +98,12 @@ func (r *inputReport) print(w *sink, p colours) {
 			w.f(", standard input has ended")
 		}
 		printBad(w, p, r.Pipe.bad())
+	}
+	for i := range r.Probes {
+		r.Probes[i].print(w, p)
+	}
+	if r.Resources != nil {
+		w.f("       %s of this machine\n", count(int(r.Resources.Samples), "sample"))
 	}
 	if r.Refused > 0 {
 		w.f("       %s\n", p.red("◆ "+n(r.Refused)+" messages were lost: the spool did not take them"))

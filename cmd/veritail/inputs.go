@@ -19,6 +19,8 @@ import (
 	"github.com/saypro/veritail/pipeline/journal"
 	"github.com/saypro/veritail/pipeline/listen"
 	"github.com/saypro/veritail/pipeline/pipe"
+	"github.com/saypro/veritail/pipeline/probe"
+	"github.com/saypro/veritail/pipeline/resources"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
 )
@@ -31,6 +33,8 @@ type input struct {
 	listeners []*listen.Listener
 	journal   *journal.Reader // nil: it is not one
 	pipe      *pipe.Reader    // likewise
+	probes    []*probe.Prober
+	resources *resources.Sampler // nil: it is not that
 	told      loss            // when announceLoss looked last
 }
 
@@ -52,6 +56,9 @@ func (d *daemon) openInputs() error {
 			return fmt.Errorf("open the pipe %q: %w", cfg.Name, err)
 		}
 		d.inputs = append(d.inputs, in)
+	}
+	if err := d.openOwn(); err != nil {
+		return err
 	}
 	if !d.wantsJournal() {
 		return nil
@@ -227,6 +234,12 @@ func (d *daemon) receive(ctx context.Context) error {
 		if in.pipe != nil {
 			all = append(all, in.pipe.Run)
 		}
+		for _, p := range in.probes {
+			all = append(all, p.Run)
+		}
+		if in.resources != nil {
+			all = append(all, in.resources.Run)
+		}
 		all = append(all, func(ctx context.Context) error { return d.keepSpool(ctx, in) })
 	}
 	err := together(ctx, all...)
@@ -296,6 +309,12 @@ func lossFinding(in *input, lost loss, now time.Time) event.Finding {
 			count(int(lost.gaps), "time"), n(lost.messages))
 		f.Runbook = "See how long the daemon stood still, or whether somebody removed files: journalctl --verify, ls -l /var/log/journal/*. " +
 			"Let the journal keep more: SystemMaxUse= in journald.conf."
+		return f
+	}
+	if in.name == configs.ProbesName || in.name == configs.ResourcesName {
+		f.Title = "Results of probes or samples were lost"
+		f.Message = fmt.Sprintf("%s lines that the daemon itself wrote (%s) were lost: the spool did not take them.", n(lost.messages), in.name)
+		f.Runbook = "veritail status tells why the spool takes nothing: see why the store does not, or whether the disk is full."
 		return f
 	}
 	f.Title = "Syslog messages were lost"

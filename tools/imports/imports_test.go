@@ -47,6 +47,7 @@ var only = map[string]string{
 	"github.com/elastic/go-elasticsearch": "storage/elastic",
 	"github.com/hpcloud/tail":             "pipeline/source",
 	"modernc.org/sqlite":                  "storage/state",
+	"github.com/shirou/gopsutil":          "pipeline/resources",
 }
 
 // rule returns the longest entry of may that covers folder.
