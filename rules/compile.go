@@ -29,6 +29,7 @@ type compiled struct {
 	idle     idler // the judge, if it may be asked before a hit is made
 	judge    judge // of its kind; nil: single events, or a threshold of occurrences or values
 	silent   bool  // severity info: it counts, and makes no findings
+	alone    bool  // each event is a finding, whatever others there are
 
 	series series // of its occurrences by minute
 	hours  hours
@@ -123,6 +124,7 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 		c.suppress = append(c.suppress, newSuppression(s, n))
 	}
 	c.judge = c.newJudge()
+	c.alone = c.judge == nil && !c.silent && r.Threshold == nil && r.Rearm == 0 && len(r.Once)+len(r.Repeat) == 0
 	if len(r.Once)+len(r.Repeat) == 0 { // else what an event says matters to others of its rule
 		c.idle, _ = c.judge.(idler)
 	}

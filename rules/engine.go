@@ -22,7 +22,10 @@ type Config struct {
 	// Tally keeps the count of every group for Tally, instead of rollups by group and hour. A scan wants it; a daemon's
 	// groups have no bound.
 	Tally bool
-	Now   func() time.Time // nil: time.Now
+	// AtOnce judges what no other event matters to when it is read: what is found is stored together with the event. Seed
+	// must be given what Told says then.
+	AtOnce bool
+	Now    func() time.Time // nil: time.Now
 }
 
 // An Engine applies rules to commits; it is a pipeline.Stage. It is used by one goroutine.
@@ -38,12 +41,14 @@ type Engine struct {
 	newest  int64 // the greatest time of a match that was judged, 0: there was none
 	onces   []*once
 	absent  []settler
-	latest  int64       // the time of the latest event, if that matters
-	forgot  *compiled   // what forget reports
-	due     int64       // no occurrence that waits is to be counted before this time has passed
-	noted   int64       // the time that the last commit's mark of Progress says
-	over    bool        // all files have ended
-	again   bool        // what comes was counted before, and the windows that fired are known
+	latest  int64     // the time of the latest event, if that matters
+	forgot  *compiled // what forget reports
+	due     int64     // no occurrence that waits is to be counted before this time has passed
+	noted   int64     // the time that the last commit's mark of Progress says
+	over    bool      // all files have ended
+	again   bool      // what comes was counted before, and the windows that fired are known
+	filling bool      // what comes is stored, and waits for its turn
+	told    lately
 	watch   *Explaining // nil: nobody asks why
 
 	out     *event.Commit
@@ -107,6 +112,7 @@ func (e *Engine) Process(_ context.Context, c *event.Commit) error {
 	}
 	e.advance(e.watermark(now))
 	e.endMatches()
+	e.told.forget(e.reached)
 	e.note(c)
 	return nil
 }
@@ -175,7 +181,11 @@ func (e *Engine) word(w int, latest int64) {
 			if len(r.suppress) > 0 && e.suppressed(r, e.pages[len(e.pages)-1], row) {
 				continue
 			}
-			e.queue.add(e.match(r, row, latest))
+			if m := e.match(r, row, latest); r.alone && e.cfg.AtOnce && !e.filling {
+				e.atOnce(e.hit(&m))
+			} else {
+				e.queue.add(m)
+			}
 		}
 	}
 }
@@ -278,6 +288,9 @@ func (e *Engine) decide(h *hit) {
 			e.count(h, 1)
 			e.raise(members)
 		}
+		return
+	}
+	if r.alone && e.told.has(h) {
 		return
 	}
 	e.count(h, h.weight)

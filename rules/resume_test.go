@@ -21,6 +21,7 @@ type life struct {
 func lives(t *testing.T, l *log, killed func(i int) bool, all ...life) *world {
 	t.Helper()
 	w := newWorld(t, 2*time.Second, all[0].rule)
+	w.engine.cfg.AtOnce = true
 	var turns []Turn // of what has judged so far
 	var from []Rule
 	noted := int64(0)
@@ -34,6 +35,8 @@ func lives(t *testing.T, l *log, killed func(i int) bool, all ...life) *world {
 			} else {
 				next := newWorld(t, 2*time.Second, x.rule)
 				next.now, next.findings = w.now, w.findings
+				next.engine.cfg.AtOnce = true
+				next.told(noted)
 				before := slices.Clone(turns)
 				for j := range before {
 					before[j].Engine = newWorld(t, 2*time.Second, from[j]).engine

@@ -81,6 +81,8 @@ func (e *Engine) fill(ctx context.Context, h History, of []seeding, judged int64
 	}
 	since := past - min(back, maxSeed).Microseconds()
 	dropped := &event.Commit{Batch: &event.Batch{}}
+	e.filling = true
+	defer func() { e.filling = false }()
 	read := func(about []*compiled, during query.Interval) error {
 		err := h.Scan(ctx, e.interesting(about), during, func(p *event.Page) error {
 			e.begin(dropped)

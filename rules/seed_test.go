@@ -125,10 +125,20 @@ func TestAKillBetweenAnyTwoCommitsCountsEachOnce(t *testing.T) {
 	}
 }
 
+// told tells an engine that was made anew what was found at once before, as a daemon does.
+func (w *world) told(noted int64) {
+	for i := range w.findings {
+		if f := &w.findings[i]; f.Time >= noted {
+			w.engine.Told(f)
+		}
+	}
+}
+
 // killed gives the events of l each at its time, with a kill and a restart before the one numbered kill, and returns
 // what was found by both lives.
 func killed(t *testing.T, r Rule, l *log, kill int) []string {
 	w, _ := live(t, r)
+	w.engine.cfg.AtOnce = true
 	judged := int64(0)
 	for i := range kill {
 		w.now = time.UnixMicro(micro(l.said[i].at))
@@ -143,7 +153,9 @@ func killed(t *testing.T, r Rule, l *log, kill int) []string {
 		w.keep(c)
 	}
 	next, after := live(t, r)
-	next.now = w.now
+	next.now, next.findings = w.now, w.findings
+	next.engine.cfg.AtOnce = true
+	next.told(judged)
 	h := &stored{t: t, schema: next.schema, log: &log{gen: 1, said: l.said[:kill]}}
 	if err := next.engine.Seed(context.Background(), h, judged, next.now); err != nil {
 		t.Fatal(err)
@@ -155,7 +167,7 @@ func killed(t *testing.T, r Rule, l *log, kill int) []string {
 	after(6)
 	next.commit()
 	var found []string
-	for _, f := range append(w.findings, next.findings...) {
+	for _, f := range next.findings {
 		found = append(found, fmt.Sprint(f.ID, f.Count, f.First-base.UnixMicro(), len(f.Evidence)))
 	}
 	slices.Sort(found)

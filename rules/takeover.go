@@ -211,6 +211,9 @@ func (e *Engine) inherit(old *Engine, was map[string]*compiled, fresh map[string
 	e.queue.added, e.queue.merged = nil, len(e.queue.list)
 	e.gens, e.reached, e.noted, e.latest = old.gens, old.reached, old.noted, old.latest
 	e.due, e.forgot, e.spare = 0, old.forgot, old.spare
+	if e.told.of == nil {
+		e.told = old.told
+	}
 	e.commits = max(e.commits, old.commits)
 }
 

@@ -102,6 +102,7 @@ func TestAReloadBetweenAnyTwoCommitsFindsTheSame(t *testing.T) {
 			}
 			for at := range l.said {
 				w := newWorld(t, 2*time.Second, r, other)
+				w.engine.cfg.AtOnce = at%2 == 0
 				w.run(l, 0, at)
 				if got := w.reload(l, at, r, changed); got.Unchanged != 1 || len(got.Changed) != 1 || got.Changed[0].ID != "other" {
 					t.Fatalf("reload: %+v", got)
@@ -115,6 +116,7 @@ func TestAReloadBetweenAnyTwoCommitsFindsTheSame(t *testing.T) {
 				renamed := r
 				renamed.Title = "another title"
 				w, _ = live(t, r)
+				w.engine.cfg.AtOnce = at%2 == 0
 				w.run(l, 0, at)
 				if got := w.reload(l, at, renamed); len(got.Changed) != 1 || !slices.Equal(got.Changed[0].Keys, []string{"title"}) {
 					t.Fatalf("reload: %+v", got)

@@ -117,7 +117,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if err != nil {
 		return nil, err
 	}
-	figures, engine, err := s.stages(own, rules.Config{Idle: ruleIdle})
+	figures, engine, err := s.stages(own, rules.Config{Idle: ruleIdle, AtOnce: true})
 	if err != nil {
 		return nil, err
 	}

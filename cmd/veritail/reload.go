@@ -157,7 +157,7 @@ func (d *daemon) reloadRules(ctx context.Context, why string) error {
 		return err
 	}
 	h := &handover{told: set.told, done: make(chan error, 1)}
-	if h.engine, err = rules.New(own, rules.Config{Schema: d.setup.schema, Idle: ruleIdle}); err != nil {
+	if h.engine, err = rules.New(own, rules.Config{Schema: d.setup.schema, Idle: ruleIdle, AtOnce: true}); err != nil {
 		return err
 	}
 	h.rules = d.turns.keep(d.setup.fs, set.list)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
+	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
 )
@@ -37,6 +38,9 @@ func (d *daemon) reseed(ctx context.Context, kept string) error {
 	if err != nil {
 		slog.Warn("rules that were judged before cannot be judged now: those that have changed are taken to have judged before", "error", err)
 	}
+	if err := d.toldAtOnce(ctx, judged); err != nil {
+		return err
+	}
 	now := time.Now()
 	report, err := d.engine.Resume(ctx, history{d}, before, judged, now)
 	if err != nil {
@@ -49,6 +53,26 @@ func (d *daemon) reseed(ctx context.Context, kept string) error {
 		d.noteStart(now, report)
 	}
 	d.turns.add(kept, d.engine.Judged(now))
+	return nil
+}
+
+// toldAtOnce tells the rules which findings of single events are stored, from a time (µs) on.
+func (d *daemon) toldAtOnce(ctx context.Context, since int64) error {
+	const page = 1000
+	q := storage.FindingQuery{Rules: d.engine.Alone(), During: query.Interval{From: since}, Limit: page}
+	for len(q.Rules) > 0 && since != 0 {
+		list, err := d.store.Findings(ctx, access.All(), q)
+		if err != nil {
+			return fmt.Errorf("ask the store what the rules have found since %s: %w", time.UnixMicro(since).UTC().Format(time.DateTime), err)
+		}
+		for i := range list {
+			d.engine.Told(&list[i])
+		}
+		if len(list) < page {
+			break
+		}
+		q.Before = list[len(list)-1].ID
+	}
 	return nil
 }
 
