@@ -398,6 +398,7 @@ func (d *Decoder) Flush(b *event.Batch, now time.Time, final bool) {
 			d.joiner.Drain()
 		} else {
 			d.joiner.ExpireSeen(now.Add(-d.own.join.wait))
+			d.joiner.Pause(now.Add(-d.own.join.pause))
 		}
 	}
 	if final {

@@ -86,6 +86,7 @@ type joinFile struct {
 	End      oneOrMore         `toml:"end"`      // ends with a line that begins so,
 	Key      string            `toml:"key"`      // and is kept apart from others by what this expression captures as _key
 	Wait     string            `toml:"wait"`     // a record ends when its log has gone on for so long; default 2s
+	Pause    string            `toml:"pause"`    // or when its file has been quiet for so long, if only lines that continue it may join it; default wait
 	MaxLines int               `toml:"max_lines"`
 	MaxBytes int               `toml:"max_bytes"`
 }

@@ -41,6 +41,7 @@ type joinSpec struct {
 	parts       bool        // a line may join a record that is not of the line before; else only those that continue one do
 	text        event.Field // takes the lines that belong to the one before; -1: the message goes on
 	wait        time.Duration
+	pause       time.Duration
 	maxLines    int
 	maxBytes    int
 }
@@ -111,6 +112,14 @@ func (j *joinSpec) bounds(jf *joinFile) error {
 			return fmt.Errorf("join: wait: %w", err)
 		}
 		j.wait = d
+	}
+	j.pause = j.wait
+	if jf.Pause != "" {
+		d, err := time.ParseDuration(jf.Pause)
+		if err != nil {
+			return fmt.Errorf("join: pause: %w", err)
+		}
+		j.pause = d
 	}
 	if jf.MaxLines < 0 || jf.MaxBytes < 0 {
 		return errors.New("join: max_lines and max_bytes cannot be negative")

@@ -23,21 +23,11 @@ func (r *Runner) commitAll(ctx context.Context) error {
 	}
 	for more := true; more; {
 		var parts []part
-		if parts, more = next(ctx); ctx.Err() != nil {
-			release(parts)
-			return context.Cause(ctx)
-		}
-		parts = withoutRefused(parts)
+		var err error
 		c := &event.Commit{Batch: &event.Batch{}, Findings: carry}
-		for _, p := range parts {
-			c.Merge(p.batch)
-		}
-		rows := c.Rows()
-		for _, s := range r.cfg.Stages {
-			if err := s.Process(ctx, c); err != nil {
-				c.Release()
-				return fmt.Errorf("process a commit of %d events: %w", rows, err)
-			}
+		if parts, more, err = r.judged(ctx, c, next); err != nil {
+			c.Release()
+			return err
 		}
 		refused, err := r.commit(ctx, c)
 		if err != nil {
@@ -58,93 +48,31 @@ func (r *Runner) commitAll(ctx context.Context) error {
 	return nil
 }
 
-// gather waits for a first part, then takes more until the commit is full or its time has come. It returns none
-// when nothing came for a while, and more is false after the last.
-func (r *Runner) gather(ctx context.Context) (parts []part, more bool) {
-	timer := time.NewTimer(r.cfg.Idle)
-	defer timer.Stop()
-	rows, bytes := 0, int64(0)
-	for rows < r.cfg.Rows && bytes < r.cfg.Bytes {
-		select {
-		case p, ok := <-r.parts:
-			if !ok {
-				return parts, false
-			}
-			if len(parts) == 0 {
-				timer.Reset(r.cfg.Interval)
-			}
-			rows, bytes = rows+p.batch.Rows(), bytes+p.bytes
+// judged gathers a commit slice by slice and takes each through the stages, until it is full, its time has come, or something was found.
+func (r *Runner) judged(ctx context.Context, c *event.Commit, next func(context.Context, *growth) slice) (parts []part, more bool, err error) {
+	found := len(c.Findings)
+	for g := (growth{}); ; {
+		s := next(ctx, &g)
+		if ctx.Err() != nil {
+			release(s.parts)
+			return nil, false, context.Cause(ctx)
+		}
+		part := &event.Commit{Batch: &event.Batch{}}
+		for _, p := range withoutRefused(s.parts) {
 			parts = append(parts, p)
-		case <-timer.C:
-			return parts, true
-		case <-ctx.Done():
-			return parts, false
+			part.Merge(p.batch)
 		}
-	}
-	return parts, true
-}
-
-// gatherAhead gathers in a goroutine, which end waits for. next returns what there is: as soon as it is worth a commit, while
-// nothing is stored, else up to a full one.
-func (r *Runner) gatherAhead(ctx context.Context) (next func(context.Context) (parts []part, more bool), end func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	out, done := make(chan gathered), make(chan struct{})
-	go func() {
-		defer close(done)
-		for r.gatherTo(ctx, out) {
-		}
-	}()
-	next = func(ctx context.Context) ([]part, bool) {
-		select {
-		case g := <-out:
-			return g.parts, g.more
-		case <-ctx.Done():
-			return nil, false
-		}
-	}
-	return next, func() { cancel(); <-done }
-}
-
-// gathered are parts for a commit; more is false after the last.
-type gathered struct {
-	parts []part
-	more  bool
-}
-
-// worth is what part of a full commit is not waited with while nothing is stored.
-const worth = 8
-
-// gatherTo gathers parts until it has handed them over, and reports whether there are more to come.
-func (r *Runner) gatherTo(ctx context.Context, out chan<- gathered) bool {
-	timer := time.NewTimer(r.cfg.Idle)
-	defer timer.Stop()
-	g := gathered{more: true}
-	due, rows, bytes := false, 0, int64(0)
-	for {
-		var in <-chan part
-		if g.more && rows < r.cfg.Rows && bytes < r.cfg.Bytes {
-			in = r.parts
-		}
-		var to chan<- gathered
-		if due || in == nil || rows >= r.cfg.Rows/worth || bytes >= r.cfg.Bytes/worth {
-			to = out
-		}
-		select {
-		case p, ok := <-in:
-			if g.more = ok; !ok {
-				continue
+		rows := part.Rows()
+		for _, st := range r.cfg.Stages {
+			if err := st.Process(ctx, part); err != nil {
+				part.Release()
+				return nil, false, fmt.Errorf("process %d events: %w", rows, err)
 			}
-			if len(g.parts) == 0 && !due {
-				timer.Reset(r.cfg.Interval)
-			}
-			g.parts, rows, bytes = append(g.parts, p), rows+p.batch.Rows(), bytes+p.bytes
-		case to <- g:
-			return g.more
-		case <-timer.C:
-			due = true
-		case <-ctx.Done():
-			release(g.parts)
-			return false
+		}
+		c.Findings, c.Rollups, c.Seals = append(c.Findings, part.Findings...), append(c.Rollups, part.Rollups...), append(c.Seals, part.Seals...)
+		c.Merge(part.Batch)
+		if s.due || !s.more || len(c.Findings) > found {
+			return parts, s.more, nil
 		}
 	}
 }

@@ -100,11 +100,18 @@ func (rd *reader) run(ctx, hard context.Context) {
 	}
 }
 
+// quickPolls is how often a file is looked at in the time of a poll that grew within the last second, where nothing else tells of more,
+// or a record waits for its end.
+const quickPolls = 8
+
 // poll returns how long to wait before the next look, unless something wakes the reader: longer at a file that has its name and was quiet
 // for a while.
 func (rd *reader) poll() time.Duration {
-	if rd.file.Named() && time.Since(rd.grown) > source.Quiet {
+	switch quiet := time.Since(rd.grown); {
+	case rd.file.Named() && quiet > source.Quiet:
 		return source.QuietPolls * rd.r.cfg.Poll
+	case quiet < time.Second && (!rd.file.Noticed() || len(rd.sent.Open) > 0):
+		return rd.r.cfg.Poll / quickPolls
 	}
 	return rd.r.cfg.Poll
 }
@@ -178,7 +185,7 @@ func (rd *reader) stopped(err error) error {
 		rd.finish(now)
 		return errComplete
 	}
-	rd.flush(now)
+	rd.dec.Flush(rd.batch, now, false)
 	return err
 }
 

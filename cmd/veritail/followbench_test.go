@@ -96,7 +96,7 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 // BenchmarkLatency measures, while 10,000 lines come a second, how long after it was written a line is found by who follows a search,
-// and a finding is printed.
+// and a finding of a rule of single events is printed.
 func BenchmarkLatency(b *testing.B) {
 	const rate, written = 10_000, 20 * time.Second
 	dir := b.TempDir()

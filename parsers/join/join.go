@@ -266,6 +266,13 @@ func (j *Joiner[T]) ExpireSeen(t time.Time) {
 	j.expire(func(r *Record[T]) bool { return r.Seen.Before(t) })
 }
 
+// Pause ends the record of the line before if its last line was read before t and only lines that continue it may join it.
+func (j *Joiner[T]) Pause(t time.Time) {
+	if r := j.last; r != nil && r.slot == nil && r.Seen.Before(t) {
+		j.end(r)
+	}
+}
+
 // Drain ends all records.
 func (j *Joiner[T]) Drain() { j.expire(func(*Record[T]) bool { return true }) }
 

@@ -330,3 +330,22 @@ func BenchmarkJoiner(b *testing.B) {
 		}
 	}
 }
+
+// A record that only continuing lines may join ends when its file pauses; one that a key leads to does not.
+func TestPause(t *testing.T) {
+	s := newScript(10, 1000)
+	s.start("a", "begun", 1)
+	s.j.Single([]byte("alone"), s.span("alone"), 1, time.Unix(1, 0))
+	s.j.Pause(time.Unix(1, 0))
+	s.want(t)
+	s.j.Pause(time.Unix(1, 1))
+	s.want(t, ` "alone" lines=1 spans=[{6 6}]`)
+	if s.cont("\tlate") {
+		t.Error("a line continues a record that has ended")
+	}
+	s.j.Start([]byte("b"), []byte("open"), s.span("open"), 2, time.Unix(2, 0))
+	s.j.Pause(time.Unix(9, 0))
+	if s.j.Len() != 2 {
+		t.Errorf("%d records are open, want the two that keys lead to", s.j.Len())
+	}
+}

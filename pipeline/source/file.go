@@ -36,6 +36,7 @@ type File struct {
 	rest   facts // of f when it was read to its end, if they tell of any change since
 
 	name atomic.Int32 // hasName, renamed or succeeded
+	told atomic.Bool  // the system tells when it changes
 	left atomic.Int64 // when it lost its name, ns
 
 	wake   chan struct{}
@@ -99,6 +100,9 @@ func (x *File) Size() int64 { return x.size.Load() }
 
 // Named reports whether a followed path names the file. It is safe for concurrent use.
 func (x *File) Named() bool { return x.name.Load() == hasName }
+
+// Noticed reports whether the system tells of changes of the file, so that Wake receives. It is safe for concurrent use.
+func (x *File) Noticed() bool { return x.told.Load() }
 
 // coarse is within what time two changes of a file may have the same time.
 const coarse = 100 * time.Millisecond

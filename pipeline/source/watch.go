@@ -44,6 +44,7 @@ func watchFile(path string, f *File) *notice {
 	}
 	n := &notice{path: path, done: make(chan struct{})}
 	n.to.Store(f)
+	f.told.Store(true)
 	go n.run(watch.Events(path))
 	return n
 }
@@ -73,4 +74,5 @@ func (n *notice) stop() {
 	watch.RemoveWatch(n.path)
 	tracker.Unlock()
 	<-n.done
+	n.to.Load().told.Store(false)
 }
