@@ -105,8 +105,11 @@ type Explaining struct {
 	clauses map[*compiled][]clause
 
 	list    []*explained
+	looked  map[lookedAt]bool
 	matched map[matchKey]*verdict
-	open    map[*compiled][]*verdict // that other events may still decide
+	open    map[groupOf][]*verdict // that other events of their groups may still decide
+	moments map[query.ID]Moment
+	claims  map[*compiled][]*verdict // that are the first to tell of what waits for others
 	fired   map[string]int64         // by rule and group: when it found something last
 	at      judging
 }
@@ -114,6 +117,18 @@ type Explaining struct {
 type explained struct {
 	Moment
 	verdicts []*verdict
+}
+
+// lookedAt names an event that was looked at; an id may come again with another time where it is of no file.
+type lookedAt struct {
+	query.ID
+	time int64
+}
+
+// groupOf names a group of a rule.
+type groupOf struct {
+	rule *compiled
+	key  string
 }
 
 // matchKey names what a rule makes of an event.
@@ -138,8 +153,8 @@ type verdict struct {
 // commit; End returns what was said.
 func (e *Engine) Explain(which func(gen event.GenID, off int64) bool) *Explaining {
 	e.watch = &Explaining{
-		e: e, which: which, parts: query.NewSet(), clauses: map[*compiled][]clause{}, matched: map[matchKey]*verdict{},
-		open: map[*compiled][]*verdict{}, fired: map[string]int64{},
+		e: e, which: which, parts: query.NewSet(), clauses: map[*compiled][]clause{}, looked: map[lookedAt]bool{}, moments: map[query.ID]Moment{},
+		matched: map[matchKey]*verdict{}, open: map[groupOf][]*verdict{}, claims: map[*compiled][]*verdict{}, fired: map[string]int64{},
 	}
 	return e.watch
 }
@@ -190,8 +205,10 @@ func (x *Explaining) page(p *event.Page) {
 
 // seen reports whether row i of a page was looked at: a history may give it again.
 func (x *Explaining) seen(p *event.Page, i int) bool {
-	id := idOf(p.Gen, p.Offset(i))
-	return slices.ContainsFunc(x.list, func(ev *explained) bool { return ev.ID == id && ev.Time == p.Time(i) })
+	at := lookedAt{query.ID{Gen: p.Gen, Off: p.Offset(i)}, p.Time(i)}
+	was := x.looked[at]
+	x.looked[at] = true
+	return was
 }
 
 // look says what holds of a row, and whether the rule is about it.
@@ -215,7 +232,7 @@ func (x *Explaining) look(r *compiled, row event.Row) *verdict {
 	v.key, v.Group = string(key), plain(string(key[len(row.Page.Site)+1:]))
 	v.Crossing = findingID(r.ID, row.Page.Site, string(key[len(row.Page.Site)+1:]), &hit{from: &origin{gen: v.id.Gen}, span: row.Page.RowSpans(row.I)[0]})
 	x.matched[matchKey{v.id, r}] = v
-	x.open[r] = append(x.open[r], v)
+	x.await(v)
 	return v
 }
 
@@ -304,6 +321,17 @@ func momentOf(h *hit) Moment {
 		m.Text = string(raw[:min(len(raw), event.EvidenceText)])
 	} else if !h.rule.silent {
 		m.Text = string(h.raw())
+	}
+	return m
+}
+
+// momentOf is momentOf, made once for each event: windows have the same ones again and again.
+func (x *Explaining) momentOf(h *hit) Moment {
+	id := query.ID{Gen: h.from.gen, Off: h.span.Off}
+	m, made := x.moments[id]
+	if !made || m.Time != h.time || m.Text == "" {
+		m = momentOf(h)
+		x.moments[id] = m
 	}
 	return m
 }

@@ -143,7 +143,10 @@ func (x *Explaining) fullest(v *verdict, h *hit) bool {
 	if v.Window != nil && float64(best.sum) < v.Window.Have {
 		return true
 	}
-	v.Window = x.need(r)
+	was := v.Window
+	if v.Window = x.need(r); was != nil {
+		v.Window.Members = was.Members // their memory: a window is looked at with each event that it takes
+	}
 	v.Window.Have = float64(best.sum)
 	x.members(v.Window, w.members[best.from:best.to], w.members[self])
 	v.Window.Until = w.members[best.from].time + micros(r.Threshold.Within)
@@ -440,7 +443,7 @@ func (x *Explaining) then(v *verdict, h *hit) {
 		}
 	case nil:
 		if r.Threshold != nil {
-			x.fullest(v, h)
+			v.decided = !x.fullest(v, h)
 		}
 	}
 }

@@ -38,6 +38,7 @@ func (x *Explaining) after(h *hit) {
 			x.repeated(v, h)
 		case slices.Contains(h.claim.once.list, &h.claim.first):
 			v.claim = &h.claim.first
+			x.claims[h.rule] = append(x.claims[h.rule], v)
 		default:
 			x.merged(v, h)
 		}
@@ -45,13 +46,31 @@ func (x *Explaining) after(h *hit) {
 	if h.claim == nil {
 		return
 	}
-	for _, v := range x.open[h.rule] {
+	x.claims[h.rule] = slices.DeleteFunc(x.claims[h.rule], func(v *verdict) bool {
 		if o := v.claim; o != nil && o.counted && o.hit.claim.teller > 0 && o != &h.claim.first { // a lead took it up
 			v.claim, v.decided = nil, true
 			v.say(Told, "it tells of the same occurrence as another event, which counts")
 			v.By = new(momentOf(h))
 		}
+		return v.claim == nil
+	})
+}
+
+// await notes that other events of its group may decide a verdict.
+func (x *Explaining) await(v *verdict) {
+	g := groupOf{v.rule, v.key}
+	x.open[g] = append(x.open[g], v)
+}
+
+// may reports whether an event of this time or later can change a verdict.
+func (v *verdict) may(time int64) bool {
+	switch v.Outcome {
+	case "", Waits:
+		return !v.decided
+	case Raised:
+		return !v.decided && time < v.Rearm
 	}
+	return false
 }
 
 // repeated says that an event says again what was said.
@@ -84,18 +103,27 @@ func (x *Explaining) occurrence(h *hit) {
 		if v == x.at.v {
 			x.at.judged = true
 		}
-		v.claim, v.key, v.Group = nil, string(h.key()), plain(string(h.group()))
+		v.claim, v.Group = nil, plain(string(h.group()))
+		if key := string(h.key()); key != v.key {
+			v.key = key
+			x.await(v)
+		}
 		was = x.state(h)
 	}
 	x.e.decide(h)
 	if v != nil {
 		x.judged(v, h, &was)
 	}
-	for _, o := range x.open[h.rule] {
-		if o != v && !o.decided && o.claim == nil && o.key == string(h.key()) {
+	g := groupOf{h.rule, string(h.key())}
+	x.open[g] = slices.DeleteFunc(x.open[g], func(o *verdict) bool {
+		if o.key != g.key {
+			return true // it waits with another group
+		}
+		if o != v && o.claim == nil && o.may(h.time) {
 			x.then(o, h)
 		}
-	}
+		return !o.may(h.time)
+	})
 }
 
 // counted notes that the engine counts an occurrence.
@@ -194,12 +222,12 @@ func (x *Explaining) need(r *compiled) *Window {
 
 // members lists the events of a window, of many the first and the last.
 func (x *Explaining) members(w *Window, members []*hit, self *hit) {
-	w.Members = nil
+	w.Members = w.Members[:0]
 	for i := range members {
 		if len(members) > maxEvidence && i >= maxEvidence/2 && i < len(members)-maxEvidence/2 {
 			continue
 		}
-		m := momentOf(members[i])
+		m := x.momentOf(members[i])
 		m.This = members[i].from.gen == self.from.gen && members[i].span.Off == self.span.Off
 		w.Members = append(w.Members, m)
 	}
