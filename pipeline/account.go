@@ -103,6 +103,15 @@ func (a *accounts) read(rd *reader, to event.Mark) {
 	}
 }
 
+// rested says that nothing has come to a generation that was read to its end, until now.
+func (a *accounts) rested(id event.GenID, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p := a.of(id); p.size == p.read.Off {
+		p.caught = now
+	}
+}
+
 func (a *accounts) stored(c *event.Commit, refused []event.GenID, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

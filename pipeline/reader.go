@@ -90,12 +90,16 @@ func (rd *reader) run(ctx, hard context.Context) {
 			rd.r.finder.Failed(rd.file, err, time.Now())
 			return
 		}
-		tick.Reset(rd.poll())
+		wait := rd.poll()
+		tick.Reset(wait)
 		select {
 		case <-tick.C:
 		case <-rd.file.Wake():
 		case <-ctx.Done():
 			return
+		}
+		if wait > rd.r.cfg.Poll {
+			rd.r.account.rested(rd.gen.ID, time.Now())
 		}
 	}
 }
@@ -104,10 +108,15 @@ func (rd *reader) run(ctx, hard context.Context) {
 // or a record waits for its end.
 const quickPolls = 8
 
-// poll returns how long to wait before the next look, unless something wakes the reader: longer at a file that has its name and was quiet
-// for a while.
+// restPolls is how much longer than by the Finder, which wakes its reader, a quiet file is not looked at by that itself.
+const restPolls = 10
+
+// poll returns how long to wait before the next look, unless something wakes the reader: long at a file that has its name and was quiet
+// for a while, since the Finder looks at all of those.
 func (rd *reader) poll() time.Duration {
 	switch quiet := time.Since(rd.grown); {
+	case rd.file.Named() && quiet > source.Quiet && len(rd.sent.Open) == 0:
+		return restPolls * source.QuietPolls * rd.r.cfg.Poll
 	case rd.file.Named() && quiet > source.Quiet:
 		return source.QuietPolls * rd.r.cfg.Poll
 	case quiet < time.Second && (!rd.file.Noticed() || len(rd.sent.Open) > 0):

@@ -153,7 +153,7 @@ func BenchmarkRun(b *testing.B) {
 func runOnce(b *testing.B, s *setup, path string, lines int64, store storage.Store) {
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer stop()
-	figures, engine, err := s.stages(s.rules, rules.Config{Idle: ruleIdle})
+	figures, engine, err := s.stages(s.rules, rules.Config{Idle: ruleIdle, AtOnce: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -301,6 +301,7 @@ func (x *File) leave(state int32, now time.Time) {
 	}
 	if x.name.Load() < state {
 		x.name.Store(state)
+		x.poke()
 	}
 }
 

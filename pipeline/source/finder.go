@@ -31,9 +31,10 @@ type Finder struct {
 	places   map[string]*place
 	lives    map[event.GenID]*life
 	inodes   map[inode]*life
-	scanned  time.Time // when the patterns were evaluated last
-	made     int       // generations made by this Finder
-	polls    int       // calls of Look
+	scanned  time.Time            // when the patterns were evaluated last
+	made     int                  // generations made by this Finder
+	polls    int                  // calls of Look
+	dirs     map[string]time.Time // when directories were changed last, as this Look has found them
 }
 
 // A life is a generation as the finder knows it.
@@ -57,10 +58,10 @@ type place struct {
 	lives   []*life
 	notice  *notice
 	quiet   time.Time // when the size was seen to change last
-	size    int64
-	err     error   // why the path cannot be read; nil if it can
-	bad     error   // what went wrong last with a file that is not or no longer here
-	rest    verdict // a compressed file here that has been read as far as it can be
+	seen    facts     // of the file here, at the last look
+	err     error     // why the path cannot be read; nil if it can
+	bad     error     // what went wrong last with a file that is not or no longer here
+	rest    verdict   // a compressed file here that has been read as far as it can be
 	retry   time.Time
 	siblings
 }
@@ -73,7 +74,7 @@ func NewFinder(host string, patterns []Pattern, gens []event.Generation, marks [
 	if t.Settle == 0 {
 		t.Settle = 2 * time.Second
 	}
-	x := &Finder{host: host, patterns: patterns, timing: t, places: map[string]*place{}, lives: map[event.GenID]*life{}, inodes: map[inode]*life{}}
+	x := &Finder{host: host, patterns: patterns, timing: t, places: map[string]*place{}, lives: map[event.GenID]*life{}, inodes: map[inode]*life{}, dirs: map[string]time.Time{}}
 	for i, p := range patterns {
 		abs, err := filepath.Abs(p.Glob)
 		if err == nil {
@@ -138,6 +139,7 @@ func (x *Finder) Look(now time.Time) []*File {
 	}
 	var start []*File
 	x.polls++
+	clear(x.dirs)
 	for i, p := range x.ordered() {
 		if (x.polls+i)%QuietPolls > 0 && p.resting(now) {
 			continue
@@ -336,7 +338,7 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	if !packed {
 		l.born = fs.birth
 	}
-	p.size, p.quiet = fs.size, now
+	p.seen, p.quiet = fs, now
 	p.notice = watchFile(p.path, file)
 	return file, nil
 }
@@ -468,12 +470,15 @@ func (x *Finder) Close() {
 	}
 }
 
-// keepNotice leaves watching to the poll while a file changes often, and watches it again when it is quiet.
+// keepNotice wakes the reader of a file that has changed, leaves watching to the poll while a file changes often, and watches it again when it is quiet.
 func (p *place) keepNotice(fs facts, now time.Time) {
-	if fs.size != p.size {
+	if fs != p.seen {
 		p.here.file.saw(fs.size)
-		p.size, p.quiet = fs.size, now
+		p.seen, p.quiet = fs, now
 		p.here.file.poke()
+		if now.Sub(time.UnixMicro(fs.ctime)) < coarse {
+			p.seen = facts{} // what happens next may carry the same time
+		}
 	}
 	switch {
 	case p.notice != nil && p.notice.busy.Load():

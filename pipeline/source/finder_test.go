@@ -358,3 +358,48 @@ func TestShortFilesThatBeginAlikeAreEachRead(t *testing.T) {
 		}
 	}
 }
+
+// Where the system gives no notice of a file, the finder's looks tell its reader of any change, at a quiet one too.
+func TestEachLookTellsTheReaderOfWhatHasChanged(t *testing.T) {
+	l := newLooker(t)
+	l.write(l.log, "one\n")
+	l.start()
+	files := l.look()
+	if len(files) != 1 {
+		t.Fatalf("%d files to be read, want 1", len(files))
+	}
+	f, place := files[0], l.x.places[l.log]
+	defer f.Close()
+	place.notice.stop()
+	place.notice = nil
+	told := func() bool {
+		place.quiet = l.now // or a new notice would be taken
+		l.look()
+		select {
+		case <-f.Wake():
+			return true
+		default:
+			return false
+		}
+	}
+	for told() {
+	}
+	for _, change := range []struct {
+		what string
+		do   func() error
+	}{
+		{"it grew", func() error { return os.WriteFile(l.log, []byte("one\ntwo\n"), 0o644) }},
+		{"it was written anew, and is as long as before", func() error { return os.WriteFile(l.log, []byte("six\nten\n"), 0o644) }},
+		{"it was emptied", func() error { return os.Truncate(l.log, 0) }},
+		{"it was renamed", func() error { return os.Rename(l.log, l.log+".1") }},
+	} {
+		time.Sleep(20 * time.Millisecond) // times of files are coarse
+		l.must(change.do())
+		if !told() {
+			t.Errorf("%s, and the reader does not know", change.what)
+		}
+	}
+	if told() {
+		t.Error("nothing has happened, and the reader was woken")
+	}
+}

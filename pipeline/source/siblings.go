@@ -103,20 +103,33 @@ func (x *Finder) list(p *place) []sibling {
 	return all
 }
 
+// changed returns when the directory was changed last, as it was when Look came to the first file in it.
+func (x *Finder) changed(dir string) (at time.Time, ok bool) {
+	if at, ok := x.dirs[dir]; ok {
+		return at, true
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return time.Time{}, false
+	}
+	x.dirs[dir] = st.ModTime()
+	return st.ModTime(), true
+}
+
 // lookAround returns the files beside p that hold bytes nobody has read: the rest of a stored generation, under its
 // inode or in a copy, and generations that came and went between two looks.
 func (x *Finder) lookAround(p *place, now time.Time) []*File {
-	st, err := os.Stat(filepath.Dir(p.path))
-	if err != nil {
+	changed, ok := x.changed(filepath.Dir(p.path))
+	if !ok {
 		return nil
 	}
 	begun := p.fingerprinted()
-	if !p.again && begun == p.begun && st.ModTime().Equal(p.dirTime) && now.Sub(p.looked) < lookEvery {
+	if !p.again && begun == p.begun && changed.Equal(p.dirTime) && now.Sub(p.looked) < lookEvery {
 		return nil
 	}
 	// A directory's time is coarse: what happens right after the look may carry the same time.
-	p.again = now.Sub(st.ModTime()) < 100*time.Millisecond
-	p.dirTime, p.looked, p.begun = st.ModTime(), now, begun
+	p.again = now.Sub(changed) < 100*time.Millisecond
+	p.dirTime, p.looked, p.begun = changed, now, begun
 	var start []*File
 	judged := map[string]verdict{}
 	all := x.list(p)
