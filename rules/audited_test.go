@@ -133,6 +133,7 @@ func TestMariaDBsAuditTellsWhoChangedWhat(t *testing.T) {
 	written := filepath.Join(filepath.Dir(s.Log), "data", audit)
 	until(t, written, "'truncate table t'") // which is written after it was answered
 	do(t, admin, "create user eve@localhost identified by 'secret'", "grant all on shop.* to eve@localhost", "set global server_audit_logging=OFF")
+	until(t, written, "server_audit_logging=OFF") // likewise
 	found(t, map[string]int64{
 		"audit.data-changed":         4,
 		"audit.change-without-where": 2,

@@ -22,9 +22,13 @@ import (
 	"github.com/saypro/veritail/storage/query"
 )
 
-// How long a drill waits for a rule, besides the time that the rule itself waits, and how often it looks.
+// How long a drill waits for a rule once its last event was judged, besides the time that the rule itself waits; how often the engine has to
+// come by in that time, since on a busy machine the clock says little about what it had time for; how long a drill takes at most, and how
+// often it looks.
 const (
 	drillPatience = 20 * time.Second
+	drillTurns    = 20
+	drillLongest  = 10 * time.Minute
 	drillLook     = 200 * time.Millisecond
 )
 
@@ -119,7 +123,30 @@ type drillRun struct {
 	store *drillStore
 	files map[string]*drill.File // by path
 	begun time.Time
+	ready drillMoment // when all files had been read
 	done  map[string]drill.Result
+}
+
+// A drillMoment is a time, and how often the engine had come by then.
+type drillMoment struct {
+	at    time.Time
+	turns int64
+}
+
+func (run *drillRun) now() drillMoment { return drillMoment{time.Now(), run.d.drills.Turns()} }
+
+// waited reports whether a rule had its time to fire: after the last of its events, and after the end of all files, which completes the last
+// record of each.
+func (run *drillRun) waited(p *drill.Play) bool {
+	if run.ready.at.IsZero() {
+		return false
+	}
+	for _, since := range []drillMoment{run.ready, run.store.last(p.Site)} {
+		if time.Since(since.at) < drillPatience+2*p.Waits || run.d.drills.Turns()-since.turns < drillTurns {
+			return false
+		}
+	}
+	return true
 }
 
 // play writes the tests of rules to files and reads these as the daemon reads logs. What comes of them goes to an annex of the store.
@@ -139,8 +166,8 @@ func (d *daemon) play(ctx context.Context, list []rules.Rule) (results drill.Res
 	defer func() { err = errors.Join(err, st.Close()) }()
 	run := &drillRun{
 		d: d, files: map[string]*drill.File{}, done: map[string]drill.Result{},
-		store: newDrillStore(st),
 	}
+	run.store = newDrillStore(st, run.now)
 	if run.plays, err = drill.Plan(list, d.setup.schema, time.Now().UTC().Format("20060102T150405")); err != nil {
 		return nil, nil, err
 	}
@@ -224,7 +251,6 @@ func (run *drillRun) decoder(g event.Generation) pipeline.Decoder {
 func (run *drillRun) await(ctx context.Context, r *pipeline.Runner, ended chan error) error {
 	tick := time.NewTicker(drillLook)
 	defer tick.Stop()
-	removed := false
 	for len(run.done) < len(run.plays) {
 		select {
 		case <-ctx.Done():
@@ -234,8 +260,11 @@ func (run *drillRun) await(ctx context.Context, r *pipeline.Runner, ended chan e
 			return fmt.Errorf("the flow of the drill has ended: %w", err)
 		case <-tick.C:
 		}
-		if !removed && allRead(r.Status(), len(run.files)) { // a last record is complete when its file is
-			removed = true
+		if time.Since(run.begun) > drillLongest {
+			return fmt.Errorf("%d rules have no result after %s: does the daemon's own flow stand still? veritail status tells", len(run.plays)-len(run.done), drillLongest)
+		}
+		if run.ready.at.IsZero() && allRead(r.Status(), len(run.files)) { // a last record is complete when its file is
+			run.ready = run.now()
 			for path := range run.files {
 				if err := os.Remove(path); err != nil {
 					return err
@@ -275,7 +304,7 @@ func (run *drillRun) look(ctx context.Context, p *drill.Play) error {
 			return err
 		}
 		res.Outcome, res.Took = drill.Proven, at.Sub(run.begun).Seconds()
-	case time.Since(run.begun) < drillPatience+2*p.Waits:
+	case !run.waited(p):
 		return nil
 	default:
 		if err := run.why(ctx, p, &res); err != nil {

@@ -40,10 +40,13 @@ type drillStore struct {
 	events         map[query.ID]uint64  // hashes of their texts
 	findings       map[string]event.Finding
 	seed           maphash.Seed
+	now            func() drillMoment
+	lasts          map[string]drillMoment // by site: when its last event was stored, which the engine has judged by then
 }
 
-func newDrillStore(a storage.Annex) *drillStore {
+func newDrillStore(a storage.Annex, now func() drillMoment) *drillStore {
 	return &drillStore{
+		now: now, lasts: map[string]drillMoment{},
 		Annex: a, counted: map[string]time.Time{}, found: map[string]time.Time{}, events: map[query.ID]uint64{}, findings: map[string]event.Finding{},
 		seed: maphash.MakeSeed(),
 	}
@@ -59,6 +62,7 @@ func (s *drillStore) Commit(ctx context.Context, c *event.Commit) ([]event.GenID
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range c.Pages {
+		s.lasts[p.Site] = s.now()
 		for i := range p.N {
 			s.events[query.ID{Gen: p.Gen, Off: p.Offset(i)}] = s.hash(p, i)
 		}
@@ -71,6 +75,13 @@ func (s *drillStore) Commit(ctx context.Context, c *event.Commit) ([]event.GenID
 		note(s.found, c.Findings[i].Site+" "+c.Findings[i].Rule, now)
 	}
 	return nil, nil
+}
+
+// last returns when the last event of a site was stored, the zero one if there was none.
+func (s *drillStore) last(site string) drillMoment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lasts[site]
 }
 
 // hash is that of an event's text, as stores keep it.

@@ -58,7 +58,7 @@ func TestADrillComparesWhatTheStoreGivesBack(t *testing.T) {
 		p.Complete()
 		c := &event.Commit{Batch: &event.Batch{Pages: []*event.Page{p}, From: []event.Mark{{Gen: 7}},
 			To: []event.Mark{{Gen: 7, Off: 21, Lines: event.Account{Read: 3, Parsed: 3}}}}, Findings: []event.Finding{{ID: "f", Rule: "r", Count: 1, Time: 1}}}
-		s := newDrillStore(changing{a, tc.change})
+		s := newDrillStore(changing{a, tc.change}, func() drillMoment { return drillMoment{} })
 		if _, err := s.Commit(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/saypro/veritail/pipeline/event"
 )
@@ -28,6 +29,7 @@ func IsDrill(site string) bool { return strings.HasPrefix(site, sitePrefix) }
 type Stage struct {
 	judge func(context.Context, *event.Commit) error
 	in    chan *played
+	turns atomic.Int64 // of the real flow
 
 	mu       sync.Mutex
 	playing  bool
@@ -61,6 +63,9 @@ func (s *Stage) Begin() (end func(), ok bool) {
 	}, true
 }
 
+// Turns returns how often the real flow has come by: each time the engine judges what it holds back as far as its time has come.
+func (s *Stage) Turns() int64 { return s.turns.Load() }
+
 // Process implements pipeline.Stage. The engine judges c, and with it what is played meanwhile; c is left with what is real.
 func (s *Stage) Process(ctx context.Context, c *event.Commit) error {
 	var p *played
@@ -75,6 +80,7 @@ func (s *Stage) Process(ctx context.Context, c *event.Commit) error {
 	err := s.judge(ctx, c)
 	c.Pages = pages
 	s.part(c)
+	s.turns.Add(1)
 	if p != nil {
 		p.done <- err
 	}
