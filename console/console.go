@@ -22,6 +22,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/chart"
+	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage"
@@ -30,22 +31,23 @@ import (
 
 // Config is what a console is made of. Reader, Schema and Status are required.
 type Config struct {
-	Reader    storage.Reader
-	Schema    *event.Schema                // the fields that queries may name
-	KPIs      []kpi.Definition             // the key figures of the overview
-	Status    func() Status                // what the daemon does now; called for every page, from any goroutine
-	Deadlocks *transactions.Reports        // how deadlocks are read; nil: none is drawn
-	Proofs    string                       // the folder of the runs of deadlocks that were run again
-	Sessions  *transactions.Sessions       // how their timelines are made; nil: there are none
-	Try       func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
-	Formats   []string                     // names that a Trial may have
-	Metrics   http.Handler                 // answers /metrics; nil: nothing does
-	Report    http.Handler                 // answers /reports/daily; nil: there is no link to it
-	Site      string                       // the name of this machine as shown under the product's name
-	Hosts     []string                     // names the console may be asked by, beside localhost and loopback addresses
-	Version   string
-	Log       *slog.Logger     // nil: slog.Default
-	Now       func() time.Time // nil: time.Now
+	Reader     storage.Reader
+	Schema     *event.Schema                // the fields that queries may name
+	KPIs       []kpi.Definition             // the key figures of the overview
+	Prometheus *figures.Prometheus          // of which some of them are asked; nil: there is none
+	Status     func() Status                // what the daemon does now; called for every page, from any goroutine
+	Deadlocks  *transactions.Reports        // how deadlocks are read; nil: none is drawn
+	Proofs     string                       // the folder of the runs of deadlocks that were run again
+	Sessions   *transactions.Sessions       // how their timelines are made; nil: there are none
+	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
+	Formats    []string                     // names that a Trial may have
+	Metrics    http.Handler                 // answers /metrics; nil: nothing does
+	Report     http.Handler                 // answers /reports/daily; nil: there is no link to it
+	Site       string                       // the name of this machine as shown under the product's name
+	Hosts      []string                     // names the console may be asked by, beside localhost and loopback addresses
+	Version    string
+	Log        *slog.Logger     // nil: slog.Default
+	Now        func() time.Time // nil: time.Now
 }
 
 // keep is how long static files may be kept: a year, for their addresses change with them.

@@ -131,6 +131,9 @@ func (s *server) tiles(r *request, figures []kpi.Figure) []tile {
 
 // lines returns the address of the lines that a figure counts, today.
 func (s *server) lines(r *request, d kpi.Definition) string {
+	if d.Kind == kpi.PromQL {
+		return r.to("/") // its lines are Prometheus's
+	}
 	if len(d.Rules) > 0 {
 		return r.to("/findings", "rule", strings.Join(d.Rules, ","))
 	}

@@ -52,7 +52,7 @@ func (s *server) figures(ctx context.Context, r *request) ([]kpi.Figure, error) 
 	}
 	period, previous := today(r.now, figureStep)
 	return figures.Read(ctx, s.Reader, s.view(r.Request), figures.Request{
-		Defs: s.KPIs, Site: r.site, Period: period, Previous: previous, Every: figureStep,
+		Defs: s.KPIs, Site: r.site, Period: period, Previous: previous, Every: figureStep, Prometheus: s.Prometheus,
 	})
 }
 

@@ -28,10 +28,11 @@ type Request struct {
 	Version    string    // of the document: "1"; "" if it has none
 	Made       time.Time // when the report is made
 
-	Defs     []kpi.Definition
-	Site     string         // whose findings and rollups: "" is this machine
-	Period   query.Interval // both bounds set
-	Previous query.Interval // zero: there is none, and nothing is compared
+	Defs       []kpi.Definition
+	Prometheus *figures.Prometheus // nil: there is none
+	Site       string              // whose findings and rollups: "" is this machine
+	Period     query.Interval      // both bounds set
+	Previous   query.Interval      // zero: there is none, and nothing is compared
 
 	Lines Lines
 	Files []File // the files read, where there are few enough to list
@@ -128,7 +129,7 @@ func (q Request) figures() figures.Request {
 		step = time.Minute
 	}
 	return figures.Request{
-		Defs: q.Defs, Site: q.Site, Every: step,
+		Defs: q.Defs, Site: q.Site, Every: step, Prometheus: q.Prometheus,
 		Period: kpi.Align(q.Period, step), Previous: kpi.Align(q.Previous, step),
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
+	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/rules/fleet"
@@ -32,30 +33,31 @@ const ruleIdle = 2 * time.Second
 
 // A daemon is the wired flow: runner, stages, store, and what reads the store.
 type daemon struct {
-	cfg       *configs.Daemon
-	setup     *setup
-	judged    atomic.Pointer[ruleSet]
-	reload    reloader
-	turns     *turns     // added to by the goroutine that judges
-	replays   sync.Mutex // held by the one that runs
-	store     storage.Store
-	patterns  []source.Pattern
-	inputs    []*input
-	runner    *pipeline.Runner
-	engine    *rules.Engine
-	web       net.Listener // of the console
-	console   http.Handler
-	begun     time.Time
-	drills    *drill.Stage // stands around the engine
-	proven    atomic.Pointer[drill.Results]
-	followers followers
-	announcer *announcer
-	fleet     *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
-	lease     *elastic.Lease
-	kept      atomic.Pointer[keptReport] // nil until keep has looked once
-	refused   int64                      // lines in quarantine when keep looked last
-	clockTold string                     // id of the last finding of clocks that differ; like refused of keep only
-	out       io.Writer
+	cfg        *configs.Daemon
+	setup      *setup
+	judged     atomic.Pointer[ruleSet]
+	reload     reloader
+	turns      *turns     // added to by the goroutine that judges
+	replays    sync.Mutex // held by the one that runs
+	store      storage.Store
+	patterns   []source.Pattern
+	inputs     []*input
+	runner     *pipeline.Runner
+	engine     *rules.Engine
+	web        net.Listener // of the console
+	console    http.Handler
+	begun      time.Time
+	prometheus *figures.Prometheus // nil: there is none
+	drills     *drill.Stage        // stands around the engine
+	proven     atomic.Pointer[drill.Results]
+	followers  followers
+	announcer  *announcer
+	fleet      *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
+	lease      *elastic.Lease
+	kept       atomic.Pointer[keptReport] // nil until keep has looked once
+	refused    int64                      // lines in quarantine when keep looked last
+	clockTold  string                     // id of the last finding of clocks that differ; like refused of keep only
+	out        io.Writer
 }
 
 // openDaemon wires the daemon; nothing runs yet.
@@ -80,6 +82,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		return nil, err
 	}
 	d = &daemon{cfg: cfg, setup: s, begun: time.Now(), out: out}
+	if d.prometheus, err = newPrometheus(cfg.Prometheus); err != nil {
+		return nil, err
+	}
 	d.judged.Store(&ruleSet{list: s.rules, changes: changes})
 	d.reload.files = files
 	d.reload.files.watchLists(cfg.Configs, rules.Lists(s.rules))

@@ -162,7 +162,7 @@ func (d *daemon) daily(ctx context.Context, date, site string) ([]byte, error) {
 		subject = "site " + site
 	}
 	req := reports.Request{
-		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Site: site,
+		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Prometheus: d.prometheus, Site: site,
 		Period:   period,
 		Previous: query.Interval{From: period.From - dayLength, To: period.To - dayLength},
 	}

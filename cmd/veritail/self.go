@@ -13,6 +13,7 @@ import (
 	"github.com/saypro/veritail/pipeline/resources"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
+	"github.com/saypro/veritail/reports/figures"
 )
 
 // ownSpool bounds what the daemon itself finds, while the store takes nothing: a week of 100 probes a minute.
@@ -88,6 +89,18 @@ func clientTLS(caFile string) (*tls.Config, error) {
 		return nil, userErrorf("ca_file %s has no certificate in PEM", caFile)
 	}
 	return c, nil
+}
+
+// newPrometheus returns the site's own Prometheus, nil where the configuration names none.
+func newPrometheus(cfg configs.Prometheus) (*figures.Prometheus, error) {
+	if cfg.URL == "" {
+		return nil, nil
+	}
+	secure, err := clientTLS(cfg.CA)
+	if err != nil {
+		return nil, fmt.Errorf("open Prometheus: %w", err)
+	}
+	return figures.NewPrometheus(cfg.URL, cfg.Token, secure, time.Duration(cfg.Timeout)), nil
 }
 
 type probeReport struct {

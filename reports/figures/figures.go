@@ -23,6 +23,8 @@ type Request struct {
 	// Every is what sums are read by, minutes where it is 0. What a step has that begins before a period counts as of
 	// the period: it is for periods of whole steps, or such that hold all events.
 	Every time.Duration
+	// Prometheus answers what is asked of it; nil: that is not measured.
+	Prometheus *Prometheus
 }
 
 // Read returns the figures of the request's definitions, in their order. The error is of the store.
@@ -39,7 +41,9 @@ func Read(ctx context.Context, r storage.Results, v access.View, q Request) ([]k
 	if err != nil {
 		return nil, err
 	}
-	return kpi.Evaluate(q.Defs, append(cells, more...), q.Period, q.Previous), nil
+	figs := kpi.Evaluate(q.Defs, append(cells, more...), q.Period, q.Previous)
+	q.ask(ctx, figs)
+	return figs, nil
 }
 
 // readSums reads what adds up, of both periods.

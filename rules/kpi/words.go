@@ -87,6 +87,12 @@ func (d *Definition) detail(f *Figure) string {
 		return Text(float64(f.Part), 0, "") + " of " + Text(float64(f.Whole), 0, "") + what
 	case d.Services():
 		return d.outages(f)
+	case d.Kind == PromQL:
+		values := " values"
+		if f.Part == 1 {
+			values = " value"
+		}
+		return d.Of + " of " + Text(float64(f.Part), 0, "") + values + " that Prometheus answered"
 	case d.Kind == Average || d.Kind == Percentile:
 		if f.Part < f.Whole {
 			return fmt.Sprintf("%s of %s events tell it", Text(float64(f.Part), 0, ""), Text(float64(f.Whole), 0, ""))
