@@ -55,6 +55,7 @@ type daemon struct {
 	fleet      *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
 	lease      *elastic.Lease
 	kept       atomic.Pointer[keptReport] // nil until keep has looked once
+	full       atomic.Pointer[[]fullDisk] // nil until watchDisks has looked once
 	refused    int64                      // lines in quarantine when keep looked last
 	clockTold  string                     // id of the last finding of clocks that differ; like refused of keep only
 	out        io.Writer

@@ -32,6 +32,7 @@ type statusReport struct {
 	Fleet   *fleetReport   `json:"fleet,omitempty"`
 	Rules   rulesReport    `json:"rules"`
 	Inputs  []inputReport  `json:"inputs,omitempty"`
+	Disks   []fullDisk     `json:"full_disks,omitempty"`
 	Sources []sourceReport `json:"sources"`
 }
 
@@ -103,6 +104,9 @@ func (d *daemon) status() statusReport {
 	}
 	for _, in := range d.inputs {
 		r.Inputs = append(r.Inputs, in.report())
+	}
+	if full := d.full.Load(); full != nil {
+		r.Disks = *full
 	}
 	for _, s := range d.runner.Status() {
 		r.Sources = append(r.Sources, d.sourceOf(s))

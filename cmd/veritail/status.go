@@ -61,7 +61,7 @@ no line of a source is understood.`,
 // well reports whether nothing needs a person.
 func (r *statusReport) well() bool {
 	ok := r.Totals.StoreError == "" && (r.Store == nil || r.Store.Error == "") && (r.Fleet == nil || r.Fleet.Problem == "") && r.Rules.Refused == nil &&
-		(r.Rules.Drill == nil || len(r.Rules.Drill.Silent) == 0)
+		(r.Rules.Drill == nil || len(r.Rules.Drill.Silent) == 0) && len(r.Disks) == 0
 	for i := range r.Inputs {
 		ok = ok && r.Inputs[i].Error == "" && r.Inputs[i].Refused == 0
 	}
@@ -104,6 +104,9 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	r.Rules.print(w, p, now)
 	for i := range r.Inputs {
 		r.Inputs[i].print(w, p)
+	}
+	for i := range r.Disks {
+		r.Disks[i].print(w, p)
 	}
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string

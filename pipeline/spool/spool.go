@@ -190,18 +190,13 @@ func fileName(from string) string {
 }
 
 // write appends to the file of w. Where the disk takes a part of a line, the remainder stays in rest and is written first the next
-// time: the file, which is being read, never shrinks.
+// time, or by Sync: the file, which is being read, never shrinks.
 func (s *Spool) write(w *sender, lines []byte) (int, error) {
 	if err := s.openFile(w); err != nil {
 		return 0, err
 	}
-	if len(w.rest) > 0 {
-		n, err := w.f.Write(w.rest)
-		w.rest = w.rest[n:]
-		s.grown(w, n)
-		if err != nil {
-			return 0, fmt.Errorf("write the spool: %w", err)
-		}
+	if err := s.writeRest(w); err != nil {
+		return 0, err
 	}
 	n, err := w.f.Write(lines)
 	s.grown(w, n)
@@ -213,6 +208,37 @@ func (s *Spool) write(w *sender, lines []byte) (int, error) {
 		w.rest, n = append(w.rest[:0], lines[n:end]...), end
 	}
 	return n, fmt.Errorf("write the spool: %w", err)
+}
+
+// writeRest writes what is left of a line, whether its sender sends more or not.
+func (s *Spool) writeRest(w *sender) error {
+	if len(w.rest) == 0 {
+		return nil
+	}
+	if err := s.openFile(w); err != nil {
+		return err
+	}
+	n, err := w.f.Write(w.rest)
+	w.rest = w.rest[n:]
+	s.grown(w, n)
+	if err != nil {
+		return fmt.Errorf("write the spool: %w", err)
+	}
+	return nil
+}
+
+// writeRests writes what is left of lines of all senders. It is told by Status that it cannot, and that it can again.
+func (s *Spool) writeRests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.senders {
+		if len(w.rest) == 0 {
+			continue
+		}
+		if s.broken = s.writeRest(w); s.broken != nil {
+			return
+		}
+	}
 }
 
 func (s *Spool) grown(w *sender, n int) {
@@ -272,8 +298,9 @@ func (s *Spool) rename(w *sender) error {
 	return s.openFile(w)
 }
 
-// Sync puts what was written on the disk. Lines come meanwhile.
+// Sync puts what was written on the disk, with what a full disk had kept from it. Lines come meanwhile.
 func (s *Spool) Sync() error {
+	s.writeRests()
 	s.mu.Lock()
 	dirty := s.dirty
 	s.dirty = map[string]bool{}

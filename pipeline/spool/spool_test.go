@@ -197,6 +197,12 @@ func TestAFullDiskCutsNoLine(t *testing.T) {
 		t.Fatal("the disk is full, and the spool took lines")
 	}
 	empty()
+	if err := s.Sync(); err != nil || s.Status().Err != nil { // whether the sender sends more or not
+		t.Fatalf("there is room again: %v, %v", err, s.Status().Err)
+	}
+	if got := files(t, dir)["a.log"]; got != want.String() {
+		t.Fatalf("the spool has %d bytes, not %d", len(got), want.Len())
+	}
 	for range 3 {
 		if i++; !offer(i) {
 			t.Fatalf("there is room again: %v", s.Status().Err)
