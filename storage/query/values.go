@@ -100,15 +100,25 @@ func (k *keyword) read(page int, p *event.Page, c *event.Column) {
 		return
 	}
 	k.page, k.here = page, k.here[:0]
-	var last event.Str
-	n := k.values.find(nil)
+	// What a format sets for its events lies in few places: which number is that of the text there is looked up once for each.
+	var near [32]struct {
+		s event.Str
+		n int
+	}
+	none := k.values.find(nil)
+	for i := range near {
+		near[i].n = none
+	}
 	for w, rows := range &c.Valid {
 		values := word(c.Str, w)
 		for ; rows != 0; rows &= rows - 1 {
 			i := bits.TrailingZeros64(rows)
-			if s := values[i]; s != last { // what a format sets for all its events lies in one place
-				last, n = s, k.values.find(p.Bytes(s))
+			s := values[i]
+			at := &near[(s.Off^s.Off>>5)%uint32(len(near))]
+			if at.s != s {
+				at.s, at.n = s, k.values.find(p.Bytes(s))
 			}
+			n := at.n
 			if n < 0 {
 				continue
 			}
