@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +23,7 @@ type Daemon struct {
 	Console   Console   `toml:"console"`
 	Store     Store     `toml:"store"`
 	Retention Retention `toml:"retention"`
+	Issues    Issues    `toml:"issues"`
 	Sources   []Source  `toml:"source"`
 	Syslog    []Syslog  `toml:"syslog"`
 	Pipes     []Pipe    `toml:"pipe"`
@@ -63,6 +66,16 @@ type Retention struct {
 	Disk      Size `toml:"disk"`
 	DiskShare int  `toml:"disk_share"`
 }
+
+// Issues says which findings open issues in the issue log.
+type Issues struct {
+	From string `toml:"from"` // those of this severity and above, or Never
+}
+
+// Never is the severity that no finding has.
+const Never = "never"
+
+var issuesFrom = []string{"critical", "high", "medium", "low", Never}
 
 // A Source names files to follow and what they are.
 type Source struct {
@@ -186,6 +199,13 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	}
 	if d.Retention.DiskShare < 0 || d.Retention.DiskShare > 100 {
 		fault("retention.disk_share", "key \"disk_share\" wants 0 to 100, in percent, not %d", d.Retention.DiskShare)
+	}
+	if !slices.Contains(issuesFrom, d.Issues.From) {
+		hint := ""
+		if near := Nearest(d.Issues.From, issuesFrom); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		fault("issues.from", "key \"from\" wants one of %s, not %q%s", strings.Join(issuesFrom, ", "), d.Issues.From, hint)
 	}
 	for i := range d.Sources {
 		faults = append(faults, d.Sources[i].check(fsys, name, itemPath("source", i))...)

@@ -53,6 +53,7 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
 		Store:         Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
 		Retention:     Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10},
+		Issues:        Issues{"high"},
 		Elasticsearch: defaultElasticsearch,
 		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},
 		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)}}
@@ -148,6 +149,7 @@ format = "nginx.access"
 	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", Console: Console{"[::1]:80"},
 		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3, 64 << 20, 0},
 		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day), 0, 50},
+		Issues:    Issues{"high"},
 		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
 		Elasticsearch: defaultElasticsearch,
@@ -184,6 +186,7 @@ func TestLoadDaemonRefuses(t *testing.T) {
 		{"a size without unit", "[store]\nmemory = '100'\n", `veritail.toml:2: key "memory": wants a size such as "64KiB", "512MiB" or "2GiB", not "100"`},
 		{"a size beyond all bounds", "[store]\nmemory = '999999999TiB'\n", `veritail.toml:2: key "memory": "999999999TiB" is too large`},
 		{"too many threads", "[store]\nthreads = 257\n", `veritail.toml:2: key "threads" wants 0 to 256, not 257`},
+		{"a severity that is none", "[issues]\nfrom = 'hihg'\n", `veritail.toml:2: key "from" wants one of critical, high, medium, low, never, not "hihg"; did you mean "high"?`},
 		{"a negative retention", "[retention]\nevents = '-1h'\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not "-1h"`},
 		{"an empty retention", "[retention]\nevents = ''\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not ""`},
 		{"a retention of more than a century", "[retention]\nevents = '999999999d'\n", `veritail.toml:2: key "events": wants a duration such as "90s", "36h" or "30d", not "999999999d"`},

@@ -174,7 +174,7 @@ func (r *Rule) change(first *Rule, given map[string]any) {
 }
 
 // texts are the keys that change nothing of what a rule finds, unless it was counted only, or is from now on.
-var texts = []string{"id", "title", "message", "severity", "priority", "enabled", "audience", "runbook", "tags", "references"}
+var texts = []string{"id", "title", "message", "severity", "priority", "issue", "enabled", "audience", "runbook", "tags", "references"}
 
 // keys calls yield with the keys of a rule and the numbers of their fields, in the order in which they are declared.
 func keys() func(yield func(string, int) bool) {

@@ -41,6 +41,15 @@ var audiences = []string{"security", "dba", "operator"}
 // over the events of all of them; where they do not, one host is the whole fleet.
 const OfFleet = "fleet"
 
+// The values of Issue.
+const (
+	IssueOfGroup = "group" // those of the same group
+	IssueOfRule  = "rule"  // all of them: groups such as addresses on the Internet never end
+	NoIssue      = "none"  // none opens one
+)
+
+var issueKinds = []string{IssueOfGroup, IssueOfRule, NoIssue}
+
 var scopes = []string{"host", OfFleet}
 
 // A Rule is one [[rule]] of a rule file.
@@ -51,6 +60,7 @@ type Rule struct {
 	Severity string           `toml:"severity"`
 	Priority string           `toml:"priority"` // of those who have to do something: high, medium, low; empty: what follows from the severity
 	Enabled  *bool            `toml:"enabled"`  // false: the rule is off
+	Issue    string           `toml:"issue"`    // which of its findings are of one issue in the issue log: IssueOfGroup, which is the default, IssueOfRule or NoIssue
 	Scope    string           `toml:"scope"`    // of whose events: "host", of each host's by itself, which is the default, or OfFleet
 	Audience []string         `toml:"audience"`
 	Runbook  string           `toml:"runbook"`    // what to do, in a few sentences
@@ -181,6 +191,9 @@ func (r *Rule) check(fail func(key, format string, args ...any)) {
 	oneOf("severity", r.Severity, severities)
 	if r.Priority != "" {
 		oneOf("priority", r.Priority, priorities)
+	}
+	if r.Issue != "" {
+		oneOf("issue", r.Issue, issueKinds)
 	}
 	if r.Scope != "" {
 		oneOf("scope", r.Scope, scopes)

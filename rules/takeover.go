@@ -109,7 +109,7 @@ func (r *Rule) leftOut() []Suppression {
 }
 
 // spoken are the keys that neither a window nor a hit depends on. A title's fields are kept with each hit.
-var spoken = []string{"severity", "priority", "audience", "runbook", "tags", "references"}
+var spoken = []string{"severity", "priority", "issue", "audience", "runbook", "tags", "references"}
 
 // TakeOver lets an engine that is new judge instead of old from the next commit on. Rules that judge the same as before go on with
 // what they remember; the others, and rules that are new, fill their windows from the events that h has: all that old was given,

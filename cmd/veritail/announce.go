@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/issuelog"
 	"github.com/saypro/veritail/storage"
 )
 
 // An announcer is the store. Once a commit is durable it prints its findings and tells followers of its events.
 type announcer struct {
 	storage.Store
-	followers *followers // may be nil
+	followers *followers      // may be nil
+	issues    *issuelog.Taker // may be nil
 	out       io.Writer
 	console   string
 	path      string // of the embedded store
@@ -29,13 +31,24 @@ func (a *announcer) Commit(ctx context.Context, c *event.Commit) ([]event.GenID,
 		a.tellHalt(ctx, err, time.Now())
 	}
 	if err != nil || len(refused) > 0 {
+		if a.issues != nil && len(c.Findings) > 0 {
+			a.issues.Missed() // they may be stored all the same
+		}
 		return refused, err
 	}
 	if a.followers != nil {
 		a.followers.tell(c)
 	}
-	a.print(c.Findings)
+	a.found(c.Findings)
 	return nil, nil
+}
+
+// found tells of findings that are durable.
+func (a *announcer) found(findings []event.Finding) {
+	a.print(findings)
+	if a.issues != nil {
+		a.issues.Offer(findings)
+	}
 }
 
 // print writes findings that are durable for who looks at the daemon.
@@ -78,7 +91,7 @@ func (a *announcer) tellHalt(ctx context.Context, err error, now time.Time) {
 			slog.Debug("a finding that cannot be stored yet", "error", err)
 		} else {
 			h.told = true
-			a.print(c.Findings)
+			a.found(c.Findings)
 		}
 	}
 	if err == nil {

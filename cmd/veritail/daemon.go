@@ -26,6 +26,7 @@ import (
 	"github.com/saypro/veritail/rules/fleet"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/elastic"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // ruleIdle is how long a silent file holds up the judgement of the others' events.
@@ -52,6 +53,7 @@ type daemon struct {
 	proven     atomic.Pointer[drill.Results]
 	followers  followers
 	announcer  *announcer
+	records    *state.DB // what people write
 	fleet      *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
 	lease      *elastic.Lease
 	kept       atomic.Pointer[keptReport] // nil until keep has looked once
@@ -101,6 +103,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 			for _, in := range opened.inputs {
 				err = errors.Join(err, in.close())
 			}
+			if opened.records != nil {
+				err = errors.Join(err, opened.records.Close())
+			}
 			err = errors.Join(err, opened.store.Close())
 		}
 	}()
@@ -116,7 +121,10 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	for _, in := range d.inputs {
 		d.patterns = append(d.patterns, in.pattern)
 	}
-	d.announcer = &announcer{Store: d.store, followers: &d.followers, out: out, console: d.address(), path: cfg.Store.Path}
+	if d.records, err = state.Open(ctx, recordsFile(cfg)); err != nil {
+		return nil, err
+	}
+	d.announcer = &announcer{Store: d.store, followers: &d.followers, issues: d.issueTaker(), out: out, console: d.address(), path: cfg.Store.Path}
 	d.turns = openTurns(cfg.State)
 	kept := d.turns.keep(s.fs, s.rules)
 	own, err := d.openFleet(ctx, kept)
@@ -266,7 +274,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 func (d *daemon) close() error {
-	err := d.store.Close()
+	err := errors.Join(d.records.Close(), d.store.Close())
 	if rm := os.Remove(d.cfg.Socket); rm != nil && !errors.Is(rm, os.ErrNotExist) {
 		err = errors.Join(err, rm)
 	}

@@ -34,7 +34,7 @@ func (d *daemon) openFleet(ctx context.Context, kept string) ([]rules.Rule, erro
 	if d.lease, err = shared.Lease(ctx, d.cfg.Host); err != nil {
 		return nil, err
 	}
-	d.fleet = fleet.New(fleet.Config{Cluster: d.lease, Rules: of, Set: kept, Schema: d.setup.schema, Known: d.keptFleet, Found: d.announcer.print})
+	d.fleet = fleet.New(fleet.Config{Cluster: d.lease, Rules: of, Set: kept, Schema: d.setup.schema, Known: d.keptFleet, Found: d.announcer.found})
 	return own, nil
 }
 

@@ -100,10 +100,10 @@ func storedDaily(ctx context.Context, cfg *configs.Daemon, date, site string) (p
 func writeFile(path string, data []byte) error {
 	tmp := path + ".part"
 	if err := os.WriteFile(tmp, data, 0o644); err != nil {
-		return userErrorf("write the report: %w", err)
+		return userErrorf("write %s: %w", path, err)
 	}
 	if err := os.Rename(tmp, path); err != nil {
-		return userErrorf("write the report: %w", err)
+		return userErrorf("write %s: %w", path, err)
 	}
 	return nil
 }

@@ -161,6 +161,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.status()) })
 	mux.HandleFunc("GET /search", answerAsked(d.search))
+	mux.HandleFunc("GET /finding", answerAsked(d.finding))
 	mux.HandleFunc("GET /deadlock", answerAsked(d.deadlock))
 	mux.HandleFunc("GET /timeline", answerAsked(d.timeline))
 	mux.HandleFunc("GET /explain", answerAsked(d.explain))

@@ -30,17 +30,18 @@ type Taken struct {
 
 // Take links each occurrence to the issue of its fingerprint. Where there is none it opens one; one that was resolved
 // before the occurrence is opened again. An occurrence that was taken before changes nothing, so that taking may be
-// repeated. All of them are taken, or none.
-func (d *DB) Take(ctx context.Context, list []Occurrence) (Taken, error) {
+// repeated. All of them are taken, or none; until is kept for TakenUntil with them.
+func (d *DB) Take(ctx context.Context, list []Occurrence, until time.Time) (Taken, error) {
 	var t Taken
 	err := d.write(ctx, func(tx *sql.Tx) error {
 		t = Taken{}
 		for _, o := range list {
-			if err := take(ctx, tx, o, &t); err != nil {
+			if err := take(ctx, tx, o, d.now(), &t); err != nil {
 				return fmt.Errorf("finding %s: %w", o.Finding, err)
 			}
 		}
-		return nil
+		_, err := tx.ExecContext(ctx, "INSERT INTO mark (name, at) VALUES ('taken', ?1) ON CONFLICT DO UPDATE SET at = max(at, ?1)", micros(until))
+		return err
 	})
 	if err != nil {
 		return Taken{}, fmt.Errorf("take findings into the issue log: %w", err)
@@ -48,7 +49,17 @@ func (d *DB) Take(ctx context.Context, list []Occurrence) (Taken, error) {
 	return t, nil
 }
 
-func take(ctx context.Context, tx *sql.Tx, o Occurrence, t *Taken) error {
+// TakenUntil returns the time up to which findings were taken that were stored until then; zero: never.
+func (d *DB) TakenUntil(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := d.sql.QueryRowContext(ctx, "SELECT at FROM mark WHERE name = 'taken'").Scan(&at)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("read how far findings were taken: %w", err)
+	}
+	return timeOf(at), nil
+}
+
+func take(ctx context.Context, tx *sql.Tx, o Occurrence, now time.Time, t *Taken) error {
 	var known int
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM issue_finding WHERE finding = ?", o.Finding).Scan(&known); err != nil || known > 0 {
 		return err
@@ -58,7 +69,7 @@ func take(ctx context.Context, tx *sql.Tx, o Occurrence, t *Taken) error {
 	case errors.Is(err, sql.ErrNoRows):
 		i = Issue{
 			Title: o.Title, Description: o.Message, Category: o.Category, Priority: o.Priority, Status: Unsolved,
-			Reporter: Program, Reported: o.At, Site: o.Site, Rule: o.Rule, Fingerprint: o.Fingerprint,
+			Reporter: Program, Reported: earlier(o.At, now), Site: o.Site, Rule: o.Rule, Fingerprint: o.Fingerprint,
 		}
 		if err := i.check(); err != nil {
 			return err
@@ -71,13 +82,21 @@ func take(ctx context.Context, tx *sql.Tx, o Occurrence, t *Taken) error {
 		return err
 	case i.Status == Resolved && o.At.After(i.Resolved):
 		open := Unsolved
-		if err := change(ctx, tx, i.ID, Program, o.At, Edit{Status: &open, Comment: "It came back: " + o.Title}); err != nil {
+		if err := change(ctx, tx, i.ID, Program, now, Edit{Status: &open, Comment: "It came back: " + o.Title}); err != nil {
 			return err
 		}
 		t.Reopened++
 	}
 	t.Linked++
 	return link(ctx, tx, i.ID, o)
+}
+
+// earlier is a, or now where the clock that a is of is ahead.
+func earlier(a, now time.Time) time.Time {
+	if a.After(now) {
+		return now
+	}
+	return a
 }
 
 func link(ctx context.Context, tx *sql.Tx, issue int64, o Occurrence) error {

@@ -81,6 +81,11 @@ CREATE TABLE verdict (
 	note    TEXT NOT NULL,
 	PRIMARY KEY (finding, at)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mark (
+	name TEXT PRIMARY KEY,
+	at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by

@@ -191,13 +191,14 @@ func TestFindingsAreTakenIntoIssuesOnce(t *testing.T) {
 	}
 	take := func(want Taken, list ...Occurrence) {
 		t.Helper()
-		if got, err := w.Take(t.Context(), list); err != nil || got != want {
+		if got, err := w.Take(t.Context(), list, w.at); err != nil || got != want {
 			t.Errorf("taken %+v, error %v, want %+v", got, err, want)
 		}
 	}
+	w.tick(5 * time.Minute)
 	take(Taken{Opened: 2, Linked: 3}, at("f1", "shop", 1), at("f2", "shop", 2), at("f3", "crm", 3))
 	take(Taken{}, at("f1", "shop", 1), at("f2", "shop", 2), at("f3", "crm", 3)) // as after a crash
-	w.tick(10 * time.Minute)
+	w.tick(5 * time.Minute)
 	w.change(1, "bob", resolve("lock order", "changed"))
 	take(Taken{Linked: 1}, at("f4", "shop", 9)) // before it was resolved, and stored later
 	if i, err := w.Issue(t.Context(), 1); err != nil || i.Status != Resolved || i.Findings != 3 {
@@ -217,13 +218,20 @@ func TestFindingsAreTakenIntoIssuesOnce(t *testing.T) {
 			t.Errorf("issue of %s: %d, error %v, want %d", id, got, err, want)
 		}
 	}
+	take(Taken{Opened: 1, Linked: 1}, at("f8", "ahead", 24*60))
+	if i, err := w.Issue(t.Context(), 3); err != nil || !i.Reported.Equal(w.at) {
+		t.Errorf("what a clock that is ahead reports: %+v, error %v, want it now", i, err)
+	}
 	bad := at("f7", "erp", 20)
 	bad.Title = ""
-	if _, err := w.Take(t.Context(), []Occurrence{at("f6", "shop", 19), bad}); err == nil {
+	if _, err := w.Take(t.Context(), []Occurrence{at("f6", "shop", 19), bad}, w.at.Add(time.Hour)); err == nil {
 		t.Error("one without a title was taken")
 	}
 	if got, err := w.IssueOf(t.Context(), "f6"); err != nil || got != 0 {
 		t.Errorf("of a list that was refused one was taken: %d, error %v", got, err)
+	}
+	if until, err := w.TakenUntil(t.Context()); err != nil || !until.Equal(w.at) {
+		t.Errorf("taken until %s, error %v, want %s", until, err, w.at)
 	}
 }
 

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -91,6 +92,11 @@ func (r Record) Precision() float64 {
 		return 1
 	}
 	return float64(r.Confirmed+r.Expected) / float64(r.Judged())
+}
+
+// ByPrecision orders records, the least precise first, of equal ones those that were judged more often.
+func ByPrecision(a, b Record) int {
+	return cmp.Or(cmp.Compare(a.Precision(), b.Precision()), cmp.Compare(b.Judged(), a.Judged()), cmp.Compare(a.Rule, b.Rule))
 }
 
 // Records returns how the findings of each rule were judged, by rule.
