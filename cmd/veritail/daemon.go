@@ -53,7 +53,7 @@ type daemon struct {
 	proven     atomic.Pointer[drill.Results]
 	followers  followers
 	announcer  *announcer
-	records    *state.DB // what people write
+	records    *state.DB     // what people write
 	fleet      *fleet.Runner // of the rules about many hosts; nil, like its lease, where this host judges for itself
 	lease      *elastic.Lease
 	kept       atomic.Pointer[keptReport] // nil until keep has looked once

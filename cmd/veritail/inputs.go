@@ -35,7 +35,7 @@ type input struct {
 	pipe      *pipe.Reader    // likewise
 	probes    []*probe.Prober
 	resources *resources.Sampler // nil: it is not that
-	told      loss            // when announceLoss looked last
+	told      loss               // when announceLoss looked last
 }
 
 // A loss is what was lost on its way into a spool.
