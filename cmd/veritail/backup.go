@@ -26,9 +26,10 @@ func backupCommand() *cobra.Command {
 		Use:   "backup DIRECTORY",
 		Short: "Copy the whole store while the daemon runs, or check such a copy",
 		Long: `Backup copies the embedded store - events, findings, figures and how far each file
-was read - into a new directory, with a manifest of the files' SHA-256. The daemon
-goes on meanwhile; the copy is the store as it stood at one commit. A directory of
-that name is whole: until then its name ends in .part.
+was read - and the records that people write, the issue log and verdicts, into a new
+directory, with a manifest of the files' SHA-256. The daemon goes on meanwhile; the
+copy is the store as it stood at one commit. A directory of that name is whole: until
+then its name ends in .part.
 
 A sealed day that was damaged in the store is left out and named: the rest is backed
 up all the same, the manifest says what it lacks, it is a finding, and the exit
@@ -74,7 +75,8 @@ func restoreCommand() *cobra.Command {
 		Long: `Restore copies a backup to where the configuration has its store. Every file is
 compared with the manifest, and the store with itself, before it takes that place,
 which may be a mount point. The daemon must not run, and no store may be there: move
-what is in the directory away first. Days that the backup lacks are a finding.
+what is in the directory away first. Days that the backup lacks are a finding. The
+records come back where there are none; those that are there stay.
 
 Run by root, the store is given to the owner of its directory, or of the one above
 it where it has none yet: that should be the user that the daemon runs as.
@@ -157,7 +159,12 @@ func (d *daemon) backup(ctx context.Context, dir string) (*backup.Manifest, erro
 	if err != nil {
 		return nil, err
 	}
-	return st.Backup(ctx, dir, version, time.Now())
+	records, done, err := d.recordsCopy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return st.Backup(ctx, dir, version, time.Now(), records...)
 }
 
 func (d *daemon) answerBackup(w http.ResponseWriter, r *http.Request) {
@@ -184,7 +191,9 @@ func runRestore(ctx context.Context, configFile, dir string, stderr io.Writer) (
 		return r, userErrorf("the daemon is running; stop it first")
 	}
 	defer watchCopy(stderr, filepath.Dir(storeFile(c.cfg)), sizeBelow(dir))()
-	r, err = embedded.RestoreBackup(ctx, dir, storeFile(c.cfg))
+	if r, err = embedded.RestoreBackup(ctx, dir, storeFile(c.cfg)); err == nil {
+		err = restoreRecords(ctx, c.cfg, r.Manifest, dir, stderr)
+	}
 	return r, mendable(err)
 }
 

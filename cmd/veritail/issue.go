@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/state"
 )
 
@@ -50,7 +51,10 @@ func inRecords(ctx context.Context, configFile string, f func(*state.DB) error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() {
+		_, giving := embedded.GiveToOwner(recordsFile(cfg)) // the daemon's user has to be able to open what root has made
+		err = errors.Join(err, db.Close(), giving)
+	}()
 	err = f(db)
 	if errors.Is(err, state.ErrRefused) || errors.Is(err, state.ErrNotFound) {
 		return userError{err}

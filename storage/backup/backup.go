@@ -268,6 +268,16 @@ func (m *Manifest) CopyTo(ctx context.Context, dir, to string) error {
 	return nil
 }
 
+// CopyFile copies the file of that name as CopyTo does. It reports whether there is one.
+func (m *Manifest) CopyFile(ctx context.Context, dir, to, name string) (bool, error) {
+	for _, f := range m.Files {
+		if f.Name == name {
+			return true, m.copyBack(ctx, dir, to, f)
+		}
+	}
+	return false, nil
+}
+
 func (m *Manifest) copyBack(ctx context.Context, dir, to string, f File) error {
 	in, err := os.Open(filepath.Join(dir, filepath.FromSlash(f.Name)))
 	if err != nil {

@@ -26,16 +26,16 @@ const (
 // sealed files wait.
 //
 // Sealed files that are not as they were made are left out: the manifest says what it lacks, and so does a finding. The
-// manifest names the version of the program.
-func (s *Store) Backup(ctx context.Context, dir, program string, now time.Time) (*backup.Manifest, error) {
-	m, err := s.backup(ctx, dir, program, now)
+// manifest names the version of the program. Others are files that are none of the store's and go with it.
+func (s *Store) Backup(ctx context.Context, dir, program string, now time.Time, others ...backup.Source) (*backup.Manifest, error) {
+	m, err := s.backup(ctx, dir, program, now, others)
 	if err != nil {
 		return nil, fmt.Errorf("back up to %s: %w", dir, err)
 	}
 	return m, nil
 }
 
-func (s *Store) backup(ctx context.Context, dir, program string, now time.Time) (*backup.Manifest, error) {
+func (s *Store) backup(ctx context.Context, dir, program string, now time.Time, others []backup.Source) (*backup.Manifest, error) {
 	defer s.shelf.begin()()
 	s.backups.Add(1)
 	defer s.backups.Add(-1)
@@ -66,6 +66,9 @@ func (s *Store) backup(ctx context.Context, dir, program string, now time.Time) 
 			defer f.Close()
 		}
 		sources = append(sources, source)
+	}
+	for _, o := range others {
+		own, sources = append(own, ownFile{File: o.File}), append(sources, o)
 	}
 	if err := fits(filepath.Dir(dir), own); err != nil {
 		return nil, err

@@ -122,6 +122,15 @@ func (d *DB) Close() error {
 	return nil
 }
 
+// Snapshot writes the database, as it stands after the last change, to path, where nothing or an empty file is. Changes go
+// on meanwhile.
+func (d *DB) Snapshot(ctx context.Context, path string) error {
+	if _, err := d.sql.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("copy the records: %w", err)
+	}
+	return nil
+}
+
 func (d *DB) migrate(ctx context.Context) error {
 	return d.write(ctx, func(tx *sql.Tx) error {
 		var taken int
