@@ -20,6 +20,7 @@ type Daemon struct {
 	Socket    string    `toml:"socket"`    // unix socket; after LoadDaemon never empty
 	Configs   string    `toml:"configs"`   // argument of FS: directory of formats and rules, empty for the shipped ones
 	WellKnown bool      `toml:"wellknown"` // follow WellKnown's sources too
+	MaxLine   Size      `toml:"max_line"`  // a longer line is cut
 	Console   Console   `toml:"console"`
 	Store     Store     `toml:"store"`
 	Retention Retention `toml:"retention"`
@@ -87,6 +88,7 @@ type Source struct {
 	Prefix  string   `toml:"log_line_prefix"` // how PostgreSQL's lines begin, as its setting says; empty: guessed from them
 	Layout  string   `toml:"log_format"`      // what the lines of an access log look like, as nginx's log_format or Apache's LogFormat says
 	Silent  Duration `toml:"silent_after"`    // without a line for so long it is a finding; 0: as is learnt
+	Unended Duration `toml:"line_timeout"`    // a last line without an ending is taken when nothing has come for so long; 0: when its ending comes
 	Zone    string   `toml:"zone"`            // IANA name of the zone of stamps that name none; empty: this machine's
 }
 
@@ -158,6 +160,8 @@ const (
 	minTemp    = 64 << 20
 	minDisk    = 64 << 20
 	maxThreads = 256
+	minLine    = 4 << 10
+	maxLine    = 64 << 20
 )
 
 func (d *Daemon) check(fsys fs.FS, name string) Errors {
@@ -177,6 +181,9 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	}
 	if _, port, err := net.SplitHostPort(d.Console.Listen); err != nil || port == "" {
 		fault("console.listen", "key \"listen\" wants host:port, such as \"127.0.0.1:8650\", not %q", d.Console.Listen)
+	}
+	if d.MaxLine < minLine || d.MaxLine > maxLine {
+		fault("max_line", "key \"max_line\" wants %s to %s, not %s", Size(minLine), Size(maxLine), d.MaxLine)
 	}
 	switch d.Store.Kind {
 	case Embedded:

@@ -50,7 +50,7 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, Console: Console{"127.0.0.1:8650"},
+	want := &Daemon{Host: host, State: "var", Socket: "var/veritail.sock", WellKnown: true, MaxLine: 1 << 20, Console: Console{"127.0.0.1:8650"},
 		Store:         Store{"embedded", "var/store", 512 << 20, 0, 1 << 30, Duration(time.Hour)},
 		Retention:     Retention{Duration(90 * day), Duration(400 * day), Duration(400 * day), 10 << 30, 10},
 		Issues:        Issues{"high"},
@@ -122,6 +122,7 @@ func TestLoadDaemonTakesWhatTheFileSays(t *testing.T) {
 host = "db1"
 state = "/srv/veritail"
 wellknown = false
+max_line = "64KiB"
 console.listen = "[::1]:80"
 [store]
 memory = "2GiB"
@@ -138,6 +139,7 @@ paths = ["/a/*.log"]
 dataset = "a-1.b_2"
 site = "north.1"
 zone = "Europe/Berlin"
+line_timeout = "45s"
 [[source]]
 paths = ["x"]
 dataset = "x"
@@ -146,11 +148,11 @@ format = "nginx.access"
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", Console: Console{"[::1]:80"},
+	want := &Daemon{Host: "db1", State: "/srv/veritail", Socket: "/srv/veritail/veritail.sock", MaxLine: 64 << 10, Console: Console{"[::1]:80"},
 		Store:     Store{"embedded", "/srv/veritail/store", 2 << 30, 3, 64 << 20, 0},
 		Retention: Retention{Duration(36 * time.Hour), 0, Duration(400 * day), 0, 50},
 		Issues:    Issues{"high"},
-		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin"},
+		Sources: []Source{{Paths: []string{"/a/*.log"}, Dataset: "a-1.b_2", Format: Auto, Site: "north.1", Zone: "Europe/Berlin", Unended: Duration(45 * time.Second)},
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
 		Elasticsearch: defaultElasticsearch,
 		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},

@@ -17,7 +17,7 @@ import (
 // the bytes that it is given: open records, and how far reading has come.
 type Decoder interface {
 	// Decode takes a block of whole lines that begins at off, where the last call ended. Only the last block of a
-	// generation that is complete may end without a line ending. Finished events are appended to b's pages; the
+	// generation that is complete, or whose last line is not waited for, may end without a line ending. Finished events are appended to b's pages; the
 	// decoder registers with b.OnRelease what has to be given back. block is not kept.
 	Decode(b *event.Batch, block []byte, off int64)
 	// Long takes a line that is longer than the reader's bound: head is its beginning, length its whole length

@@ -42,6 +42,8 @@ type reader struct {
 	batch   *event.Batch
 	bytes   int64
 	grown   time.Time // when the file gave something last
+	held    int64     // bytes of a line whose ending has not come
+	holding time.Time // when the last of them came
 	flushed time.Time
 
 	cancel  context.CancelFunc
@@ -115,7 +117,7 @@ const restPolls = 10
 // for a while, since the Finder looks at all of those.
 func (rd *reader) poll() time.Duration {
 	switch quiet := time.Since(rd.grown); {
-	case rd.file.Named() && quiet > source.Quiet && len(rd.sent.Open) == 0:
+	case rd.file.Named() && quiet > source.Quiet && len(rd.sent.Open) == 0 && (rd.held == 0 || rd.file.Unended() == 0):
 		return restPolls * source.QuietPolls * rd.r.cfg.Poll
 	case rd.file.Named() && quiet > source.Quiet:
 		return source.QuietPolls * rd.r.cfg.Poll
@@ -194,8 +196,24 @@ func (rd *reader) stopped(err error) error {
 		rd.finish(now)
 		return errComplete
 	}
+	rd.takeUnended(now)
 	rd.dec.Flush(rd.batch, now, false)
 	return err
+}
+
+// takeUnended takes a last line whose ending has not come for as long as the source says.
+func (rd *reader) takeUnended(now time.Time) {
+	held := rd.blocks.Held()
+	if held != rd.held {
+		rd.held, rd.holding = held, now
+	}
+	if wait := rd.file.Unended(); held == 0 || wait == 0 || now.Sub(rd.holding) < wait {
+		return
+	}
+	if b, ok := rd.blocks.Rest(rd.batch.Arena()); ok {
+		rd.decode(b, false)
+		rd.held, rd.grown = 0, now
+	}
 }
 
 // finish ends the generation: its last line need not have an ending, and its open records are closed.

@@ -163,6 +163,9 @@ func EventOf(p *event.Page, i int) Event {
 	for f := event.FieldDataset; f <= event.FieldUnparsed; f++ {
 		add(f)
 	}
+	if p.CutRows.Has(i) {
+		fields["veritail.cut"] = true
+	}
 	e.Fields = fields
 	return e
 }

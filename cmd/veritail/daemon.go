@@ -140,7 +140,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.runner = pipeline.New(pipeline.Config{
 		Host: cfg.Host, Sources: d.patterns, Decoder: d.decoder,
 		Stages: []pipeline.Stage{figures, d.drills}, Store: d.announcer, Quarantined: d.quarantined(),
-		Ahead: cfg.Store.Kind == configs.OnElasticsearch,
+		Ahead: cfg.Store.Kind == configs.OnElasticsearch, MaxLine: int(cfg.MaxLine),
 	})
 	if err := d.reseed(ctx, kept); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func followed(cfg *configs.Daemon, set *parsers.Set) ([]source.Pattern, error) {
 			format = ""
 		}
 		for _, p := range s.Paths {
-			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Layout: s.Layout, Zone: zone, Silent: time.Duration(s.Silent)})
+			out = append(out, source.Pattern{Glob: p, Exclude: s.Exclude, Dataset: s.Dataset, Format: format, Site: s.Site, Prefix: s.Prefix, Layout: s.Layout, Zone: zone, Silent: time.Duration(s.Silent), Unended: time.Duration(s.Unended)})
 		}
 	}
 	return out, nil

@@ -100,7 +100,7 @@ func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
 		}
 	}
 	for _, text := range cfg.Listen {
-		l, err := listenOn(text, secure, in.spool)
+		l, err := listenOn(text, secure, int(d.cfg.MaxLine), in.spool)
 		if err != nil {
 			return nil, err
 		}
@@ -109,8 +109,8 @@ func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
 	return in, nil
 }
 
-func listenOn(text string, secure *tls.Config, to *spool.Spool) (*listen.Listener, error) {
-	c := listen.Config{MaxLine: source.MaxLine}
+func listenOn(text string, secure *tls.Config, maxLine int, to *spool.Spool) (*listen.Listener, error) {
+	c := listen.Config{MaxLine: maxLine}
 	c.Network, c.Address = configs.Network(text)
 	if c.Network == "tls" {
 		c.TLS = secure
@@ -143,7 +143,7 @@ func (d *daemon) openPipe(cfg configs.Pipe) (*input, error) {
 	in := &input{
 		name: cfg.Name, spool: sp,
 		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true},
-		pipe:    pipe.New(pipe.Config{Path: cfg.Path, Name: cfg.Name, MaxLine: source.MaxLine, Spool: sp}),
+		pipe:    pipe.New(pipe.Config{Path: cfg.Path, Name: cfg.Name, MaxLine: int(d.cfg.MaxLine), Spool: sp}),
 	}
 	if cfg.Format != configs.Auto {
 		in.pattern.Format = cfg.Format
@@ -181,7 +181,7 @@ func (d *daemon) openJournal() (*input, error) {
 	return &input{
 		name: configs.JournalName, spool: sp,
 		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Format: "syslog.journal", Zone: time.Local, Spool: true},
-		journal: journal.New(journal.Config{Program: "journalctl", Directory: cfg.Directory, MaxLine: source.MaxLine, Spool: sp}),
+		journal: journal.New(journal.Config{Program: "journalctl", Directory: cfg.Directory, MaxLine: int(d.cfg.MaxLine), Spool: sp}),
 	}, nil
 }
 

@@ -28,6 +28,7 @@ var (
 	descInfo      = desc("info", "1, with the version of the daemon.", "version")
 	descLines     = desc("lines_total", "Lines by what became of them: read = parsed + unparsed + ignored + those of open records; parsed + unparsed = stored + quarantined + pending.", "path", "dataset", "site", "state")
 	descBytes     = desc("read_bytes_total", "Bytes of lines that were read.", "path", "dataset", "site")
+	descCut       = desc("cut_records_total", "Records that were longer than they may be, and lost their ends.", "path", "dataset", "site")
 	descLagBytes  = desc("lag_bytes", "Bytes that are there and have not been read.", "path", "dataset", "site")
 	descLag       = desc("lag_seconds", "The greatest age of a byte that has not been read.", "path", "dataset", "site")
 	descLost      = desc("lost_bytes_total", "Bytes that rotation destroyed before they could be read, since the start.", "path", "dataset", "site")
@@ -77,6 +78,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 			counter(descLines, float64(v.lines), s.Path, s.Dataset, s.Site, v.state)
 		}
 		counter(descBytes, float64(s.Bytes), s.Path, s.Dataset, s.Site)
+		counter(descCut, float64(s.Cut), s.Path, s.Dataset, s.Site)
 		gauge(descLagBytes, float64(s.LagBytes), s.Path, s.Dataset, s.Site)
 		gauge(descLag, s.LagS, s.Path, s.Dataset, s.Site)
 		counter(descLost, float64(s.Lost), s.Path, s.Dataset, s.Site)

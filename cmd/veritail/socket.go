@@ -71,6 +71,7 @@ type sourceReport struct {
 	Unparsed int64   `json:"unparsed"`
 	Ignored  int64   `json:"ignored"`
 	Bytes    int64   `json:"bytes"`
+	Cut      int64   `json:"cut"` // records that were longer than they may be
 	Stored   int64   `json:"stored"`
 	Apart    int64   `json:"quarantined"`
 	Pending  int64   `json:"pending"`
@@ -127,7 +128,7 @@ func (d *daemon) sourceOf(s pipeline.SourceStatus) sourceReport {
 	r := sourceReport{
 		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Told.Format, State: s.State,
 		Read: s.Account.Read, Parsed: s.Account.Parsed, Unparsed: s.Account.Unparsed, Ignored: s.Account.Ignored,
-		Bytes: s.Account.Bytes, Stored: s.Stored, Apart: s.Quarantined, Pending: s.Pending,
+		Bytes: s.Account.Bytes, Cut: s.Account.Cut, Stored: s.Stored, Apart: s.Quarantined, Pending: s.Pending,
 		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Breach: s.Breach,
 		Shapes: d.setup.shapesOf(s.Told), Dropped: s.Told.Dropped,
 	}

@@ -219,6 +219,9 @@ func (s *sourceReport) print(w *sink, p colours) {
 		}
 		printShapes(w, p, s.Shapes, event.Told{}, s.Unparsed, "    ")
 	}
+	if s.Cut > 0 {
+		w.f("      %s\n", p.yellow(fmt.Sprintf("▲ %s were longer than they may be and lost their ends", count(int(s.Cut), "record"))))
+	}
 	if s.Breach != "" {
 		w.f("      %s\n", p.red("◆ the account does not add up: "+s.Breach))
 	}

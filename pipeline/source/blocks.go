@@ -61,6 +61,9 @@ func NewBlocks(r io.Reader, off int64, bound int) *Blocks {
 // Off returns the offset of the first byte that has not been handed out.
 func (b *Blocks) Off() int64 { return b.off }
 
+// Held returns how many bytes have been read of a line whose ending has not come.
+func (b *Blocks) Held() int64 { return max(b.long, int64(len(b.kept))) }
+
 // Next appends the next block to a. An error is the reader's, and a is as it was: after io.EOF the call may be repeated
 // when the stream has grown, and Rest gives the line without ending if it never will.
 func (b *Blocks) Next(a *event.Arena) (Block, error) {
@@ -97,8 +100,8 @@ func (b *Blocks) Next(a *event.Arena) (Block, error) {
 	}
 }
 
-// Rest appends to a what is left of a stream that is complete, a last line without an ending, and returns false if there
-// is none.
+// Rest appends to a what is left of a stream that is complete, or is not waited for: a last line without an ending. It returns false if
+// there is none.
 func (b *Blocks) Rest(a *event.Arena) (Block, bool) {
 	if len(b.kept) == 0 {
 		return Block{}, false

@@ -35,9 +35,10 @@ type File struct {
 	lost   atomic.Int64
 	rest   facts // of f when it was read to its end, if they tell of any change since
 
-	name atomic.Int32 // hasName, renamed or succeeded
-	told atomic.Bool  // the system tells when it changes
-	left atomic.Int64 // when it lost its name, ns
+	name atomic.Int32  // hasName, renamed or succeeded
+	told atomic.Bool   // the system tells when it changes
+	wait time.Duration // Pattern.Unended
+	left atomic.Int64  // when it lost its name, ns
 
 	wake   chan struct{}
 	after  *File
@@ -100,6 +101,9 @@ func (x *File) Size() int64 { return x.size.Load() }
 
 // Named reports whether a followed path names the file. It is safe for concurrent use.
 func (x *File) Named() bool { return x.name.Load() == hasName }
+
+// Unended returns after what time without anything new a last line without an ending is taken; 0: never.
+func (x *File) Unended() time.Duration { return x.wait }
 
 // Noticed reports whether the system tells of changes of the file, so that Wake receives. It is safe for concurrent use.
 func (x *File) Noticed() bool { return x.told.Load() }

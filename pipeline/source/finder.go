@@ -334,7 +334,7 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.file = file
+	l.file, file.wait = file, p.pattern.Unended
 	if !packed {
 		l.born = fs.birth
 	}

@@ -19,6 +19,7 @@ type Pattern struct {
 	Layout  string         // what lines look like, for formats with a layout; empty: as these know them
 	Zone    *time.Location // of time stamps that name none
 	Silent  time.Duration  // without a line for so long it is silent; 0: as is learnt
+	Unended time.Duration  // a last line without an ending is taken when nothing has come for so long; 0: when its ending comes
 	Senders bool           // the files are named after who sent their lines
 	Spool   bool           // the files are the daemon's own: all that is there is to be read, and what goes has been
 }
