@@ -296,6 +296,21 @@ func (s *Source) Location() (*time.Location, error) {
 	return time.LoadLocation(s.Zone)
 }
 
+// Rounded writes the size for people: 1.5 KiB.
+func (s Size) Rounded() string {
+	v, unit := float64(s), ""
+	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if v < 1024 {
+			break
+		}
+		v, unit = v/1024, u
+	}
+	if unit == "" {
+		return fmt.Sprintf("%d B", int64(s))
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}
+
 // A Duration is a time.Duration that configuration files may also write in days: "90d", "1d12h".
 type Duration time.Duration
 

@@ -91,7 +91,7 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	d.judged.Store(&ruleSet{list: s.rules, changes: changes})
 	d.reload.files = files
 	d.reload.files.watchLists(cfg.Configs, rules.Lists(s.rules))
-	if d.store, err = openStore(ctx, cfg, s.schema, false); err != nil {
+	if d.store, err = awaitStore(ctx, cfg, s.schema); err != nil {
 		return nil, err
 	}
 	opened := d

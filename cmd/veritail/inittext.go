@@ -146,7 +146,7 @@ func (t *foundText) journal(found *discover.Found) {
 	case !j.Readable:
 		t.row(t.p.red("✕ "), "the systemd journal", "system.journal", "permission denied")
 	default:
-		t.row(t.p.green("● "), "the systemd journal", "system.journal", discover.Bytes(j.Bytes))
+		t.row(t.p.green("● "), "the systemd journal", "system.journal", size(j.Bytes))
 	}
 }
 

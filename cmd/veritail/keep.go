@@ -215,16 +215,4 @@ func dropFinding(drop storage.Drop, k keptReport, now time.Time) event.Finding {
 }
 
 // size writes bytes in the unit that suits them.
-func size(bytes int64) string {
-	v, unit := float64(bytes), "B"
-	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if v < 1024 {
-			break
-		}
-		v, unit = v/1024, u
-	}
-	if unit == "B" {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
-}
+func size(bytes int64) string { return configs.Size(bytes).Rounded() }

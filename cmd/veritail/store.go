@@ -31,11 +31,38 @@ func openStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema, r
 	return openEmbedded(ctx, cfg, schema)
 }
 
+// heldPatience is how long a daemon waits for a store that another process has open: a command that reads it without a daemon ends soon.
+const heldPatience = 10 * time.Second
+
+// awaitStore is openStore, but waits for a process that has the store open to end.
+func awaitStore(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (storage.Store, error) {
+	begun, told := time.Now(), false
+	for {
+		st, err := openStore(ctx, cfg, schema, false)
+		other := (*embedded.Held)(nil)
+		if !errors.As(err, &other) || time.Since(begun) >= heldPatience {
+			return st, err
+		}
+		if !told {
+			told = true
+			slog.Warn("another process has the store open; waiting for it to end", "process", other.By, "at most", heldPatience)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 // openEmbedded opens the embedded store. What was wrong with it is in the log.
 func openEmbedded(ctx context.Context, cfg *configs.Daemon, schema *event.Schema) (*embedded.Store, error) {
 	st, err := embedded.Open(ctx, embeddedConfig(cfg, schema))
 	if errors.As(err, new(*embedded.Damaged)) {
 		return nil, userErrorf("%w\nNothing was changed. veritail repair (with the -config of the daemon) keeps the files and mends the store; veritail repair -h says how", err)
+	}
+	if other := (*embedded.Held)(nil); errors.As(err, &other) {
+		return nil, userErrorf("open the store in %s: %w\nOne process at a time can open it: let that one end. A daemon answers commands that are given its -config", cfg.Store.Path, other)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store in %s: %w", cfg.Store.Path, err)

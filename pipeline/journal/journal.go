@@ -20,7 +20,8 @@ import (
 
 // A Spool takes lines of a sender, each with its ending, and returns how many bytes of them it took, in whole lines.
 type Spool interface {
-	Append(from string, lines []byte) (int, error)
+	// Offer takes all lines of a sender, or as many as it can until ctx ends, and calls took after each try.
+	Offer(ctx context.Context, from string, lines []byte, took func(n int64, err error)) error
 	Last(from string) ([]byte, error) // the last line, without its ending; nil if there is none
 }
 
@@ -166,7 +167,7 @@ func (r *Reader) take(ctx context.Context, out io.Reader, at position) error {
 		if in.Buffered() > 0 && len(lines) < batch {
 			continue
 		}
-		if err := r.offer(ctx, lines); err != nil {
+		if err := r.cfg.Spool.Offer(ctx, Sender, lines, r.took); err != nil {
 			return err
 		}
 		r.note(func(s *Status) { s.Cut += cut })
@@ -191,24 +192,9 @@ func (r *Reader) gap(before, here position, atStart bool) {
 	})
 }
 
-// offer gives lines to the spool, until it has taken them: the journal waits as long.
-func (r *Reader) offer(ctx context.Context, lines []byte) error {
-	for len(lines) > 0 {
-		n, err := r.cfg.Spool.Append(Sender, lines)
-		r.note(func(s *Status) {
-			s.Entries += int64(bytes.Count(lines[:n], []byte{'\n'}))
-			s.Err = err
-		})
-		if lines = lines[n:]; err == nil {
-			continue
-		}
-		select {
-		case <-time.After(retry):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
+// took notes what the spool has taken.
+func (r *Reader) took(n int64, err error) {
+	r.note(func(s *Status) { s.Entries, s.Err = s.Entries+n, err })
 }
 
 // maxEntry bounds an entry in memory.

@@ -23,6 +23,8 @@ import (
 // take may be offered again.
 type Spool interface {
 	Append(from string, lines []byte) (int, error)
+	// Offer takes all lines of a sender, or as many as it can until ctx ends, and calls took after each try.
+	Offer(ctx context.Context, from string, lines []byte, took func(n int64, err error)) error
 	Refuse(lines int64) // says that lines are lost because Append did not take them
 }
 
@@ -255,20 +257,15 @@ func (l *Listener) receive(ctx context.Context, c net.Conn) error {
 
 // offer gives lines to the spool, until it has taken them: a sender waits as long. It reports whether it took them before ctx ended.
 func (l *Listener) offer(ctx context.Context, from string, lines []byte) bool {
-	for len(lines) > 0 {
-		n, err := l.spool.Append(from, lines)
-		l.counts.lines.Add(int64(bytes.Count(lines[:n], newline)))
-		if lines = lines[n:]; err == nil || len(lines) == 0 {
-			continue
-		}
-		select {
-		case <-time.After(retry):
-		case <-ctx.Done():
-			l.spool.Refuse(int64(bytes.Count(lines, newline)))
-			return false
-		}
+	left := int64(bytes.Count(lines, newline))
+	err := l.spool.Offer(ctx, from, lines, func(n int64, _ error) {
+		l.counts.lines.Add(n)
+		left -= n
+	})
+	if err != nil {
+		l.spool.Refuse(left)
 	}
-	return true
+	return err == nil
 }
 
 var newline = []byte{'\n'}

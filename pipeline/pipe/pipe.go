@@ -19,7 +19,8 @@ const Stdin = "-"
 
 // A Spool takes lines of a sender, each with its ending, and returns how many bytes of them it took, in whole lines.
 type Spool interface {
-	Append(from string, lines []byte) (int, error)
+	// Offer takes all lines of a sender, or as many as it can until ctx ends, and calls took after each try.
+	Offer(ctx context.Context, from string, lines []byte, took func(n int64, err error)) error
 }
 
 // Config says what is read.
@@ -155,7 +156,7 @@ func (r *Reader) read(ctx context.Context, f *os.File) error {
 			out = l.rest()
 		}
 		r.note(func(s *Status) { s.Cut, s.Err = l.cut, nil })
-		r.offer(ctx, out)
+		_ = r.cfg.Spool.Offer(ctx, r.cfg.Name, out, r.took) // its only error is that ctx has ended
 		switch {
 		case ctx.Err() != nil, errors.Is(err, io.EOF):
 			return nil
@@ -165,23 +166,9 @@ func (r *Reader) read(ctx context.Context, f *os.File) error {
 	}
 }
 
-// offer gives lines to the spool until it has taken them: who writes to the pipe waits as long. When ctx has ended it offers them once.
-func (r *Reader) offer(ctx context.Context, out []byte) {
-	for len(out) > 0 {
-		n, err := r.cfg.Spool.Append(r.cfg.Name, out)
-		r.note(func(s *Status) {
-			s.Lines += int64(bytes.Count(out[:n], []byte{'\n'}))
-			s.Err = err
-		})
-		if out = out[n:]; err == nil {
-			continue
-		}
-		select {
-		case <-time.After(retry):
-		case <-ctx.Done():
-			return
-		}
-	}
+// took notes what the spool has taken.
+func (r *Reader) took(n int64, err error) {
+	r.note(func(s *Status) { s.Lines, s.Err = s.Lines+n, err })
 }
 
 // lines cuts a stream into lines.

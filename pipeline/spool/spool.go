@@ -7,6 +7,7 @@ package spool
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,10 +25,11 @@ var ErrFull = errors.New("the spool is full")
 
 // The bounds of files.
 const (
-	Segment = 16 << 20         // a file of this size is renamed
-	quiet   = 30 * time.Second // a sender's file that is stored goes when nothing came for so long
-	maxOpen = 256              // files that are kept open for writing
-	maxName = 64               // bytes of a sender in a file's name
+	Segment = 16 << 20               // a file of this size is renamed
+	quiet   = 30 * time.Second       // a sender's file that is stored goes when nothing came for so long
+	maxOpen = 256                    // files that are kept open for writing
+	maxName = 64                     // bytes of a sender in a file's name
+	retry   = 100 * time.Millisecond // between offers of lines that were not taken
 	// Senders with a file of their own: addresses are easily forged. Further ones share a file.
 	maxSenders = 1024
 )
@@ -152,6 +154,24 @@ func (s *Spool) Append(from string, lines []byte) (int, error) {
 		err = ErrFull
 	}
 	return n, err
+}
+
+// Offer appends lines of a sender until it has taken all of them, or ctx ends, whose error it then returns: who sent them waits as long. took is
+// called after each try with how many lines it took, and why not all.
+func (s *Spool) Offer(ctx context.Context, from string, lines []byte, took func(n int64, err error)) error {
+	for len(lines) > 0 {
+		n, err := s.Append(from, lines)
+		took(int64(bytes.Count(lines[:n], []byte{'\n'})), err)
+		if lines = lines[n:]; err == nil || len(lines) == 0 {
+			continue
+		}
+		select {
+		case <-time.After(retry):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // sender returns where the lines of a sender go.

@@ -71,7 +71,7 @@ func (s *Store) openFiles(ctx context.Context) (*database, *writer, error) {
 	}
 	db, err := openDatabase(s.cfg.Path, options)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, asHeld(err)
 	}
 	db.dir = s.shelf.dir
 	w, err := newWriter(ctx, db, s.cfg, &s.backups)

@@ -89,7 +89,7 @@ var inUse sync.Map
 
 // Open opens the store at cfg.Path, creating it if there is none. It refuses a DuckDB before 1.5.6, a store of a
 // newer layout, and with a *Damaged error files that are not what was written and a store whose events do not agree with
-// what it counted. No other process can have the file open.
+// what it counted. No other process can have the file open: then the error is a *Held.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := checkLibrary(duckdb.LibraryVersion()); err != nil {
 		return nil, err

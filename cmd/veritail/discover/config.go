@@ -71,7 +71,7 @@ func (f *Found) journalConfig(line func(string, ...any)) {
 		line("follow    = \"yes\"")
 		line("directory = %s", quoted(j.Directory))
 	default:
-		line("# The systemd journal is followed: %s, %s.", plural(j.Files, "file"), Bytes(j.Bytes))
+		line("# The systemd journal is followed: %s, %s.", plural(j.Files, "file"), configs.Size(j.Bytes).Rounded())
 		line("follow = \"auto\"")
 	}
 }
@@ -104,7 +104,7 @@ func (s *Source) Why() (out []string) {
 		size += f.Size
 	}
 	last := s.Files[0]
-	head := fmt.Sprintf("%s, %s, last written on %s", plural(len(s.Files), "file"), Bytes(size), last.Written.Format("2 Jan 2006 15:04"))
+	head := fmt.Sprintf("%s, %s, last written on %s", plural(len(s.Files), "file"), configs.Size(size).Rounded(), last.Written.Format("2 Jan 2006 15:04"))
 	if last.From != "" {
 		head += ", " + last.From
 	}
@@ -223,21 +223,6 @@ func list(all []string) string {
 		out = append(out, quoted(s))
 	}
 	return "[" + strings.Join(out, ", ") + "]"
-}
-
-// Bytes writes a size in its largest unit.
-func Bytes(n int64) string {
-	v, unit := float64(n), ""
-	for _, u := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if v < 1024 {
-			break
-		}
-		v, unit = v/1024, u
-	}
-	if unit == "" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
 }
 
 // Took returns how long looking took.
