@@ -85,8 +85,8 @@ func (d *Definition) checkKind(fail func(key, format string, args ...any)) {
 	if (d.Kind == Ratio || d.Kind == Uptime) && d.Unit != "%" {
 		fail("unit", "a %s's is %q", map[Kind]string{Ratio: "ratio", Uptime: "uptime"}[d.Kind], "%")
 	}
-	if d.Kind == Percentile && (d.Percentile <= 0 || d.Percentile >= 100) {
-		fail("percentile", "want more than 0 and less than 100")
+	if d.Kind == Percentile && (d.Percentile <= 0 || d.Percentile > 100) {
+		fail("percentile", "want more than 0, and at most 100")
 	}
 	d.checkForeign(fail)
 	if len(d.Rules) > 0 && (d.Kind != Count && d.Kind != Rate || d.Where != "") {
@@ -191,9 +191,6 @@ func (d *Definition) checkField(schema *event.Schema, fail func(key, format stri
 		}
 	case event.Int:
 	case event.Float:
-		if d.Kind == Percentile {
-			fail("field", "%q is of kind float: a percentile wants duration or int", d.Field)
-		}
 	default:
 		fail("field", "%q is of kind %s: want duration, int or float", d.Field, d.fieldKind)
 	}
@@ -217,7 +214,19 @@ var durationUnits = map[string]float64{"µs": 1e3, "ms": 1e6, "s": 1e9}
 // downtimeUnits holds the seconds of each unit that downtimes are shown in.
 var downtimeUnits = map[string]float64{"s": 1, "min": 60, "h": 3600}
 
-// scale is what a stored sum or cell is multiplied by to be in the KPI's unit.
+// micro is what values of kind float are multiplied by to be counted in the cells of a histogram, which are of whole
+// numbers.
+const micro = 1e6
+
+// cellScale is what the value of a cell is multiplied by to be in the KPI's unit.
+func (d *Definition) cellScale() float64 {
+	if d.fieldKind == event.Float {
+		return d.scale() / micro
+	}
+	return d.scale()
+}
+
+// scale is what a stored sum is multiplied by to be in the KPI's unit.
 func (d *Definition) scale() float64 {
 	switch {
 	case d.fieldKind == event.Duration:

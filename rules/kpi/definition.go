@@ -46,11 +46,11 @@ type Definition struct {
 	Where string `toml:"where"`
 	// Rules are the ids of the rules whose occurrences are summed, for counts and rates and in place of Where.
 	Rules []string `toml:"rules"`
-	// Field is what averages and percentiles are made of: a field of kind duration or int, for averages also float.
+	// Field is what averages and percentiles are made of: a field of kind duration, int or float.
 	Field string `toml:"field"`
 	// Scale is what values of Field are multiplied by to be in Unit, for those that are no durations; 0 is 1.
 	Scale float64 `toml:"scale"`
-	// Percentile is which one, of 100.
+	// Percentile is which one, of 100; 100 is the largest value.
 	Percentile float64 `toml:"percentile"`
 	// Per is what a rate is for: "second", "minute" or "hour".
 	Per string `toml:"per"`

@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -15,8 +16,18 @@ func load(t *testing.T, text string) ([]Definition, error) {
 	return Load(fstest.MapFS{"kpis.toml": {Data: []byte(text)}}, "kpis.toml", event.NewSchema())
 }
 
+// fullSchema returns a schema with the fields of the shipped formats.
+func fullSchema(t testing.TB) *event.Schema {
+	t.Helper()
+	schema := event.NewSchema()
+	if _, err := parsers.Open(configs.FS(""), schema); err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
 func TestTheShippedKPIsLoad(t *testing.T) {
-	defs, err := Load(configs.FS(""), "kpis.toml", event.NewSchema())
+	defs, err := Load(configs.FS(""), "kpis.toml", fullSchema(t))
 	if err != nil {
 		t.Fatal(err)
 	}

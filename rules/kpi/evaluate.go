@@ -312,7 +312,7 @@ func (t *total) value(d *Definition, in query.Interval) float64 {
 		}
 		return t.sum / float64(t.part) * d.scale()
 	case Percentile:
-		return t.hist.quantile(d.Percentile/100) * d.scale()
+		return t.hist.quantile(d.Percentile/100) * d.cellScale()
 	}
 	return math.NaN()
 }

@@ -50,7 +50,7 @@ type counter struct {
 	from, where  int // queries; where is -1 where all of from counts
 	up, down     int // likewise; -1 where d is of no services
 	series       [3]string
-	name         []byte     // of the service at hand
+	name, before []byte     // of the service at hand, and of the one before
 	hist         []int64    // the histogram of the run at hand, nil where none is wanted
 	touched      []int32    // cells of hist
 	all, counted event.Bits // of the page at hand
@@ -286,6 +286,7 @@ func (c *counter) measure(p *event.Page, r run, to *sums) {
 		case col.Kind == event.Float:
 			to.count++
 			to.sum += col.Float[row]
+			c.put(int64(min(col.Float[row]*micro, 1<<62)))
 		default:
 			to.count++
 			to.sum += float64(col.Int[row])

@@ -49,7 +49,7 @@ func page(site, dataset string, rows []line) *event.Page {
 
 func shipped(t testing.TB) ([]Definition, *Stage) {
 	t.Helper()
-	defs, err := Load(configs.FS(""), "kpis.toml", event.NewSchema())
+	defs, err := Load(configs.FS(""), "kpis.toml", fullSchema(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +143,12 @@ func TestFiguresEqualAnIndependentCount(t *testing.T) {
 		switch f.ID {
 		case "web.requests":
 			want = requests
+		case "web.request-rate":
+			want = requests / (24 * 60)
+		case "web.errors":
+			want = client + server
+		case "web.error-rate":
+			want = 100 * (client + server) / requests
 		case "web.error-rate-4xx":
 			want = 100 * client / requests
 		case "web.error-rate-5xx":

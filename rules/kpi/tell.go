@@ -1,6 +1,8 @@
 package kpi
 
 import (
+	"bytes"
+
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -21,7 +23,8 @@ type toldKey struct {
 // maxService bounds the bytes of a service's name that stand in a series.
 const maxService = 128
 
-// tell notes what the rows of a run, which is at a place, tell of services. There are few such events: work is per row.
+// tell notes what the rows of a run, which is at a place, tell of services. Work
+// is per row, but what it allocates is per service and moment.
 func (s *Stage) tell(p *event.Page, r run, place, counter int) {
 	c := &s.counters[counter]
 	up, down := s.queries.Match(c.up), s.queries.Match(c.down)
@@ -32,12 +35,16 @@ func (s *Stage) tell(p *event.Page, r run, place, counter int) {
 	if len(c.def.group) == 0 {
 		s.note(toldKey{place, counter, partFrom, "", 0}, ones(&c.all, r.a, r.b), 0)
 	}
+	seen := int64(0) // rows of the service c.name, which are not noted yet
 	each(&c.all, r.a, r.b, func(row int) {
-		isUp, isDown := up.Has(row), down.Has(row)
 		if len(c.def.group) > 0 {
-			c.nameOf(p, row)
-			s.note(toldKey{place, counter, partFrom, string(c.name), 0}, 1, 0)
+			if c.nameOf(p, row) && seen > 0 {
+				s.note(toldKey{place, counter, partFrom, string(c.before), 0}, seen, 0)
+				seen = 0
+			}
+			seen++
 		}
+		isUp, isDown := up.Has(row), down.Has(row)
 		if !isUp && !isDown {
 			return
 		}
@@ -52,24 +59,37 @@ func (s *Stage) tell(p *event.Page, r run, place, counter int) {
 		offset := p.Offset(row)
 		s.note(toldKey{place, counter, part, string(c.name), momentBucket(p.Gen, offset)}, 1, packMoment(at, offset))
 	})
+	if seen > 0 {
+		s.note(toldKey{place, counter, partFrom, string(c.name), 0}, seen, 0)
+	}
 }
 
-// nameOf puts the name of the service that a row is about in c.name.
-func (c *counter) nameOf(p *event.Page, row int) {
-	c.name = c.name[:0]
+// nameOf puts the name of the service that a row is about in c.name, and reports whether it is another one than that of
+// the row before, which it leaves in c.before.
+func (c *counter) nameOf(p *event.Page, row int) (other bool) {
+	c.name, c.before = c.before[:0], c.name
 	for i, f := range c.def.group {
 		if i > 0 {
 			c.name = append(c.name, '@')
 		}
-		text, ok := p.Row(row).Text(f)
-		if !ok {
-			text = "-"
-		}
-		c.name = append(c.name, text...)
+		c.name = appendText(c.name, p, row, f)
 	}
 	if len(c.name) > maxService {
 		c.name = c.name[:maxService]
 	}
+	return !bytes.Equal(c.name, c.before)
+}
+
+// appendText appends the value of a field; keywords, which names mostly are, without allocating.
+func appendText(to []byte, p *event.Page, row int, f event.Field) []byte {
+	if col := p.Column(f); col != nil && col.Kind == event.Keyword && col.Valid.Has(row) {
+		return append(to, p.Bytes(col.Str[row])...)
+	}
+	text, ok := p.Row(row).Text(f)
+	if !ok {
+		text = "-"
+	}
+	return append(to, text...)
 }
 
 // momentBucket tells the moments of a service in a minute apart, so that each has a cell of its own: it follows from
