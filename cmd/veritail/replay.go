@@ -307,6 +307,7 @@ func (d *daemon) judgeAgain(ctx context.Context, req *replayRequest) (now, was *
 	}
 	now, was = newReplayTally(list, req.during), newReplayTally(present, req.during)
 	tell, told, looked := storage.TraceOf(ctx).Progress, time.Now(), int64(0)
+	reading := storage.WithTrace(ctx, storage.Trace{}) // what is told is how far judging is; the store would tell of its reading besides, at the same time
 	for _, t := range []*replayTally{now, was} {
 		if len(t.rules) == 0 {
 			continue
@@ -315,7 +316,7 @@ func (d *daemon) judgeAgain(ctx context.Context, req *replayRequest) (now, was *
 		if err != nil {
 			return nil, nil, err
 		}
-		err = engine.Replay(ctx, history{d}, req.during, func(c *event.Commit, p *event.Page) error {
+		err = engine.Replay(reading, history{d}, req.during, func(c *event.Commit, p *event.Page) error {
 			if p != nil {
 				t.events += int64(p.N)
 				looked += int64(p.N)

@@ -12,8 +12,11 @@ import (
 	"time"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/embedded"
+	"github.com/saypro/veritail/storage/query"
 )
 
 // siteLogs are the logs of the bundled site.
@@ -73,6 +76,40 @@ func TestAReplayOfLogsFindsWhatAScanFinds(t *testing.T) {
 		if got := r.now.of[rule].occurrences; got != sum {
 			t.Errorf("%s: %d occurrences, the scan counted %d", rule, got, sum)
 		}
+	}
+}
+
+// A scanned store says whether its reading tells of its progress.
+type scannedStore struct {
+	storage.Store
+	tells *bool
+}
+
+func (s scannedStore) Scan(ctx context.Context, v access.View, e query.Expr, during query.Interval, f func(*event.Page) error) error {
+	*s.tells = *s.tells || storage.TraceOf(ctx).Progress != nil
+	return s.Store.Scan(ctx, v, e, during, f)
+}
+
+// A replay tells how far it is; were the store to tell of its reading besides, two goroutines would write one answer.
+func TestAReplayAloneTellsOfItsProgress(t *testing.T) {
+	t.Parallel()
+	s, err := loadSetup("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := embedded.Open(t.Context(), embedded.Config{Path: filepath.Join(t.TempDir(), "events"), Schema: s.schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	tells := false
+	d := &daemon{cfg: &configs.Daemon{}, setup: s, store: scannedStore{st, &tells}}
+	ctx := storage.WithTrace(t.Context(), storage.Trace{Progress: func(storage.Progress) {}})
+	if _, _, err := d.judgeAgain(ctx, &replayRequest{all: true, during: query.Interval{From: 1, To: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	if tells {
+		t.Error("the store tells of its reading")
 	}
 }
 
