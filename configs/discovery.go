@@ -3,6 +3,7 @@ package configs
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 )
 
 // A Discovery says where to look for the logs of a machine, as discovery.toml has it. Paths are globs, as path/filepath.Match
@@ -15,6 +16,7 @@ type Discovery struct {
 	Passing  []string          `toml:"passing"`  // folders, no globs, whose files come and go: no program's log is looked for there
 	Sources  []Source          `toml:"source"`   // the first of a data set that has files holds
 	Settings []Setting         `toml:"setting"`  // of servers
+	Servers  []Server          `toml:"server"`   // that say what the lines of their logs look like
 	Datasets map[string]string `toml:"datasets"` // by the name of a format
 }
 
@@ -26,6 +28,28 @@ type Setting struct {
 
 	Line *regexp.Regexp `toml:"-"` // Match, compiled
 }
+
+// The syntaxes of settings.
+const (
+	Blocks = "blocks" // directives end at a semicolon or with the brace of a block; Server.Define is followed by name and text
+	Lines  = "lines"  // they end with their line; Server.Define is followed by text and name
+)
+
+// A Server says in its settings what the lines of its logs look like.
+type Server struct {
+	Format  string            `toml:"format"` // which reads such settings
+	Files   []string          `toml:"files"`  // where its settings begin
+	Syntax  string            `toml:"syntax"` // Blocks or Lines
+	Base    string            `toml:"base"`   // directive with the folder that paths are below; without one it is that of the file
+	Include []string          `toml:"include"`
+	Define  string            `toml:"define"` // directive that gives a layout a name
+	Use     string            `toml:"use"`    // directive of a log: its path, and the name of a layout
+	Usual   []string          `toml:"usual"`  // layouts that the format knows
+	Replace map[string]string `toml:"replace"`
+}
+
+// IsUsual reports whether the format reads lines of this layout without being told.
+func (s *Server) IsUsual(text string) bool { return slices.Contains(s.Usual, text) }
 
 // LoadDiscovery reads discovery.toml as it is shipped.
 func LoadDiscovery() (*Discovery, error) {
@@ -57,6 +81,13 @@ func LoadDiscovery() (*Discovery, error) {
 			faults = append(faults, At(fsys, name, key+".match", "%v", err))
 		} else if s.Line.NumSubexp() < 1 {
 			faults = append(faults, At(fsys, name, key+".match", "it needs a group that is the path"))
+		}
+	}
+	for i := range d.Servers {
+		s, key := &d.Servers[i], itemPath("server", i)
+		globs(key+".files", s.Files)
+		if s.Syntax != Blocks && s.Syntax != Lines {
+			faults = append(faults, At(fsys, name, key+".syntax", "there are the syntaxes %q and %q", Blocks, Lines))
 		}
 	}
 	for format, dataset := range d.Datasets {

@@ -95,6 +95,9 @@ func (s *Source) config(line func(string, ...any)) {
 	if s.Prefix != "" {
 		line("%slog_line_prefix = %s", mark, quoted(s.Prefix))
 	}
+	if s.Layout != "" {
+		line("%slog_format = %s", mark, literal(s.Layout))
+	}
 }
 
 // Why says why a source is written as it is, a sentence each.
@@ -109,12 +112,18 @@ func (s *Source) Why() (out []string) {
 		head += ", " + last.From
 	}
 	out = append(out, head+".")
+	if s.Layout != "" {
+		out = append(out, "What its lines look like is said in "+s.whence+".")
+	}
 	switch s.Kind {
 	case Closed:
 		return append(out, "It may not be read yet; the format is told when it may.")
 	case Unread:
 		return append(out, "It was not looked at; the format is told when it is followed.")
 	case Empty:
+		if s.Layout != "" {
+			return append(out, "There is nothing in it yet.")
+		}
 		return append(out, "There is nothing in it yet; the format is told when lines come.")
 	case Odd:
 		return append(out, fmt.Sprintf("No format takes its lines. veritail suggest %s proposes one; then take the signs # away.", Quote(s.newest().Path)))
@@ -215,6 +224,14 @@ func quoted(s string) string {
 		}
 	}
 	return out.String() + `"`
+}
+
+// literal writes a TOML string as it is, if that can be.
+func literal(s string) string {
+	if strings.Contains(s, "'''") || strings.HasSuffix(s, "'") || strings.ContainsFunc(s, unicode.IsControl) {
+		return quoted(s)
+	}
+	return "'''" + s + "'''"
 }
 
 func list(all []string) string {

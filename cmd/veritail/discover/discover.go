@@ -56,14 +56,17 @@ type File struct {
 	gid     uint32
 	aliases []string // other paths of it
 	binary  bool
-	known   int // index in WellKnown; -1: none has it
-	place   int // the same in Where.Sources
+	layout  *Layout // that a server's settings name, if its lines need it
+	dataset string  // of the well-known list, of a log that is written all the same
+	known   int     // index in WellKnown; -1: none has it
+	place   int     // the same in Where.Sources
 }
 
 // A Sample is what some lines of a file say about it.
 type Sample struct {
 	Format     string       `json:"format,omitempty"` // empty: no format takes its lines
 	Prefix     string       `json:"log_line_prefix,omitempty"`
+	Layout     string       `json:"log_format,omitempty"`
 	Sure       event.Sample `json:"sure"`
 	Lines      int64        `json:"lines"`      // that were looked at
 	Understood int64        `json:"understood"` // of them
@@ -86,8 +89,11 @@ type Source struct {
 	Exclude []string `json:"exclude,omitempty"`
 	Format  string   `json:"format"` // configs.Auto where it is not sure, or none takes the lines
 	Prefix  string   `json:"log_line_prefix,omitempty"`
+	Layout  string   `json:"log_format,omitempty"`
 	Kind    Kind     `json:"kind"`
 	Files   []*File  `json:"files"`
+
+	whence string // where Layout stands
 }
 
 // A Kind is how it stands with a source.
@@ -150,6 +156,7 @@ func Look(ctx context.Context, cfg Config) (*Found, error) {
 		return nil, ctx.Err()
 	}
 	l.dropRotated()
+	l.layouts()
 	l.group()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

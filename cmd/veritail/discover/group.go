@@ -125,6 +125,7 @@ func (l *looker) sourceOf(shape string, files []*File) Source {
 			s.Kind = Unread
 		}
 	}
+	l.takeLayout(&s)
 	if len(told) == 0 {
 		return s
 	}
@@ -138,7 +139,9 @@ func (l *looker) sourceOf(shape string, files []*File) Source {
 		}
 	}
 	if s.Kind == Understood && same {
-		s.Dataset = l.Where.Datasets[first.Format]
+		if s.Dataset == "" {
+			s.Dataset = l.Where.Datasets[first.Format]
+		}
 		if sure {
 			s.Format = first.Format
 		}
@@ -149,12 +152,24 @@ func (l *looker) sourceOf(shape string, files []*File) Source {
 	return s
 }
 
+// takeLayout takes up the layout that servers' settings name for all files of a source, if their lines need one.
+func (l *looker) takeLayout(s *Source) {
+	at := s.Files[0].layout
+	for _, f := range s.Files {
+		if f.layout != at || at == nil || f.Sample != nil && f.Sample.Layout == "" {
+			return
+		}
+	}
+	s.Layout, s.Format, s.Dataset = at.Text, at.Format, s.Files[0].dataset
+	s.whence = at.From
+}
+
 // alike reports whether two sources differ in their paths only, as far as is known.
 func alike(a, b *Source) bool {
 	if b.Kind == Unread && a.Kind != Odd {
 		return true
 	}
-	return a.Kind == b.Kind && a.Format == b.Format && a.Prefix == b.Prefix && a.Dataset == b.Dataset && a.Kind != Odd && mainFormat(a) == mainFormat(b)
+	return a.Kind == b.Kind && a.Format == b.Format && a.Prefix == b.Prefix && a.Layout == b.Layout && a.Dataset == b.Dataset && a.Kind != Odd && mainFormat(a) == mainFormat(b)
 }
 
 // mainFormat returns the format of the newest file that has one.

@@ -62,13 +62,20 @@ func (l *looker) sample(f *File) {
 	if f.binary = isBinary(head); f.binary {
 		return
 	}
-	s, ok := l.decode(f, configs.Auto, "", head, tail)
+	s, ok := l.decode(f, configs.Auto, parsers.Options{}, head, tail)
 	if !ok {
 		return
 	}
+	if at := f.layout; at != nil {
+		if own, ok := l.decode(f, at.Format, parsers.Options{Layout: at.Text}, head, tail); ok && own.Understood > s.Understood {
+			own.Layout, own.Rotated, own.Alone = at.Text, rotated, true
+			f.Sample = &own
+			return
+		}
+	}
 	s.Rotated = rotated
 	if s.Format != "" {
-		alone, ok := l.decode(f, s.Format, s.Prefix, head, tail)
+		alone, ok := l.decode(f, s.Format, parsers.Options{Prefix: s.Prefix}, head, tail)
 		s.Alone = ok && alone.Understood >= s.Understood
 	}
 	f.Sample = &s
@@ -144,8 +151,9 @@ func isBinary(text []byte) bool {
 }
 
 // decode reads the lines of a sample with a format.
-func (l *looker) decode(f *File, format, prefix string, blocks ...[]byte) (Sample, bool) {
-	d, err := l.Formats.NewDecoder(event.Generation{ID: 1, Path: l.under(f.Path), Format: format}, parsers.Options{Zone: time.Local, Near: f.Written, Prefix: prefix})
+func (l *looker) decode(f *File, format string, opts parsers.Options, blocks ...[]byte) (Sample, bool) {
+	opts.Zone, opts.Near = time.Local, f.Written
+	d, err := l.Formats.NewDecoder(event.Generation{ID: 1, Path: l.under(f.Path), Format: format}, opts)
 	if err != nil {
 		return Sample{}, false
 	}
