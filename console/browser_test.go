@@ -68,6 +68,9 @@ func browser(t *testing.T) (context.Context, func() []string) {
 // serve runs a console for the browser.
 func serve(t *testing.T, d *day, change func(storage.Reader) storage.Reader) string {
 	c := open(t, d)
+	if len(d.commit.Findings) > 0 {
+		fillLog(t, c.Records)
+	}
 	if change != nil {
 		c.Reader = change(c.Reader)
 	}
@@ -131,6 +134,10 @@ func TestPagesInABrowser(t *testing.T) {
 		{"search", url + "/search?q=event.dataset:auth+and+event.outcome:failure&last=6h", false},
 		{"search-error", url + "/search?q=event.dataset:auth+and+event.outcome:failure+and+source.ip:127.0.3.0/42&ok=event.dataset:auth+and+event.outcome:failure&last=24h", false},
 		{"sources", url + "/sources", false},
+		{"issues", url + "/issues", false},
+		{"issue", url + "/issues/1", false},
+		{"issue-hostile", url + "/issues/4", false},
+		{"issue-new", url + "/issues/new?finding=" + id, false},
 		{"playground", url + "/playground?lines=" + neturl.QueryEscape("alice from 127.0.3.10\n"+hostile+" from 127.0.3.11\nroot came from 10.66.66.66\nnobody") + "&format=sshd", false},
 		{"playground-error", url + "/playground?expr=(&lines=x", false},
 		{"keys", url + "/keys", false},

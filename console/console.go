@@ -27,6 +27,7 @@ import (
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // Config is what a console is made of. Reader, Schema and Status are required.
@@ -39,6 +40,7 @@ type Config struct {
 	Deadlocks  *transactions.Reports        // how deadlocks are read; nil: none is drawn
 	Proofs     string                       // the folder of the runs of deadlocks that were run again
 	Sessions   *transactions.Sessions       // how their timelines are made; nil: there are none
+	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
 	Metrics    http.Handler                 // answers /metrics; nil: nothing does
@@ -101,6 +103,14 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/search", s.searching)
 	if c.Sessions != nil {
 		r.Get("/transactions", s.page("transactions", s.timeline))
+	}
+	if c.Records != nil {
+		r.Get("/issues", s.page("issues", s.issues))
+		r.Get("/issues/new", s.page("issue-new", s.newIssue))
+		r.Post("/issues", s.act("issue-new", s.reportIssue, s.newIssueWith))
+		r.Get("/issues/{id}", s.page("issue", s.issue))
+		r.Post("/issues/{id}", s.act("issue", s.changeIssue, s.issueWith))
+		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))
 	}
 	r.Get("/sources", s.page("sources", s.sources))
 	if c.Try != nil {

@@ -39,7 +39,8 @@ type findingPage struct {
 	About      string // the group, as the title of the traces
 	Earlier    []findingRow
 	Deadlock   *deadlock
-	Timeline   string // address of the session's or transaction's timeline; "" where the group names none
+	Verdict    *verdictPart // nil: there are none
+	Timeline   string       // address of the session's or transaction's timeline; "" where the group names none
 	SameRule   string
 	JSON       string
 }
@@ -104,6 +105,9 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	p.Timeline = s.timelineOf(r, f)
+	if p.Verdict, err = s.verdictOf(ctx, r, f.ID, f.Rule, ""); err != nil {
+		return answer{}, err
+	}
 	if p.Deadlock, err = s.deadlock(ctx, r, f); err != nil {
 		return answer{}, err
 	}

@@ -18,9 +18,11 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 const reportPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; " +
 	"form-action 'none'; frame-ancestors 'none'"
 
-// guard sets the security headers, lets only reading methods pass, and answers only when it is asked by one of its
-// own names: a page of another site that has bound its name to this address (DNS rebinding) gets nothing.
+// guard sets the security headers and answers only when it is asked by one of its own names: a page of another site
+// that has bound its name to this address (DNS rebinding) gets nothing. Forms are taken of its own pages only: a browser says
+// where a request comes from (Sec-Fetch-Site, Origin).
 func guard(names []string) func(http.Handler) http.Handler {
+	var origin http.CrossOriginProtection
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
@@ -34,9 +36,16 @@ func guard(names []string) func(http.Handler) http.Handler {
 				http.Error(w, "This console does not answer under that name. Add it to the console's host names.", http.StatusMisdirectedRequest)
 				return
 			}
-			if r.Method != http.MethodGet && r.Method != http.MethodHead {
-				h.Set("Allow", "GET, HEAD")
-				http.Error(w, "The console only answers GET.", http.StatusMethodNotAllowed)
+			switch r.Method {
+			case http.MethodGet, http.MethodHead:
+			case http.MethodPost:
+				if err := origin.Check(r); err != nil {
+					http.Error(w, "This form comes from another site.", http.StatusForbidden)
+					return
+				}
+			default:
+				h.Set("Allow", "GET, HEAD, POST")
+				http.Error(w, "The console only answers GET and forms.", http.StatusMethodNotAllowed)
 				return
 			}
 			next.ServeHTTP(w, r)

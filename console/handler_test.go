@@ -67,7 +67,7 @@ func TestOnlyReadersWhoAskUnderTheConsolesOwnNameAreAnswered(t *testing.T) {
 		{"so is one that begins like its own", "GET", "localhost.attacker.example", 421},
 		{"so is an empty one", "GET", "", 421},
 		{"so is another address", "GET", "192.0.2.1:8650", 421},
-		{"nothing but reading is answered", "POST", "127.0.0.1:8650", 405},
+		{"a page without a form takes none", "POST", "127.0.0.1:8650", 405},
 		{"nor is deleting", "DELETE", "127.0.0.1:8650", 405},
 		{"a head without its page is reading", "HEAD", "127.0.0.1:8650", 200},
 	} {

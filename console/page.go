@@ -157,12 +157,17 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	if r.site != "" {
 		f.Machine = r.site + " site"
 	}
-	at := func(p string) bool { return page == p || p == "findings" && page == "finding" }
+	at := func(p string) bool {
+		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue")
+	}
 	f.Nav = []navItem{
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
 		{Name: "Findings", Icon: "f", URL: r.to("/findings"), Count: s.waiting(ctx, r), Current: at("findings")},
 		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
 		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(b.Files)), Current: at("sources")},
+	}
+	if s.Records != nil {
+		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Issues", Icon: "i", URL: r.to("/issues"), Count: s.openIssues(ctx, r), Current: at("issues")})
 	}
 	if s.Sessions != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Transactions", Icon: "t", URL: r.to("/transactions"), Current: at("transactions")})

@@ -21,6 +21,7 @@ import (
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage/embedded"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // The tests look at a day of a small shop through a real store: web requests, ssh attempts, deadlocks, and lines
@@ -360,8 +361,17 @@ func open(t testing.TB, d *day) console.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	records, err := state.Open(ctx, filepath.Join(t.TempDir(), "records.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := records.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return console.Config{
-		Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Records: records, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

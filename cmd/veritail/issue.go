@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/saypro/veritail/configs"
+	"github.com/saypro/veritail/reports/issuelog"
 	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/state"
 )
@@ -264,11 +266,12 @@ func showIssue(cmd *cobra.Command, db *state.DB, id int64, f *recordsFlags) erro
 func issueNewCommand() *cobra.Command {
 	var f recordsFlags
 	var i state.Issue
-	var priority string
+	var priority, finding string
 	c := &cobra.Command{
 		Use:   "new",
 		Short: "Report an issue",
 		Example: `  veritail issue new -title 'Checkout hangs' -priority high
+  veritail issue new -finding 7c1e09b4d2a80f31
   veritail issue new -title 'Report is late' -description 'third day in a row' -by ann -role sales -category reports`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -276,8 +279,21 @@ func issueNewCommand() *cobra.Command {
 				return err
 			}
 			i.Reporter = f.who()
+			var about []state.Occurrence
+			if finding != "" {
+				found, err := findFinding(cmd.Context(), f.config, finding)
+				if err != nil {
+					return err
+				}
+				o := issuelog.OccurrenceOf(found, issuelog.ByGroup)
+				i.Title, i.Description, i.Category = cmp.Or(i.Title, o.Title), cmp.Or(i.Description, o.Message), cmp.Or(i.Category, o.Category)
+				if !cmd.Flags().Changed("priority") {
+					i.Priority = o.Priority
+				}
+				i.Rule, i.Site, about = o.Rule, o.Site, append(about, o)
+			}
 			return inRecords(cmd.Context(), f.config, func(db *state.DB) error {
-				made, err := db.Report(cmd.Context(), i, i.Reporter)
+				made, err := db.Report(cmd.Context(), i, i.Reporter, about...)
 				if err != nil {
 					return err
 				}
@@ -288,7 +304,8 @@ func issueNewCommand() *cobra.Command {
 		},
 	}
 	f.add(c, true)
-	c.Flags().StringVar(&i.Title, "title", "", "what is wrong, in a line; required")
+	c.Flags().StringVar(&finding, "finding", "", "`id` of a finding that it is about: what is not given comes from it")
+	c.Flags().StringVar(&i.Title, "title", "", "what is wrong, in a line; required without a finding")
 	c.Flags().StringVar(&i.Description, "description", "", "symptoms, since when, how often")
 	c.Flags().StringVar(&priority, "priority", "medium", "high, medium or low")
 	c.Flags().StringVar(&i.Category, "category", "", "kind of issue, in a `word`")

@@ -49,7 +49,11 @@ document.addEventListener("keydown", e => {
   } else if (e.key === "?") document.getElementById("keys").showModal();
   else if (e.key === "j") step(1);
   else if (e.key === "k") step(-1);
-  else return;
+  else if (/^[a-z]$/.test(e.key)) {
+    const act = document.querySelector(`main [data-key=${e.key}]`);
+    if (!act) return;
+    act.click();
+  } else return;
   going = 0;
   e.preventDefault();
 });

@@ -91,8 +91,9 @@ func refusef(format string, args ...any) error {
 const maxText = 64 << 10
 
 // Report opens an issue and returns it with its number. Of what is not given, the priority is Medium, the status Open,
-// the time now. An issue that comes with a number keeps it, as those of another log that is taken over do.
-func (d *DB) Report(ctx context.Context, i Issue, who string) (Issue, error) {
+// the time now. An issue that comes with a number keeps it, as those of another log that is taken over do. The findings
+// that it is about are linked to it, and so will be those of the first one's fingerprint, unless another issue has that.
+func (d *DB) Report(ctx context.Context, i Issue, who string, about ...Occurrence) (Issue, error) {
 	i.Priority = or(i.Priority, Medium)
 	i.Status = or(i.Status, Unsolved)
 	if i.Reported.IsZero() {
@@ -102,9 +103,33 @@ func (d *DB) Report(ctx context.Context, i Issue, who string) (Issue, error) {
 		return i, fmt.Errorf("report an issue: %w", err)
 	}
 	err := d.write(ctx, func(tx *sql.Tx) error {
+		if len(about) > 0 {
+			var known int
+			if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM issue WHERE fingerprint = ?", about[0].Fingerprint).Scan(&known); err != nil {
+				return err
+			}
+			if known == 0 {
+				i.Fingerprint = about[0].Fingerprint
+			}
+		}
 		var err error
-		i.ID, err = insert(ctx, tx, &i, who)
-		return err
+		if i.ID, err = insert(ctx, tx, &i, who); err != nil {
+			return err
+		}
+		for _, o := range about {
+			var other int64
+			err := tx.QueryRowContext(ctx, "SELECT issue FROM issue_finding WHERE finding = ?", o.Finding).Scan(&other)
+			switch {
+			case err == nil:
+				return refusef("finding %s belongs to issue %d already", o.Finding, other)
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+			if err := link(ctx, tx, i.ID, o); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return i, fmt.Errorf("report an issue: %w", err)

@@ -235,6 +235,29 @@ func TestFindingsAreTakenIntoIssuesOnce(t *testing.T) {
 	}
 }
 
+func TestAPersonsIssueTakesTheFindingsThatFollow(t *testing.T) {
+	w := open(t)
+	o := Occurrence{Finding: "f1", At: monday, Title: "Deadlock in shop", Fingerprint: "x", Priority: High}
+	i, err := w.Report(t.Context(), Issue{Title: "The cart hangs", Reporter: "ann"}, "ann", o)
+	if err != nil || i.Findings != 1 || i.Fingerprint != "x" {
+		t.Fatalf("reported %+v, error %v", i, err)
+	}
+	o.Finding = "f2"
+	if got, err := w.Take(t.Context(), []Occurrence{o}, monday); err != nil || got != (Taken{Linked: 1}) {
+		t.Errorf("what followed: %+v, error %v", got, err)
+	}
+	if _, err := w.Report(t.Context(), Issue{Title: "again"}, "bob", o); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "finding f2 belongs to issue 1 already") {
+		t.Errorf("a finding of another issue: %v", err)
+	}
+	o.Finding = "f3"
+	if i, err := w.Report(t.Context(), Issue{Title: "apart"}, "bob", o); err != nil || i.Fingerprint != "" || i.Findings != 1 {
+		t.Errorf("of a fingerprint that is taken: %+v, error %v", i, err)
+	}
+	if list, err := w.Issues(t.Context(), IssueQuery{}); err != nil || len(list) != 2 {
+		t.Errorf("%d issues, error %v, want 2: one was refused", len(list), err)
+	}
+}
+
 func TestVerdictsAreARulesRecord(t *testing.T) {
 	w := open(t)
 	judge := func(finding string, j Judgement) {
