@@ -27,7 +27,9 @@ type SourceStatus struct {
 	Told                event.Told
 	Gen                 event.GenID
 	Size, Offset        int64         // of the generation that has the name now
-	LagBytes            int64         // bytes there that have not been decoded
+	LagBytes            int64         // bytes there, and in rotated files that are to be read, that have not been decoded
+	LagFiles            int           // files that have such bytes
+	LagSize             int64         // how large those files are, uncompressed as far as that is known
 	Lag                 time.Duration // since all that was there had been decoded last: the greatest age of an unread byte
 	Account             event.Account
 	Stored              int64  // lines that are durable
@@ -112,6 +114,22 @@ func (a *accounts) rested(id event.GenID, now time.Time) {
 	}
 }
 
+// opened takes up how long a file is that is to be read: it may have to wait for others.
+func (a *accounts) opened(id event.GenID, size int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.of(id)
+	p.size = max(p.size, size)
+}
+
+// ended takes up that a generation is no longer read: what it did not give is gone, or found again.
+func (a *accounts) ended(id event.GenID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.of(id)
+	p.size = p.read.Off
+}
+
 func (a *accounts) stored(c *event.Commit, refused []event.GenID, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -186,13 +204,15 @@ func (r *Runner) Status() []SourceStatus {
 		case pl.Here == 0:
 			s.State = Unread
 		}
+		now := time.Now()
 		for _, id := range pl.Gens {
 			if p := a.lives[id]; p != nil {
 				s.add(p, apart[id])
+				a.behind(&s, p, now)
 			}
 		}
 		if p := a.lives[pl.Here]; p != nil {
-			a.place(&s, p, time.Now())
+			s.Size, s.Offset = p.size, p.read.Off
 		}
 		all = append(all, s)
 	}
@@ -214,17 +234,17 @@ func (s *SourceStatus) add(p *progress, apart int64) {
 	}
 }
 
-// place fills in where the generation that has the name now stands.
-func (a *accounts) place(s *SourceStatus, p *progress, now time.Time) {
-	s.Size, s.Offset = p.size, p.read.Off
-	if s.LagBytes = p.size - p.read.Off; s.LagBytes == 0 {
+// behind adds what of a generation is not read yet.
+func (a *accounts) behind(s *SourceStatus, p *progress, now time.Time) {
+	if p.size <= p.read.Off {
 		return
 	}
+	s.LagBytes, s.LagFiles, s.LagSize = s.LagBytes+p.size-p.read.Off, s.LagFiles+1, s.LagSize+p.size
 	since := p.caught
 	if since.IsZero() {
 		since = a.started
 	}
-	s.Lag = now.Sub(since)
+	s.Lag = max(s.Lag, now.Sub(since))
 }
 
 // Stored reports whether the store has all of the file at path, which is not written to any more.

@@ -60,7 +60,11 @@ func newReader(r *Runner, f *source.File) *reader {
 // run reads until the generation is complete, ctx ends or reading fails. hard bounds its waiting for the committer.
 func (rd *reader) run(ctx, hard context.Context) {
 	defer rd.file.Close()
-	defer func() { rd.r.finder.Ended(rd.file, rd.gen, rd.sent) }()
+	defer func() {
+		rd.r.account.ended(rd.gen.ID)
+		rd.r.finder.Ended(rd.file, rd.gen, rd.sent)
+	}()
+	rd.r.account.opened(rd.gen.ID, rd.file.Size())
 	if after := rd.file.After(); after != nil {
 		select {
 		case <-after:

@@ -532,15 +532,19 @@ func TestAPermissionThatIsMissingIsReportedExactly(t *testing.T) {
 		return
 	}
 	s := newSite(t)
+	open := filepath.Join(s.dir, "open.log")
+	s.cfg.Sources = append(s.cfg.Sources, source.Pattern{Glob: open, Dataset: "open"})
 	s.append(s.log, "secret\n")
 	s.must(os.Chmod(s.log, 0))
+	s.append(open, "open\n")
 	s.start()
+	s.expect("open") // the others are read
 	st := s.wait("unreadable", s.log, func(st SourceStatus) bool { return st.State == Unread })
 	if !os.IsPermission(st.Err) {
 		t.Fatalf("error %v", st.Err)
 	}
 	s.must(os.Chmod(s.log, 0o600))
-	s.expect("secret")
+	s.expect("open", "secret")
 }
 
 // asNobody runs the test again as a user without rights. The program is run through its process, since nobody may

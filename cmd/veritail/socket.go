@@ -76,6 +76,8 @@ type sourceReport struct {
 	Apart    int64   `json:"quarantined"`
 	Pending  int64   `json:"pending"`
 	LagBytes int64   `json:"lag_bytes"`
+	LagFiles int     `json:"lag_files"`
+	LagSize  int64   `json:"lag_files_bytes"` // how large those files are
 	LagS     float64 `json:"lag_seconds"`
 	Lost     int64   `json:"lost_bytes"`
 	Breach   string  `json:"breach,omitempty"` // how its account does not add up
@@ -129,7 +131,7 @@ func (d *daemon) sourceOf(s pipeline.SourceStatus) sourceReport {
 		Path: s.Path, Dataset: s.Dataset, Site: s.Site, Format: s.Told.Format, State: s.State,
 		Read: s.Account.Read, Parsed: s.Account.Parsed, Unparsed: s.Account.Unparsed, Ignored: s.Account.Ignored,
 		Bytes: s.Account.Bytes, Cut: s.Account.Cut, Stored: s.Stored, Apart: s.Quarantined, Pending: s.Pending,
-		LagBytes: s.LagBytes, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Breach: s.Breach,
+		LagBytes: s.LagBytes, LagFiles: s.LagFiles, LagSize: s.LagSize, LagS: s.Lag.Seconds(), Lost: s.LostBytes, Breach: s.Breach,
 		Shapes: d.setup.shapesOf(s.Told), Dropped: s.Told.Dropped,
 	}
 	if s.Told.Sample.Lines > 0 {

@@ -187,6 +187,9 @@ func (k *keptReport) print(w *sink, p colours) {
 // pathWidth is how much of a path is shown, its end: with it the rows of most formats fit a terminal of 80 characters.
 const pathWidth = 22
 
+// backlog is how many bytes that are not read yet are told of a source.
+const backlog = 1 << 20
+
 // lag writes how far reading is behind.
 func lag(seconds float64) string {
 	if seconds < 100 {
@@ -207,6 +210,9 @@ func (s *sourceReport) print(w *sink, p colours) {
 		mark = p.yellow("▲")
 	}
 	w.f("%s %s%10s%10s%10s%7s  %s\n", mark, pad(printable(s.Path), pathWidth), n(s.Read), n(s.Parsed), n(s.Unparsed), lag(s.LagS), cmp.Or(s.Format, "undecided"))
+	if s.LagBytes >= backlog {
+		w.f("      %s\n", p.dim(fmt.Sprintf("%s to read in %s: %.0f %% of %s read", size(s.LagBytes), count(s.LagFiles, "file"), 100*float64(s.LagSize-s.LagBytes)/float64(s.LagSize), size(s.LagSize))))
+	}
 	if note != "" {
 		w.f("      %s\n", note)
 	}

@@ -83,7 +83,7 @@ func (x *File) openPacked() error {
 		return err
 	}
 	x.unpack = d
-	x.size.Store(x.pos) // known only at its end
+	x.size.Store(max(x.pos, unpackedSize(x.f)))
 	return nil
 }
 
@@ -177,7 +177,9 @@ func (x *File) Read(p []byte) (int, error) {
 		n, err := x.unpack.Read(p)
 		x.grow(p[:n])
 		x.pos += int64(n)
-		x.size.Store(x.pos)
+		if err != nil || x.pos > x.size.Load() { // it ends here, or its size was not known
+			x.size.Store(x.pos)
+		}
 		return n, err
 	}
 	n, err := x.f.ReadAt(p, x.pos)
@@ -308,6 +310,44 @@ func (x *File) leave(state int32, now time.Time) {
 		x.poke()
 	}
 }
+
+// mayBegin reports whether the file begins, as far as it goes, like one that begins with head. It is safe for concurrent use as long as the
+// file is open.
+func (x *File) mayBegin(head []byte) bool {
+	own, _, err := headOf(x.f, len(head))
+	n := min(len(own), len(head))
+	return err != nil || bytes.Equal(own[:n], head[:n])
+}
+
+// replacedBy reports whether no name is left for the file, and f, which begins like it, has its last bytes too, where they stood. Programs
+// may begin all their logs with the same lines. It is safe for concurrent use as long as the file is open.
+func (x *File) replacedBy(f *os.File) bool {
+	was, err := factsOf(x.f)
+	is, err2 := factsOf(f)
+	if err != nil || err2 != nil || was.links > 0 {
+		return false
+	}
+	at := min(was.size, is.size)
+	return endingOf(x.f, at).of(f)
+}
+
+// An ending is what stands before an offset of a file.
+type ending struct {
+	off  int64 // 0: it is not known
+	hash uint64
+}
+
+// endingOf returns what stands in f before off.
+func endingOf(f *os.File, off int64) ending {
+	last := make([]byte, min(off, HeadBytes))
+	if _, err := f.ReadAt(last, off-int64(len(last))); err != nil {
+		return ending{}
+	}
+	return ending{off, xxhash.Sum64(last)}
+}
+
+// of reports whether f has the same there, as far as that can be told.
+func (e ending) of(f *os.File) bool { return e.off == 0 || endingOf(f, e.off) == e }
 
 // Close closes the file.
 func (x *File) Close() error {

@@ -45,6 +45,7 @@ type life struct {
 	born int64       // when its file was made, µs; 0 if that is not known
 	file *File       // while it is read
 	over bool        // its file was truncated: the inode is another generation's now
+	end  ending      // of what was read of it, once file is nil
 	redo *event.Mark // set while file is read: where to begin again when that has ended
 }
 
@@ -306,7 +307,7 @@ func (x *Finder) adoptOpen(p *place, f *os.File, now time.Time) (*File, error) {
 	packed := packingAt(f) != nil
 	l := x.ownerOf(fs, head, packed)
 	if l == nil {
-		l = x.replaced(p, fs, head)
+		l = x.replaced(p, f, fs, head)
 	}
 	if l != nil && l.file != nil && !l.reads(fs) { // another file of it is still being read: look again when that is done
 		l.file.leave(renamed, now)
@@ -373,26 +374,20 @@ func (l *life) described() fingerprint {
 // replaced returns the generation of which the file at p's path is a whole copy that took its place, as when a file
 // is written anew with its old lines first; nil if there is none. Short files are not judged so: two of them may
 // begin alike.
-func (x *Finder) replaced(p *place, fs facts, head []byte) *life {
+func (x *Finder) replaced(p *place, f *os.File, fs facts, head []byte) *life {
 	if len(head) < HeadBytes {
 		return nil
 	}
 	for _, l := range slices.Backward(p.lives) {
-		if g := l.described().gen; l.over || g.HeadLen < HeadBytes || fs.size < l.mark.Off || !matches(g, head) {
+		if g := l.described().gen; l.over || g.HeadLen < HeadBytes || fs.size < l.mark.Off || !matches(g, head) || !l.end.of(f) {
 			continue
 		}
-		if l.file != nil && !l.file.unlinked() || l.file == nil && x.stillThere(p, l) {
+		if l.file != nil && !l.file.replacedBy(f) || l.file == nil && x.stillThere(p, l) {
 			continue
 		}
 		return l
 	}
 	return nil
-}
-
-// unlinked reports whether no name is left for the file. It is safe for concurrent use as long as the file is open.
-func (x *File) unlinked() bool {
-	fs, err := factsOf(x.f)
-	return err == nil && fs.links == 0
 }
 
 // create makes a generation for a file that was not known, and of which head is known already. It begins at offset 0.
@@ -422,7 +417,10 @@ func (x *Finder) Ended(f *File, g event.Generation, m event.Mark) {
 		return
 	}
 	g.Device, g.Inode = l.gen.Device, l.gen.Inode
-	l.gen, l.mark, l.head, l.file = g, m, f.head, nil
+	l.gen, l.mark, l.head, l.file, l.end = g, m, f.head, nil, ending{}
+	if f.unpack == nil {
+		l.end = endingOf(f.f, m.Off)
+	}
 	if l.redo != nil {
 		l.mark, l.redo = *l.redo, nil
 	}

@@ -71,6 +71,17 @@ func openZstd(r io.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
+// unpackedSize returns how many bytes a compressed file unpacks to, as far as it says so itself: at least, or 0.
+func unpackedSize(f *os.File) int64 {
+	p := packingAt(f)
+	st, err := f.Stat()
+	if p == nil || p.size == nil || err != nil {
+		return 0
+	}
+	n, _, _ := p.size(f, st.Size())
+	return n
+}
+
 // gzipSize reads the size of the last member, modulo 2³² (RFC 1952, 2.3.1).
 func gzipSize(f *os.File, size int64) (n, modulo int64, ok bool) {
 	var tail [4]byte

@@ -233,7 +233,7 @@ func (x *Finder) judgeUnknown(p *place, f *os.File, fs facts, head []byte, packe
 		return nil, settled, nil // it was there before anybody followed this path
 	}
 	resting := now.Sub(time.UnixMicro(fs.ctime)) >= x.timing.Settle
-	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() {
+	if !resting && (len(head) < HeadBytes || p.unknowable()) || p.here != nil && p.here.file != nil && !p.here.file.caughtUp() && p.here.file.mayBegin(head) {
 		return nil, undecided, nil // it may be a copy, or the beginning of one
 	}
 	l := x.create(p, fs, head, now)
