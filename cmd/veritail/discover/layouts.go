@@ -65,6 +65,12 @@ type use struct {
 	from         string
 }
 
+// better reports whether the layout says more of some lines than what they have told themselves: it takes more of them, or as many as a
+// format does that knows less of such logs.
+func (at *Layout) better(own, told *Sample) bool {
+	return own.Understood > told.Understood || own.Understood == told.Understood && own.Understood > 0 && !at.usual && told.Format != at.Format
+}
+
 // maxIncludes bounds how deeply files include others.
 const maxIncludes = 8
 
@@ -99,11 +105,11 @@ func (r *settingsOf) directive(d directive, path string, depth int) {
 			r.file(file, depth+1)
 		}
 	case is(s.Define) && len(words) > 1:
-		name, text := words[0], words[1:]
+		name, text, end := words[0], words[1:], ";"
 		if s.Syntax == configs.Lines {
-			name, text = words[len(words)-1], words[:len(words)-1]
+			name, text, end = words[len(words)-1], words[:len(words)-1], ""
 		}
-		r.defined[unquoted(name)] = &Layout{Format: s.Format, Text: strings.Join(d.words, " "), From: from, usual: s.IsUsual(textOf(text))}
+		r.defined[unquoted(name)] = &Layout{Format: s.Format, Text: strings.Join(d.words, " ") + end, From: from, usual: s.IsUsual(textOf(text))}
 	case is(s.Use) && len(words) > 1:
 		r.logs = append(r.logs, use{path: r.path(words[0]), layout: words[1], from: from})
 	}

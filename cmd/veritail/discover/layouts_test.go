@@ -42,6 +42,7 @@ IncludeOptional sites-enabled/*.conf
 	found := look(t, config(t, root))
 	want := map[string]string{ // format, data set and the beginning of log_format
 		"/var/log/nginx/access.log": "nginx.access nginx.access log_format shop '$remote_addr $host",
+		"/srv/shop/log/api.log":     "nginx.access shop.api log_format json escape=json '{",
 		"/srv/shop/log/plain.log":   "nginx.access shop.plain ",
 		"/srv/shop/log/new.log":     "nginx.access shop.new log_format shop '$remote_addr $host",
 		"/var/log/apache2/own.log":  `apache.access apache2.own LogFormat "%{ms}T %>s \"%r\" %a %t" timed`,

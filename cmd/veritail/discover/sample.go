@@ -67,7 +67,7 @@ func (l *looker) sample(f *File) {
 		return
 	}
 	if at := f.layout; at != nil {
-		if own, ok := l.decode(f, at.Format, parsers.Options{Layout: at.Text}, head, tail); ok && own.Understood > s.Understood {
+		if own, ok := l.decode(f, at.Format, parsers.Options{Layout: at.Text}, head, tail); ok && at.better(&own, &s) {
 			own.Layout, own.Rotated, own.Alone = at.Text, rotated, true
 			f.Sample = &own
 			return
