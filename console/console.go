@@ -110,6 +110,7 @@ func New(c Config) (http.Handler, error) {
 		r.Post("/issues", s.act("issue-new", s.reportIssue, s.newIssueWith))
 		r.Get("/issues/{id}", s.page("issue", s.issue))
 		r.Post("/issues/{id}", s.act("issue", s.changeIssue, s.issueWith))
+		r.Post("/issues/{id}/rating", s.act("issue", s.rateIssue, s.rateAgain))
 		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))
 	}
 	r.Get("/sources", s.page("sources", s.sources))

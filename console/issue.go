@@ -26,6 +26,8 @@ type issuePage struct {
 	Form         url.Values
 	Refused      string
 	Act          string
+	Rate         string
+	Stars        []int
 }
 
 type changeRow struct {
@@ -59,7 +61,7 @@ func (s *server) issueWith(ctx context.Context, r *request, form url.Values, ref
 		return answer{}, err
 	}
 	r.links.site = i.Site // an issue is shown within its own site
-	p := issuePage{issueRow: issueRowOf(r, &i), Form: form, Refused: refused, Act: r.issue(id)}
+	p := issuePage{issueRow: issueRowOf(r, &i), Form: form, Refused: refused, Act: r.issue(id), Rate: r.to("/issues/" + strconv.FormatInt(id, 10) + "/rating"), Stars: []int{1, 2, 3, 4, 5}}
 	if form == nil {
 		p.Form = url.Values{"who": {nameOf(r.Request)}, "status": {string(i.Status)}, "priority": {string(i.Priority)}, "assigned": {i.Assigned}, "cause": {i.Cause}, "resolution": {i.Resolution}}
 	}
@@ -119,6 +121,29 @@ func (s *server) changeIssue(ctx context.Context, r *request, form url.Values) (
 		return "", err
 	}
 	return r.issue(id), nil
+}
+
+// rateIssue takes the form by which a resolved issue is rated.
+func (s *server) rateIssue(ctx context.Context, r *request, form url.Values) (string, error) {
+	id, err := strconv.ParseInt(chi.URLParam(r.Request, "id"), 10, 64)
+	if err != nil {
+		return "", state.ErrNotFound
+	}
+	name, err := named(form)
+	if err != nil {
+		return "", err
+	}
+	stars, err := strconv.Atoi(form.Get("stars"))
+	if err != nil {
+		return "", refusal("choose 1 to 5")
+	}
+	_, err = s.Records.Rate(ctx, id, name, stars, form.Get("note"))
+	return r.issue(id), err
+}
+
+// rateAgain shows an issue with why its rating was not taken.
+func (s *server) rateAgain(ctx context.Context, r *request, _ url.Values, refused string) (answer, error) {
+	return s.issueWith(ctx, r, nil, refused)
 }
 
 // newIssuePage is the form for an issue that a person reports.

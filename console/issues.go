@@ -151,6 +151,8 @@ func trendText(t issuelog.Trend, v float64, known bool) string {
 		return duration(time.Duration(v * float64(time.Second)))
 	case t.Unit == "%":
 		return fmt.Sprintf("%.0f %%", v)
+	case t.Unit == "of 5":
+		return fmt.Sprintf("%.1f of 5", v)
 	}
 	return number(int64(v))
 }

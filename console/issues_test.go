@@ -105,6 +105,17 @@ func TestAnIssueIsChangedOnItsPage(t *testing.T) {
 			t.Errorf("the issue does not say %q:\n%s", want, words(page))
 		}
 	}
+	rating := url.Values{"who": {"ann"}, "note": {"quick"}}
+	if code, _, page := post(t, h, "/issues/1/rating", rating); code != 422 || !strings.Contains(words(page), "Choose 1 to 5") {
+		t.Errorf("without stars: code %d", code)
+	}
+	rating.Set("stars", "4")
+	if code, to, _ := post(t, h, "/issues/1/rating", rating); code != 303 || to != "/issues/1" {
+		t.Errorf("a rating: code %d to %q", code, to)
+	}
+	if _, page = get(t, h, "/issues/1"); !strings.Contains(words(page), "How was it resolved? 4 of 5 so far") {
+		t.Errorf("the rating is not shown: %s", words(page))
+	}
 	if code, _, _ := post(t, h, "/issues/99", form); code != 404 {
 		t.Errorf("one that is not there: code %d", code)
 	}

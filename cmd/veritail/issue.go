@@ -39,7 +39,7 @@ another error you can mend; 2 an error of Veritail or its machine.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(issueListCommand(), issueShowCommand(), issueNewCommand(), issueEditCommand(), issueResolveCommand(), issueSummaryCommand(), issueExportCommand(), issueImportCommand())
+	c.AddCommand(issueListCommand(), issueShowCommand(), issueNewCommand(), issueEditCommand(), issueResolveCommand(), issueRateCommand(), issueSummaryCommand(), issueExportCommand(), issueImportCommand())
 	return c
 }
 
@@ -401,5 +401,35 @@ func issueResolveCommand() *cobra.Command {
 	f.add(c, true)
 	c.Flags().StringVar(&cause, "cause", "", "`text`: the root cause; required unless the issue has one")
 	c.Flags().StringVar(&resolution, "resolution", "", "`text`: what was done, fix or workaround; required likewise")
+	return c
+}
+
+func issueRateCommand() *cobra.Command {
+	var f recordsFlags
+	var text string
+	c := &cobra.Command{
+		Use:     "rate NUMBER STARS",
+		Short:   "Say how an issue was resolved: 1 to 5",
+		Example: `  veritail issue rate 12 5 -note 'quick, and explained' -by ann`,
+		Args:    wants(2, 2, "the NUMBER of an issue and 1 to 5"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := issueNumber(args[0])
+			if err != nil {
+				return err
+			}
+			stars, err := strconv.Atoi(args[1])
+			if err != nil {
+				return userErrorf("a rating is 1 to 5, not %q", args[1])
+			}
+			return inRecords(cmd.Context(), f.config, func(db *state.DB) error {
+				if _, err := db.Rate(cmd.Context(), id, f.who(), stars, text); err != nil {
+					return err
+				}
+				return showIssue(cmd, db, id, &f)
+			})
+		},
+	}
+	f.add(c, true)
+	c.Flags().StringVar(&text, "note", "", "`text`: what was good or bad")
 	return c
 }

@@ -24,7 +24,7 @@ func printIssues(w *sink, p colours, list []state.Issue, now time.Time) {
 			end = i.Resolved
 		}
 		g.rows = append(g.rows, []string{
-			fmt.Sprint(i.ID), string(i.Priority), string(i.Status), head(printable(i.Title), titleWidth), span(max(end.Sub(i.Reported), 0)), printable(i.Assigned), n(i.Findings),
+			fmt.Sprint(i.ID), string(i.Priority), string(i.Status), head(printable(i.Title), titleWidth) + siteNote(printable(i.Site)), span(max(end.Sub(i.Reported), 0)), printable(i.Assigned), n(i.Findings),
 		})
 	}
 	g.print(w, p)
@@ -76,6 +76,9 @@ func (r *issueReport) print(w *sink, p colours) {
 	}
 	if r.Reopened > 0 {
 		row("opened again", count(r.Reopened, "time"))
+	}
+	if r.Rating > 0 {
+		row("rating", strings.TrimSpace(fmt.Sprintf("%d of 5  %s", r.Rating, r.RatingNote)))
 	}
 	row("rule", r.Rule)
 	w.f("\n%s\n", p.bold("History"))
@@ -134,6 +137,8 @@ func trendValue(t issuelog.Trend, v float64, known bool) string {
 		return span(time.Duration(v * float64(time.Second)))
 	case t.Unit == "%":
 		return fmt.Sprintf("%.0f %%", v)
+	case t.Unit == "of 5":
+		return fmt.Sprintf("%.1f of 5", v)
 	}
 	return n(int64(v))
 }

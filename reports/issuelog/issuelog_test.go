@@ -293,6 +293,7 @@ func TestTrendsAreOfTheTimeBefore(t *testing.T) {
 		"Average resolution time: 7200 true, before 3600 true, Up",
 		"Average time to the first response: 7200 true, before 3600 true, Up",
 		"Resolved at the first contact: 100 true, before 100 true, No change",
+		"Satisfaction: 0 false, before 0 false, ",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("trends\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

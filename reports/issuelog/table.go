@@ -53,6 +53,12 @@ var columns = []column{
 	{"Resolution time", func(i *state.Issue) string { return took(i.Took()) }, nil},
 	{"Reopened", func(i *state.Issue) string { return strconv.Itoa(i.Reopened) }, nil},
 	{"Findings", func(i *state.Issue) string { return strconv.FormatInt(i.Findings, 10) }, nil},
+	{"Rating", func(i *state.Issue) string {
+		if i.Rating == 0 {
+			return ""
+		}
+		return strconv.Itoa(i.Rating)
+	}, nil},
 	{"Rule", func(i *state.Issue) string { return i.Rule }, nil},
 	{"Comments", func(i *state.Issue) string {
 		var out []string
@@ -182,7 +188,7 @@ func WriteXLSX(w io.Writer, list []state.Issue) (err error) {
 	}
 	err = errors.Join(
 		f.SetRowStyle(sheet, 1, 1, bold),
-		f.SetColWidth(sheet, "A", "D", 18), f.SetColWidth(sheet, "E", "F", 48), f.SetColWidth(sheet, "G", "S", 18),
+		f.SetColWidth(sheet, "A", "D", 18), f.SetColWidth(sheet, "E", "F", 48), f.SetColWidth(sheet, "G", "T", 18),
 		f.SetPanes(sheet, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}),
 		f.Write(w))
 	if err != nil {

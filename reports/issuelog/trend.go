@@ -11,8 +11,8 @@ import (
 // A Trend is one line of the log's summary: a value beside that of the period before.
 type Trend struct {
 	Name      string  `json:"name"`
-	Value     float64 `json:"value"` // a number of issues, seconds or percent, as Unit says
-	Unit      string  `json:"unit"`  // "", "s", "%"
+	Value     float64 `json:"value"` // a number of issues, seconds, percent or a mark of five, as Unit says
+	Unit      string  `json:"unit"`  // "", "s", "%", "of 5"
 	Known     bool    `json:"known"` // false: there is nothing to take it from
 	Previous  float64 `json:"previous"`
 	Was       bool    `json:"previous_known"`
@@ -41,6 +41,7 @@ func Trends(ctx context.Context, db *state.DB, site string, from, to time.Time) 
 		trend("Average resolution time", "s", now.Average.Seconds(), now.Known, was.Average.Seconds(), was.Known, "from the report, of all that are resolved"),
 		trend("Average time to the first response", "s", now.Response.Seconds(), now.Answered, was.Response.Seconds(), was.Answered, "of all that had one"),
 		trend("Resolved at the first contact", "%", share(now), now.Resolved > 0, share(was), was.Resolved > 0, "of those resolved in the period"),
+		trend("Satisfaction", "of 5", now.Satisfaction, now.Rated, was.Satisfaction, was.Rated, "mean of all ratings"),
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -52,7 +53,9 @@ type Issue struct {
 	Resolved    time.Time `json:"resolved,omitzero"`
 	Resolution  string    `json:"resolution"`
 	Cause       string    `json:"root_cause"`
-	Reopened    int       `json:"reopened"` // how often it was opened again
+	Reopened    int       `json:"reopened"`         // how often it was opened again
+	Rating      int       `json:"rating,omitempty"` // 1 to 5, of how it was resolved; 0: nobody has said
+	RatingNote  string    `json:"rating_note,omitempty"`
 
 	Site        string    `json:"site"`
 	Rule        string    `json:"rule"`        // whose findings opened it; "" for one that a person reported
@@ -264,13 +267,51 @@ func change(ctx context.Context, tx *sql.Tx, id int64, who string, at time.Time,
 	return err
 }
 
+// Rate keeps what somebody, mostly the reporter, says of how an issue was resolved: 1 to 5, with a note or none. The last one
+// counts; those before it are in the history.
+func (d *DB) Rate(ctx context.Context, id int64, who string, stars int, text string) (Issue, error) {
+	err := d.write(ctx, func(tx *sql.Tx) error {
+		i, err := issueOf(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case i.Status != Resolved:
+			return refusef("it is not resolved: there is nothing to rate yet")
+		case stars < 1 || stars > 5:
+			return refusef("a rating is 1 to 5, not %d", stars)
+		case len(text) > maxText:
+			return refusef("a text is longer than %d KiB", maxText>>10)
+		}
+		old := ""
+		if i.Rating > 0 {
+			old = strconv.Itoa(i.Rating)
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO issue_rating (issue, stars, note) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET stars = ?2, note = ?3", id, stars, text)
+		if err == nil {
+			err = note(ctx, tx, id, Change{At: d.now(), Who: who, Field: rated, Old: old, New: strconv.Itoa(stars)})
+		}
+		if err == nil && text != "" && text != i.RatingNote {
+			err = note(ctx, tx, id, Change{At: d.now(), Who: who, Field: "comment", New: text})
+		}
+		return err
+	})
+	if err != nil {
+		return Issue{}, fmt.Errorf("rate issue %d: %w", id, err)
+	}
+	return d.Issue(ctx, id)
+}
+
+// rated is the field of a change that is a rating.
+const rated = "rating"
+
 const issueColumns = `i.id, i.title, i.description, i.category, i.priority, i.status, i.reporter, i.role, i.reported, i.responded, i.assigned, i.resolved, i.resolution, i.cause,
-	i.reopened, i.site, i.rule, i.fingerprint, (SELECT count(*) FROM issue_finding f WHERE f.issue = i.id), (SELECT max(at) FROM issue_finding f WHERE f.issue = i.id)`
+	i.reopened, i.site, i.rule, i.fingerprint, (SELECT count(*) FROM issue_finding f WHERE f.issue = i.id), (SELECT max(at) FROM issue_finding f WHERE f.issue = i.id),
+	coalesce((SELECT stars FROM issue_rating g WHERE g.issue = i.id), 0), coalesce((SELECT note FROM issue_rating g WHERE g.issue = i.id), '')`
 
 func scanIssue(scan func(...any) error) (i Issue, err error) {
 	var reported, responded, resolved, last sql.NullInt64
 	err = scan(&i.ID, &i.Title, &i.Description, &i.Category, &i.Priority, &i.Status, &i.Reporter, &i.Role, &reported, &responded, &i.Assigned, &resolved, &i.Resolution, &i.Cause,
-		&i.Reopened, &i.Site, &i.Rule, &i.Fingerprint, &i.Findings, &last)
+		&i.Reopened, &i.Site, &i.Rule, &i.Fingerprint, &i.Findings, &last, &i.Rating, &i.RatingNote)
 	i.Reported, i.Responded, i.Resolved, i.LastFinding = timeOf(reported), timeOf(responded), timeOf(resolved), timeOf(last)
 	return i, err
 }

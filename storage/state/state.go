@@ -86,6 +86,12 @@ CREATE TABLE mark (
 	name TEXT PRIMARY KEY,
 	at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE issue_rating (
+	issue INTEGER PRIMARY KEY REFERENCES issue,
+	stars INTEGER NOT NULL CHECK (stars BETWEEN 1 AND 5),
+	note  TEXT NOT NULL
+) STRICT;
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by

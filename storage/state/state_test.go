@@ -258,6 +258,64 @@ func TestAPersonsIssueTakesTheFindingsThatFollow(t *testing.T) {
 	}
 }
 
+func TestAResolvedIssueIsRated(t *testing.T) {
+	w := open(t)
+	id := w.report(Issue{Title: "a", Reporter: "ann"}).ID
+	if _, err := w.Rate(t.Context(), id, "ann", 4, ""); !errors.Is(err, ErrRefused) {
+		t.Errorf("one that is open was rated: %v", err)
+	}
+	w.tick(time.Hour)
+	w.change(id, "bob", resolve("x", "y"))
+	for _, stars := range []int{0, 6} {
+		if _, err := w.Rate(t.Context(), id, "ann", stars, ""); !errors.Is(err, ErrRefused) {
+			t.Errorf("%d of 5: %v", stars, err)
+		}
+	}
+	for _, stars := range []int{2, 4} {
+		w.tick(time.Hour)
+		if i, err := w.Rate(t.Context(), id, "ann", stars, "quick"); err != nil || i.Rating != stars || i.RatingNote != "quick" {
+			t.Errorf("rated %+v, error %v", i, err)
+		}
+	}
+	for hours, want := range map[int]float64{1: 0, 3: 2, 4: 4} {
+		s, err := w.Summarise(t.Context(), "", monday, monday.Add(time.Duration(hours)*time.Hour-time.Minute))
+		if err != nil || s.Satisfaction != want || s.Rated != (want > 0) {
+			t.Errorf("after %d h: satisfaction %v, error %v, want %v", hours, s.Satisfaction, err, want)
+		}
+		if s.Resolved == 1 && s.FirstContact != 1 {
+			t.Error("a rating is taken for a response")
+		}
+	}
+}
+
+// A database of the first version is brought to this one, with what it holds.
+func TestADatabaseOfAnEarlierProgramIsBroughtUpToDate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	old, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{steps[0], "PRAGMA user_version = 1", "INSERT INTO issue VALUES (5, 'old', '', '', 'High', 'Open', 'ann', '', 0, NULL, '', NULL, '', '', 0, '', '', '')"} {
+		if _, err := old.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Change(t.Context(), 5, "bob", resolve("x", "y")); err != nil {
+		t.Error(err)
+	}
+	if i, err := d.Rate(t.Context(), 5, "ann", 5, ""); err != nil || i.Rating != 5 {
+		t.Errorf("%+v, error %v", i, err)
+	}
+}
+
 func TestVerdictsAreARulesRecord(t *testing.T) {
 	w := open(t)
 	judge := func(finding string, j Judgement) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type Summary struct {
 	Response     time.Duration // mean time to the first response, of all that had one
 	Answered     bool          // whether there was one
 	FirstContact int           // of Resolved: those that the first response resolved
+	Satisfaction float64       // mean rating, 1 to 5, of all that were rated
+	Rated        bool          // whether one was
 }
 
 // Summarise returns how the log of a site stood at the end of [from, to). It is made of the history, so a period that
@@ -28,6 +31,7 @@ func (d *DB) Summarise(ctx context.Context, site string, from, to time.Time) (Su
 	type state struct {
 		reported, responded, resolved time.Time
 		reporter                      string
+		rating                        int
 		touches                       map[int64]bool // times at which a person other than the reporter changed it
 	}
 	issues := map[int64]*state{}
@@ -45,6 +49,10 @@ func (d *DB) Summarise(ctx context.Context, site string, from, to time.Time) (Su
 			issues[id] = i
 		}
 		when := timeOf(at)
+		if field == rated {
+			i.rating, _ = strconv.Atoi(value) // a number, as Rate writes it
+			return nil
+		}
 		if who != i.reporter && who != Program && field != "reported" {
 			if i.responded.IsZero() {
 				i.responded = when
@@ -64,7 +72,7 @@ func (d *DB) Summarise(ctx context.Context, site string, from, to time.Time) (Su
 		return s, fmt.Errorf("sum up the issues: %w", err)
 	}
 	var took, waited time.Duration
-	resolved, answered := 0, 0
+	resolved, answered, ratings, stars := 0, 0, 0, 0
 	for _, i := range issues {
 		s.Total++
 		if !i.reported.Before(from) {
@@ -73,6 +81,9 @@ func (d *DB) Summarise(ctx context.Context, site string, from, to time.Time) (Su
 		if !i.responded.IsZero() {
 			answered++
 			waited += i.responded.Sub(i.reported)
+		}
+		if i.rating > 0 {
+			ratings, stars = ratings+1, stars+i.rating
 		}
 		if i.resolved.IsZero() {
 			s.Open++
@@ -92,6 +103,9 @@ func (d *DB) Summarise(ctx context.Context, site string, from, to time.Time) (Su
 	}
 	if s.Answered = answered > 0; s.Answered {
 		s.Response = waited / time.Duration(answered)
+	}
+	if s.Rated = ratings > 0; s.Rated {
+		s.Satisfaction = float64(stars) / float64(ratings)
 	}
 	return s, nil
 }
