@@ -19,7 +19,9 @@ func TestALostStateDirectoryRepeatsNothing(t *testing.T) {
 		name  string
 		store func(t *testing.T, dir string) string // its table of the configuration
 	}{
-		{"embedded", func(_ *testing.T, dir string) string { return fmt.Sprintf("[store]\npath = %q\n", filepath.Join(dir, "events")) }},
+		{"embedded", func(_ *testing.T, dir string) string {
+			return fmt.Sprintf("[store]\npath = %q\n", filepath.Join(dir, "events"))
+		}},
 		{"Elasticsearch", func(t *testing.T, _ string) string {
 			return fmt.Sprintf("[store]\nkind = \"elasticsearch\"\n[elasticsearch]\naddresses = [%q]\nprefix = \"lost-%d\"\nreplicas = 0\n", elasticsearch.ForTest(t), time.Now().UnixNano())
 		}},
