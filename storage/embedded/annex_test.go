@@ -133,3 +133,29 @@ func TestAnAnnexEndsWithItsStore(t *testing.T) {
 		t.Errorf("check finds %d events and %v, error %v", r.Events, r.Problems, err)
 	}
 }
+
+// A store that was left with an annex and is damaged is repaired without it.
+func TestARepairTakesNoAnnex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.db")
+	s := openTest(t, nil, path)
+	mark, inner := event.Mark{Gen: killGen}, event.Mark{Gen: killGen}
+	commit(t, s, numbered(s.schema, &mark, 20))
+	a := annexOf(t, s)
+	commit(t, a, numbered(s.schema, &inner, 7))
+	for _, sql := range []string{"DELETE FROM main.events_20261124 WHERE off = 20", "CHECKPOINT"} {
+		if err := s.write(t.Context(), func(w *writer) error { return w.c.exec(sql) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, path, "19 events of 19 lines are there")
+	s, _ = repairTest(t, path)
+	if n := tablesLeft(t, s); n != 0 {
+		t.Errorf("%d tables of the annex are left", n)
+	}
+	if r, err := s.Check(t.Context()); err != nil || len(r.Problems) > 0 || r.Events != 19 {
+		t.Errorf("check finds %d events and %v, error %v", r.Events, r.Problems, err)
+	}
+}

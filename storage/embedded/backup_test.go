@@ -21,7 +21,7 @@ import (
 	needs "github.com/saypro/veritail/tools/need"
 )
 
-// busyStore returns a store to which commits of all sizes go on, with seals and checkpoints, until the test ends.
+// busyStore returns a store to which commits of all sizes go on, with seals, checkpoints and annexes, until the test ends.
 func busyStore(t *testing.T, path string) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Config{Path: path, walDue: 1 << 20})
@@ -32,6 +32,7 @@ func busyStore(t *testing.T, path string) *Store {
 	done := make(chan error, 1)
 	go func() {
 		mark := event.Mark{Gen: killGen}
+		var annex storage.Annex
 		for ctx.Err() == nil {
 			rows := 1 + rand.IntN(3000)
 			if rand.IntN(8) == 0 {
@@ -40,6 +41,13 @@ func busyStore(t *testing.T, path string) *Store {
 			if _, err := s.Commit(context.Background(), numbered(s.schema, &mark, rows)); err != nil {
 				done <- err
 				return
+			}
+			if rand.IntN(4) == 0 {
+				var err error
+				if annex, err = turnAnnex(s, annex); err != nil {
+					done <- err
+					return
+				}
 			}
 			if rand.IntN(10) == 0 {
 				if _, err := s.Seal(context.Background(), SealPolicy{Now: later}); err != nil {
