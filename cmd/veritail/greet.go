@@ -31,13 +31,14 @@ func (d *daemon) greet() {
 			fmt.Fprintf(w, "  %s %-44s %s\n      %s\n", p.red("✕"), printable(f.path), f.what, p.blue(printable(repair(f.path))))
 		}
 	}
-	if slices.ContainsFunc(d.inputs, func(in *input) bool { return len(in.listeners) > 0 }) {
-		fmt.Fprintln(w, p.bold("Listening"))
-		for _, in := range d.inputs {
-			for _, l := range in.listeners {
-				fmt.Fprintf(w, "  %s %-44s %s\n", p.green("●"), l.Status().Address, in.pattern.Dataset)
-			}
+	var listening []string
+	for _, in := range d.inputs {
+		for _, l := range in.report().Listeners {
+			listening = append(listening, fmt.Sprintf("  %s %-44s %s\n", p.green("●"), l.Address, in.pattern.Dataset))
 		}
+	}
+	if len(listening) > 0 {
+		fmt.Fprintf(w, "%s\n%s", p.bold("Listening"), strings.Join(listening, ""))
 	}
 	if len(missing) > 0 {
 		fmt.Fprintf(w, "%s %s\n", p.bold("Waiting for"), strings.Join(missing, ", "))
@@ -56,11 +57,8 @@ type lookedAt struct{ path, what string }
 func (d *daemon) look() (found, refused []lookedAt, missing []string) {
 	seen, there := map[string]bool{}, map[string]bool{}
 	for _, in := range d.inputs {
-		switch {
-		case in.journal != nil:
-			found = append(found, lookedAt{"the systemd journal", in.pattern.Dataset})
-		case in.pipe != nil:
-			found = append(found, lookedAt{"pipe " + in.name, in.pattern.Dataset})
+		if in.called != "" {
+			found = append(found, lookedAt{in.called, in.pattern.Dataset})
 		}
 	}
 	for _, src := range d.patterns {

@@ -50,24 +50,10 @@ func (in *input) report() inputReport {
 	case s.Err != nil:
 		r.Error = s.Err.Error()
 	}
-	if in.journal != nil {
-		t := in.journal.Status()
-		r.Journal = &journalReport{t.Entries, t.Gaps, t.Missing, t.Cut, t.Partial}
-		if t.Err != nil && r.Error == "" {
-			r.Error = t.Err.Error()
+	for _, from := range in.receivers {
+		if err := from.report(&r); err != nil && r.Error == "" {
+			r.Error = err.Error()
 		}
-	}
-	if in.pipe != nil {
-		t := in.pipe.Status()
-		r.Pipe = &pipeReport{t.Lines, t.Cut, t.Ended}
-		if t.Err != nil && r.Error == "" {
-			r.Error = t.Err.Error()
-		}
-	}
-	in.reportOwn(&r)
-	for _, l := range in.listeners {
-		t := l.Status()
-		r.Listeners = append(r.Listeners, listenerReport{t.Address, t.Lines, t.Dropped, t.Cut, t.Connections, t.Turned})
 	}
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,8 +20,6 @@ import (
 	"github.com/saypro/veritail/pipeline/journal"
 	"github.com/saypro/veritail/pipeline/listen"
 	"github.com/saypro/veritail/pipeline/pipe"
-	"github.com/saypro/veritail/pipeline/probe"
-	"github.com/saypro/veritail/pipeline/resources"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
 )
@@ -30,12 +29,9 @@ type input struct {
 	name      string
 	pattern   source.Pattern // of the spool's files
 	spool     *spool.Spool
-	listeners []*listen.Listener
-	journal   *journal.Reader // nil: it is not one
-	pipe      *pipe.Reader    // likewise
-	probes    []*probe.Prober
-	resources *resources.Sampler // nil: it is not that
-	told      loss               // when announceLoss looked last
+	receivers []receiver
+	called    string // in the greeting; "" for what is told there as listening, or not at all
+	told      loss   // when announceLoss looked last
 }
 
 // A loss is what was lost on its way into a spool.
@@ -104,7 +100,7 @@ func (d *daemon) openSyslog(cfg configs.Syslog) (in *input, err error) {
 		if err != nil {
 			return nil, err
 		}
-		in.listeners = append(in.listeners, l)
+		in.receivers = append(in.receivers, syslogReceiver{l})
 	}
 	return in, nil
 }
@@ -142,8 +138,9 @@ func (d *daemon) openPipe(cfg configs.Pipe) (*input, error) {
 	}
 	in := &input{
 		name: cfg.Name, spool: sp,
-		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true},
-		pipe:    pipe.New(pipe.Config{Path: cfg.Path, Name: cfg.Name, MaxLine: int(d.cfg.MaxLine), Spool: sp}),
+		pattern:   source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Site: cfg.Site, Zone: zone, Silent: time.Duration(cfg.Silent), Spool: true},
+		receivers: []receiver{pipeReceiver{pipe.New(pipe.Config{Path: cfg.Path, Name: cfg.Name, MaxLine: int(d.cfg.MaxLine), Spool: sp})}},
+		called:    "pipe " + cfg.Name,
 	}
 	if cfg.Format != configs.Auto {
 		in.pattern.Format = cfg.Format
@@ -180,8 +177,9 @@ func (d *daemon) openJournal() (*input, error) {
 	}
 	return &input{
 		name: configs.JournalName, spool: sp,
-		pattern: source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Format: "syslog.journal", Zone: time.Local, Spool: true},
-		journal: journal.New(journal.Config{Program: "journalctl", Directory: cfg.Directory, MaxLine: int(d.cfg.MaxLine), Spool: sp}),
+		pattern:   source.Pattern{Glob: spool.Glob(dir), Dataset: cfg.Dataset, Format: "syslog.journal", Zone: time.Local, Spool: true},
+		receivers: []receiver{journalReceiver{journal.New(journal.Config{Program: "journalctl", Directory: cfg.Directory, MaxLine: int(d.cfg.MaxLine), Spool: sp})}},
+		called:    "the systemd journal",
 	}, nil
 }
 
@@ -208,8 +206,10 @@ func serverTLS(cfg configs.Syslog) (*tls.Config, error) {
 
 func (in *input) close() error {
 	var errs []error
-	for _, l := range in.listeners {
-		errs = append(errs, l.Close())
+	for _, r := range in.receivers {
+		if c, ok := r.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
 	}
 	return errors.Join(append(errs, in.spool.Close())...)
 }
@@ -225,20 +225,8 @@ const (
 func (d *daemon) receive(ctx context.Context) error {
 	var all []func(context.Context) error
 	for _, in := range d.inputs {
-		for _, l := range in.listeners {
-			all = append(all, l.Serve)
-		}
-		if in.journal != nil {
-			all = append(all, in.journal.Run)
-		}
-		if in.pipe != nil {
-			all = append(all, in.pipe.Run)
-		}
-		for _, p := range in.probes {
-			all = append(all, p.Run)
-		}
-		if in.resources != nil {
-			all = append(all, in.resources.Run)
+		for _, r := range in.receivers {
+			all = append(all, r.Run)
 		}
 		all = append(all, func(ctx context.Context) error { return d.keepSpool(ctx, in) })
 	}
@@ -289,7 +277,7 @@ func (d *daemon) announceLoss(ctx context.Context, in *input, now time.Time) err
 	if lost.messages <= in.told.messages && lost.gaps <= in.told.gaps {
 		return nil
 	}
-	f := lossFinding(in, loss{lost.messages - in.told.messages, lost.gaps - in.told.gaps}, now)
+	f := lossFinding(&r, loss{lost.messages - in.told.messages, lost.gaps - in.told.gaps}, now)
 	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{f}}); err != nil {
 		return fmt.Errorf("announce what was lost: %w", err)
 	}
@@ -297,13 +285,13 @@ func (d *daemon) announceLoss(ctx context.Context, in *input, now time.Time) err
 	return nil
 }
 
-func lossFinding(in *input, lost loss, now time.Time) event.Finding {
+func lossFinding(in *inputReport, lost loss, now time.Time) event.Finding {
 	at := now.UnixMicro()
 	f := event.Finding{
-		ID: "input-loss-" + in.name + "-" + now.UTC().Format("20060102T150405"), Rule: "veritail.input", Severity: "high", Audience: []string{"operator", "security"},
+		ID: "input-loss-" + in.Name + "-" + now.UTC().Format("20060102T150405"), Rule: "veritail.input", Severity: "high", Audience: []string{"operator", "security"},
 		Count: max(lost.messages, lost.gaps), Time: at, First: at, Last: at,
 	}
-	if in.journal != nil {
+	if in.Journal != nil {
 		f.Title = "Entries of the journal are missing"
 		f.Message = fmt.Sprintf("The journal did not go on where reading had come to, %s: at least %s entries are missing. It drops its oldest when it is too large, read or not.",
 			count(int(lost.gaps), "time"), n(lost.messages))
@@ -311,14 +299,14 @@ func lossFinding(in *input, lost loss, now time.Time) event.Finding {
 			"Let the journal keep more: SystemMaxUse= in journald.conf."
 		return f
 	}
-	if in.name == configs.ProbesName || in.name == configs.ResourcesName {
+	if in.Name == configs.ProbesName || in.Name == configs.ResourcesName {
 		f.Title = "Results of probes or samples were lost"
-		f.Message = fmt.Sprintf("%s lines that the daemon itself wrote (%s) were lost: the spool did not take them.", n(lost.messages), in.name)
+		f.Message = fmt.Sprintf("%s lines that the daemon itself wrote (%s) were lost: the spool did not take them.", n(lost.messages), in.Name)
 		f.Runbook = "veritail status tells why the spool takes nothing: see why the store does not, or whether the disk is full."
 		return f
 	}
 	f.Title = "Syslog messages were lost"
-	f.Message = fmt.Sprintf("%s messages that were sent to %s were lost: the spool did not take them, or the kernel could not keep them.", n(lost.messages), in.name)
+	f.Message = fmt.Sprintf("%s messages that were sent to %s were lost: the spool did not take them, or the kernel could not keep them.", n(lost.messages), in.Name)
 	f.Runbook = "veritail status tells which. A full spool: see why the store takes nothing, or raise spool. The kernel: raise net.core.rmem_max to 8 MiB. " +
 		"Senders over tcp:// and tls:// wait instead of losing anything."
 	return f

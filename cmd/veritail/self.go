@@ -35,7 +35,7 @@ func (d *daemon) openOwn() error {
 			if err != nil {
 				return fmt.Errorf("open the probe %q: %w", cfg.Name, err)
 			}
-			in.probes = append(in.probes, p)
+			in.receivers = append(in.receivers, probeReceiver{p})
 		}
 	}
 	if !d.cfg.WantsResources() {
@@ -45,7 +45,7 @@ func (d *daemon) openOwn() error {
 	if err != nil {
 		return fmt.Errorf("open the spool of resources: %w", err)
 	}
-	in.resources = resources.New(resources.Config{Every: time.Duration(d.cfg.Resources.Every), Spool: in.spool, Sender: in.name})
+	in.receivers = []receiver{resourcesReceiver{resources.New(resources.Config{Every: time.Duration(d.cfg.Resources.Every), Spool: in.spool, Sender: in.name})}}
 	d.inputs = append(d.inputs, in)
 	return nil
 }
@@ -116,24 +116,6 @@ type probeReport struct {
 
 type resourcesReport struct {
 	Samples int64 `json:"samples"`
-}
-
-// reportOwn fills in what the daemon itself finds.
-func (in *input) reportOwn(r *inputReport) {
-	for _, p := range in.probes {
-		t := p.Status()
-		r.Probes = append(r.Probes, probeReport{t.Name, t.Target, t.Asked, t.Failed, t.Down, t.Reason, t.LastDuration.Round(10 * time.Microsecond).String(), t.Last})
-		if t.Unwritten != nil && r.Error == "" {
-			r.Error = t.Unwritten.Error()
-		}
-	}
-	if in.resources != nil {
-		t := in.resources.Status()
-		r.Resources = &resourcesReport{t.Samples}
-		if t.Err != nil && r.Error == "" {
-			r.Error = t.Err.Error()
-		}
-	}
 }
 
 func (p *probeReport) print(w *sink, c colours) {

@@ -45,7 +45,7 @@ const (
 	retry         = 100 * time.Millisecond // between offers of lines that the spool does not take
 )
 
-// A Listener receives from one address. Serve is called once, Status at any time.
+// A Listener receives from one address. Run is called once, Status at any time.
 type Listener struct {
 	cfg    Config
 	spool  Spool
@@ -114,8 +114,8 @@ func (l *Listener) Status() Status {
 	return s
 }
 
-// Serve receives until ctx ends; what was sent before is still taken then, as far as it has come. It closes the listener.
-func (l *Listener) Serve(ctx context.Context) error {
+// Run receives until ctx ends; what was sent before is still taken then, as far as it has come. It closes the listener.
+func (l *Listener) Run(ctx context.Context) error {
 	if l.udp != nil {
 		return l.serveUDP(ctx)
 	}

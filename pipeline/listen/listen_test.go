@@ -49,7 +49,7 @@ func receive(t *testing.T, cfg listen.Config, max int64) *receiver {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.Serve(ctx) }()
+	go func() { done <- r.Run(ctx) }()
 	stopped := false
 	r.stop = func() {
 		if stopped {
@@ -234,7 +234,7 @@ func TestWhatTheKernelCannotKeepIsCounted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- l.Serve(ctx) }()
+	go func() { done <- l.Run(ctx) }()
 	for end := time.Now().Add(20 * time.Second); l.Status().Lines+l.Status().Dropped < sent && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 	}
 	s := l.Status()
