@@ -45,16 +45,13 @@ func statusClass(s kpi.Status) string {
 	return "N"
 }
 
-// spark draws the hours of a figure with its target.
-func spark(f kpi.Figure) template.HTML {
+// spark draws the days of a figure, the last one so far, with the target that is for a day.
+func spark(f kpi.Figure, days []kpi.Point) template.HTML {
 	s := chart.Series{
-		Title: f.Title, Unit: f.Unit, Decimals: f.Decimals, Step: f.StepSize,
+		Title: f.Title, Unit: f.Unit, Decimals: f.Decimals, Step: 24 * time.Hour,
 		Bars: f.Kind.Counts(), Target: f.Bound, Status: string(f.Status),
 	}
-	if s.Bars {
-		s.Target = math.NaN() // it is for the day, not for an hour
-	}
-	for _, p := range f.Points {
+	for _, p := range days {
 		s.Points = append(s.Points, chart.Point(p))
 	}
 	return chart.Sparkline(s)

@@ -63,9 +63,11 @@ type server struct {
 	pages  pages
 	assets string // as assetsID returns it
 	attack attack
+	past   history
 }
 
-// New returns the console's handler. It is safe for concurrent use and keeps no state between requests.
+// New returns the console's handler. It is safe for concurrent use; between requests it keeps
+// the figures of past days for a while, and nothing else.
 func New(c Config) (http.Handler, error) {
 	if c.Reader == nil || c.Schema == nil || c.Status == nil {
 		return nil, errors.New("console: a reader, a schema and a status are required")

@@ -54,6 +54,17 @@ type tile struct {
 	Spark       template.HTML
 }
 
+// Says is what a tile says when it is pointed at.
+func (t tile) Says() string {
+	var parts []string
+	for _, p := range []string{t.Detail, t.BurnText(), t.Comment} {
+		if p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ". ")
+}
+
 func (s *server) overview(ctx context.Context, r *request) (answer, error) {
 	a, err := s.liveOverview(ctx, r)
 	if err != nil {
@@ -93,7 +104,7 @@ func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 		Unparsed: r.search("veritail.unparsed:true", 0, 0),
 		Problem:  r.status.Problem,
 	}
-	p.Tiles = s.tiles(r, d.figures)
+	p.Tiles = s.tiles(r, d)
 	p.Greens = greens(p.Tiles)
 	p.Tiles, p.Unmeasured = measured(p.Tiles)
 	free := (4 - len(p.Tiles)%4) % 4
@@ -114,14 +125,14 @@ func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 }
 
 // tiles puts the worst figures first and those without a measure last.
-func (s *server) tiles(r *request, figures []kpi.Figure) []tile {
+func (s *server) tiles(r *request, d overviewData) []tile {
 	var out []tile
 	for _, want := range []kpi.Status{kpi.Red, kpi.Yellow, kpi.Green, kpi.NoTarget, kpi.NotMeasured} {
-		for i, f := range figures {
+		for i, f := range d.figures {
 			if f.Status != want {
 				continue
 			}
-			t := tile{Figure: f, Class: statusClass(f.Status), Spark: spark(f), URL: s.lines(r, s.KPIs[i])}
+			t := tile{Figure: f, Class: statusClass(f.Status), Spark: spark(f, append(slices.Clip(d.days[i]), ofToday(f, r.now))), URL: s.lines(r, s.KPIs[i])}
 			t.Value, t.Tail, _ = strings.Cut(f.Actual, " ")
 			out = append(out, t)
 		}

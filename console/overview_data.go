@@ -17,6 +17,7 @@ import (
 // overviewData is what the live parts of the overview read of the store.
 type overviewData struct {
 	figures []kpi.Figure
+	days    [][]kpi.Point   // of each, before today
 	severe  []event.Finding // critical and high, of the last 24 hours
 	newest  []event.Finding
 }
@@ -29,6 +30,9 @@ const figureStep = 5 * time.Minute
 
 func (s *server) readOverview(ctx context.Context, r *request) (d overviewData, err error) {
 	if d.figures, err = s.figures(ctx, r); err != nil {
+		return d, err
+	}
+	if d.days, err = s.days(ctx, r); err != nil {
 		return d, err
 	}
 	d.severe, err = s.Reader.Findings(ctx, s.view(r.Request), storage.FindingQuery{

@@ -107,3 +107,33 @@ func Moments(ctx context.Context, r storage.Results, v access.View, site string,
 	}
 	return cells, read(seen, during.From, during.To, 0)
 }
+
+// Days returns the figures of the request's definitions for each day (UTC) of its period, in their order.
+func Days(ctx context.Context, r storage.Results, v access.View, q Request) ([][]kpi.Point, error) {
+	const day = 24 * time.Hour
+	q.Period, q.Previous, q.Every = kpi.Align(q.Period, day), query.Interval{}, day
+	cells, err := readSums(ctx, r, v, q)
+	if err != nil {
+		return nil, err
+	}
+	more, err := Moments(ctx, r, v, q.Site, q.Defs, q.Period)
+	if err != nil {
+		return nil, err
+	}
+	cells = append(cells, more...)
+	out := make([][]kpi.Point, len(q.Defs))
+	for i := range q.Defs {
+		d := &q.Defs[i]
+		if d.Kind != kpi.PromQL {
+			out[i] = kpi.Points(d, cells, q.Period, day)
+			continue
+		}
+		var samples []kpi.Point
+		if q.Prometheus != nil {
+			// One that does not answer leaves a gap here; the figure beside it says why.
+			samples, _ = q.Prometheus.Samples(ctx, d.Query, q.Period)
+		}
+		out[i] = d.SamplePoints(samples, q.Period, day)
+	}
+	return out, nil
+}

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -86,5 +87,26 @@ func TestStepsThatBeginBeforeThePeriodCountAsOfIt(t *testing.T) {
 	fs, err := Read(context.Background(), store, access.All(), Request{Defs: defs, Period: period, Every: time.Hour})
 	if err != nil || fs[0].Actual != "3" {
 		t.Errorf("%s of 3 events, %v", fs[0].Actual, err)
+	}
+}
+
+func TestTheDaysOfAFigureAreThoseOfItsPeriod(t *testing.T) {
+	defs, store := stored(t, downtime+"[[kpi]]\nid = \"e.n\"\ntitle = \"Events\"\nkind = \"count\"\nfrom = \"*\"\n",
+		map[float64]string{-100: "up", -60: "down", 30.25: "up", 31: "up"})
+	got, err := Days(context.Background(), store, access.All(), Request{Defs: defs, Period: query.Interval{From: day(-4).From, To: day(2).To}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{"0", "12", "24", "24", "24", "6.25", "0"}, {"–", "1", "–", "–", "–", "2", "–"}}
+	for i := range want {
+		for n, p := range got[i] {
+			text := kpi.Text(p.Value, 2, "")
+			if strings.Contains(text, ".") {
+				text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+			}
+			if text != want[i][n] || p.Time != day(n-4).From {
+				t.Errorf("%s, day %d: %s, want %s", defs[i].ID, n-4, text, want[i][n])
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"math"
+	"time"
 
 	"github.com/saypro/veritail/storage/query"
 )
@@ -13,18 +14,25 @@ func (d *Definition) OfSamples(now, before []Point, period query.Interval) Figur
 		ID: d.ID, Title: d.Title, Unit: d.Unit, Kind: d.Kind, Decimals: d.Decimals,
 		Value: d.of(now), Before: d.of(before), Part: int64(len(now)), Whole: int64(len(now)), StepSize: Step(period),
 	}
-	step := f.StepSize.Microseconds()
+	f.Points = d.SamplePoints(now, period, f.StepSize)
+	d.finish(&f, period)
+	return f
+}
+
+// SamplePoints returns what the definition makes of values over the steps of every that begin in a period.
+func (d *Definition) SamplePoints(samples []Point, period query.Interval, every time.Duration) []Point {
+	var out []Point
+	step := every.Microseconds()
 	for at := period.From - mod(period.From, step); at < period.To; at += step {
 		var of []Point
-		for _, p := range now {
+		for _, p := range samples {
 			if p.Time >= at && p.Time < at+step {
 				of = append(of, p)
 			}
 		}
-		f.Points = append(f.Points, Point{at, d.of(of)})
+		out = append(out, Point{at, d.of(of)})
 	}
-	d.finish(&f, period)
-	return f
+	return out
 }
 
 // of is what the definition makes of values, in its unit; NaN of none.

@@ -92,5 +92,9 @@ func (f Figure) BurnText() string {
 	if math.IsNaN(f.Burn) || math.IsInf(f.Burn, 0) || f.Burn <= 1 {
 		return ""
 	}
-	return "Uses its error budget " + Text(f.Burn, 1, "") + " times as fast as it lasts"
+	decimals := 1
+	if f.Burn >= 10 {
+		decimals = 0
+	}
+	return "Uses its error budget " + Text(f.Burn, decimals, "") + " times as fast as it lasts"
 }
