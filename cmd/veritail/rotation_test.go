@@ -72,13 +72,13 @@ func stampNow() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000
 // A rotator rotates the log at path, whose writer appends meanwhile and opens the path anew after reopen.
 type rotator struct {
 	name   string
-	rotate func(t *testing.T, path string, n int, reopen func())
+	rotate func(t testing.TB, path string, n int, reopen func())
 	loses  bool // what is written between its copy and its truncation
 	link   bool // the path is one from the beginning: what it takes the place of is not removed
 }
 
 // shifted renames path.1… by one.
-func shifted(t *testing.T, path string) {
+func shifted(t testing.TB, path string) {
 	t.Helper()
 	names, err := filepath.Glob(path + ".[0-9]*")
 	must(t, err)
@@ -99,7 +99,7 @@ func shifted(t *testing.T, path string) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +107,8 @@ func must(t *testing.T, err error) {
 }
 
 // packLater compresses path.2, as delaycompress does.
-func packLater(program string) func(t *testing.T, path string, n int, reopen func()) {
-	return func(t *testing.T, path string, _ int, reopen func()) {
+func packLater(program string) func(t testing.TB, path string, n int, reopen func()) {
+	return func(t testing.TB, path string, _ int, reopen func()) {
 		shifted(t, path)
 		must(t, os.Rename(path, path+".1"))
 		reopen()
@@ -125,8 +125,8 @@ func packLater(program string) func(t *testing.T, path string, n int, reopen fun
 }
 
 // logrotate runs Debian's with these directives.
-func logrotate(directives string) func(t *testing.T, path string, n int, reopen func()) {
-	return func(t *testing.T, path string, _ int, reopen func()) {
+func logrotate(directives string) func(t testing.TB, path string, n int, reopen func()) {
+	return func(t testing.TB, path string, _ int, reopen func()) {
 		conf := filepath.Join(filepath.Dir(path), "logrotate.conf")
 		must(t, os.WriteFile(conf, []byte(fmt.Sprintf("%q {\n  rotate 1000\n  su root root\n  %s\n}\n", path, strings.ReplaceAll(directives, ";", "\n "))), 0o644))
 		cmd := exec.Command(need.Program(t, "logrotate"), "--force", "--state", filepath.Join(filepath.Dir(path), "logrotate.state"), conf)
@@ -138,12 +138,12 @@ func logrotate(directives string) func(t *testing.T, path string, n int, reopen 
 }
 
 var rotators = []rotator{
-	{"rename and create", func(t *testing.T, path string, _ int, reopen func()) {
+	{"rename and create", func(t testing.TB, path string, _ int, reopen func()) {
 		shifted(t, path)
 		must(t, os.Rename(path, path+".1"))
 		reopen()
 	}, false, false},
-	{"three renames at once", func(t *testing.T, path string, _ int, reopen func()) {
+	{"three renames at once", func(t testing.TB, path string, _ int, reopen func()) {
 		for range 3 {
 			shifted(t, path)
 			must(t, os.Rename(path, path+".1"))
@@ -152,11 +152,11 @@ var rotators = []rotator{
 	}, false, false},
 	{"rename, then gzip", packLater("gzip"), false, false},
 	{"rename, then zstd", packLater("zstd"), false, false},
-	{"dated names", func(t *testing.T, path string, n int, reopen func()) {
+	{"dated names", func(t testing.TB, path string, n int, reopen func()) {
 		must(t, os.Rename(path, fmt.Sprintf("%s-2026%02d%02d", path, 1+n/28%12, 1+n%28)))
 		reopen()
 	}, false, false},
-	{"a link to another file", func(t *testing.T, path string, n int, reopen func()) {
+	{"a link to another file", func(t testing.TB, path string, n int, reopen func()) {
 		target := fmt.Sprintf("%s-2025%02d%02d", path, 1+n/28%12, 1+n%28)
 		f, err := os.Create(target)
 		must(t, err)
@@ -172,7 +172,7 @@ var rotators = []rotator{
 
 // A writer appends numbered events to a log; its journal is how many there are.
 type writer struct {
-	t     *testing.T
+	t     testing.TB
 	of    stream
 	path  string
 	pause time.Duration
