@@ -33,7 +33,8 @@ type Decoder interface {
 	Told() event.Told
 }
 
-// A Stage adds to a commit what it makes of the events: findings, rollups, seals. It keeps no bytes of the batch.
+// A Stage adds to a commit what it makes of the events: findings, rollups, seals. It keeps no bytes of the batch. What is stored as one
+// commit comes in several calls, one after the other, where lines are judged as they come; deltas of one cell may then stand in it twice.
 // An idle pipeline calls it about once a second with an empty batch, so that time can pass.
 type Stage interface {
 	Process(context.Context, *event.Commit) error
