@@ -30,9 +30,11 @@ type Request struct {
 
 	Defs       []kpi.Definition
 	Prometheus *figures.Prometheus // nil: there is none
-	Site       string              // whose findings and rollups: "" is this machine
-	Period     query.Interval      // both bounds set
-	Previous   query.Interval      // zero: there is none, and nothing is compared
+	// Events computes exact percentiles, where it still has the events; nil: they come from histograms.
+	Events   storage.Reader
+	Site     string         // whose findings and rollups: "" is this machine
+	Period   query.Interval // both bounds set
+	Previous query.Interval // zero: there is none, and nothing is compared
 
 	Lines Lines
 	Files []File // the files read, where there are few enough to list
@@ -129,7 +131,7 @@ func (q Request) figures() figures.Request {
 		step = time.Minute
 	}
 	return figures.Request{
-		Defs: q.Defs, Site: q.Site, Every: step, Prometheus: q.Prometheus,
+		Defs: q.Defs, Site: q.Site, Every: step, Prometheus: q.Prometheus, Events: q.Events,
 		Period: kpi.Align(q.Period, step), Previous: kpi.Align(q.Previous, step),
 	}
 }

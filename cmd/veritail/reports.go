@@ -30,7 +30,8 @@ func reportCommand() *cobra.Command {
 }
 
 func dailyCommand() *cobra.Command {
-	var output, date, site, configFile string
+	var output, configFile string
+	var of dailyOf
 	c := &cobra.Command{
 		Use:   "daily",
 		Short: "Write the daily report as one HTML page that prints well",
@@ -46,7 +47,7 @@ on A4.`,
 			if err != nil {
 				return err
 			}
-			page, err := c.daily(cmd.Context(), date, site)
+			page, err := c.daily(cmd.Context(), of)
 			if err != nil {
 				return err
 			}
@@ -62,18 +63,29 @@ on A4.`,
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "report.html", "the `file` to write, - for standard output")
-	c.Flags().StringVar(&date, "date", "today", "the `day`: today, yesterday or 2006-01-02")
-	c.Flags().StringVar(&site, "site", "", "the `site`; empty is this machine")
+	c.Flags().StringVar(&of.date, "date", "today", "the `day`: today, yesterday or 2006-01-02")
+	c.Flags().StringVar(&of.site, "site", "", "the `site`; empty is this machine")
+	c.Flags().BoolVar(&of.exact, "exact", false, "compute percentiles of the events, where they are still there, not of histograms")
 	c.Flags().StringVar(&configFile, "config", "", "configuration `file` of the daemon")
 	return c
 }
 
+// A dailyOf says which daily report is wanted.
+type dailyOf struct {
+	date, site string
+	exact      bool // percentiles of the events
+}
+
 // daily returns the report of the running daemon, or without one of its store.
-func (c *client) daily(ctx context.Context, date, site string) ([]byte, error) {
-	body, err := c.get(ctx, "/report", url.Values{"date": {date}, "site": {site}})
+func (c *client) daily(ctx context.Context, of dailyOf) ([]byte, error) {
+	asked := url.Values{"date": {of.date}, "site": {of.site}}
+	if of.exact {
+		asked.Set("exact", "true")
+	}
+	body, err := c.get(ctx, "/report", asked)
 	if errors.Is(err, errNoDaemon) {
 		if storeThere(c.cfg) {
-			return storedDaily(ctx, c.cfg, date, site)
+			return storedDaily(ctx, c.cfg, of)
 		}
 	}
 	if err != nil {
@@ -88,9 +100,12 @@ func (c *client) daily(ctx context.Context, date, site string) ([]byte, error) {
 }
 
 // storedDaily returns the report of a store that no daemon has open.
-func storedDaily(ctx context.Context, cfg *configs.Daemon, date, site string) (page []byte, err error) {
+func storedDaily(ctx context.Context, cfg *configs.Daemon, of dailyOf) (page []byte, err error) {
 	err = withStore(ctx, cfg, func(d *daemon) error {
-		page, err = d.daily(ctx, date, site)
+		if d.prometheus, err = newPrometheus(cfg.Prometheus); err != nil {
+			return err
+		}
+		page, err = d.daily(ctx, of)
 		return err
 	})
 	return page, err
@@ -134,9 +149,9 @@ func day(text string, now time.Time) (query.Interval, error) {
 	return query.Interval{From: from.UnixMicro(), To: to.UnixMicro()}, nil
 }
 
-// answerReport writes the daily report of ?date= and ?site=.
+// answerReport writes the daily report of ?date=, ?site= and ?exact=.
 func (d *daemon) answerReport(w http.ResponseWriter, r *http.Request) {
-	page, err := d.daily(r.Context(), r.URL.Query().Get("date"), r.URL.Query().Get("site"))
+	page, err := d.daily(r.Context(), dailyOf{r.URL.Query().Get("date"), r.URL.Query().Get("site"), r.URL.Query().Get("exact") == "true"})
 	if err != nil {
 		status := http.StatusInternalServerError
 		if _, ok := err.(userError); ok {
@@ -151,25 +166,28 @@ func (d *daemon) answerReport(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (d *daemon) daily(ctx context.Context, date, site string) ([]byte, error) {
-	period, err := day(date, time.Now())
+func (d *daemon) daily(ctx context.Context, of dailyOf) ([]byte, error) {
+	period, err := day(of.date, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	const dayLength = int64(24 * time.Hour / time.Microsecond)
 	subject := d.cfg.Host
-	if site != "" {
-		subject = "site " + site
+	if of.site != "" {
+		subject = "site " + of.site
 	}
 	req := reports.Request{
-		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Prometheus: d.prometheus, Site: site,
+		Subject: subject, PreparedBy: "Veritail " + version, Made: time.Now().UTC(), Defs: d.setup.kpis, Prometheus: d.prometheus, Site: of.site,
 		Period:   period,
 		Previous: query.Interval{From: period.From - dayLength, To: period.To - dayLength},
 	}
-	if req.Lines, err = d.lines(ctx, site); err != nil {
+	if of.exact {
+		req.Events = d.store
+	}
+	if req.Lines, err = d.lines(ctx, of.site); err != nil {
 		return nil, err
 	}
-	if req.Occurrences, err = d.occurrences(ctx, site, period); err != nil {
+	if req.Occurrences, err = d.occurrences(ctx, of.site, period); err != nil {
 		return nil, err
 	}
 	rep, err := reports.Build(ctx, d.store, access.All(), req)

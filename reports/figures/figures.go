@@ -25,6 +25,8 @@ type Request struct {
 	Every time.Duration
 	// Prometheus answers what is asked of it; nil: that is not measured.
 	Prometheus *Prometheus
+	// Events computes percentiles of the events themselves, where it still has them; nil: they come from histograms.
+	Events storage.Reader
 }
 
 // Read returns the figures of the request's definitions, in their order. The error is of the store.
@@ -43,7 +45,7 @@ func Read(ctx context.Context, r storage.Results, v access.View, q Request) ([]k
 	}
 	figs := kpi.Evaluate(q.Defs, append(cells, more...), q.Period, q.Previous)
 	q.ask(ctx, figs)
-	return figs, nil
+	return figs, q.exact(ctx, v, figs)
 }
 
 // readSums reads what adds up, of both periods.

@@ -140,6 +140,18 @@ func (k Kind) Counts() bool { return k == Count || k == Downtime }
 // Services reports whether d is made of what says that services are up or down.
 func (d *Definition) Services() bool { return d.Kind == Uptime || d.Kind == Downtime }
 
+// Measured is the condition of the events that an average or a percentile is made of.
+func (d *Definition) Measured() query.Expr {
+	all := query.And{d.from, &query.Test{Field: d.Field, F: d.field, Known: true, Kind: d.fieldKind, Op: query.Exists}}
+	if d.where != nil {
+		all = append(all, d.where)
+	}
+	return all
+}
+
+// InUnit returns a value of Field in the unit of the definition.
+func (d *Definition) InUnit(v float64) float64 { return v * d.scale() }
+
 // Series lists the rollup series that the figures of defs are made of, but for those of uptime
 // and downtime (Moments, Seen), for storage.RollupQuery.
 func Series(defs []Definition) []string {
