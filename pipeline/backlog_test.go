@@ -9,11 +9,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 )
 
@@ -317,4 +319,59 @@ func TestAllInotifyIsUsedUp(t *testing.T) {
 	for _, w := range all {
 		s.must(w.Close())
 	}
+}
+
+// A watchedDecoder notes how far it had come whenever it was told that time has passed.
+type watchedDecoder struct {
+	Decoder
+	mu  *sync.Mutex
+	log *[]flushed
+}
+
+type flushed struct {
+	now time.Time
+	off int64
+}
+
+func (w watchedDecoder) Decode(b *event.Batch, lines []byte, off int64) {
+	w.Decoder.Decode(b, lines, off)
+	time.Sleep(30 * time.Millisecond) // more is written meanwhile
+}
+
+func (w watchedDecoder) Flush(b *event.Batch, now time.Time, final bool) {
+	if !final {
+		w.mu.Lock()
+		*w.log = append(*w.log, flushed{now, w.Mark().Off})
+		w.mu.Unlock()
+	}
+	w.Decoder.Flush(b, now, final)
+}
+
+// Time passes for open records as long as all has been read that was there: a record whose other lines wait in the file is not over,
+// whatever holds up reading.
+func TestTimePassesForWhatHasBeenRead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var mu sync.Mutex
+	var log []flushed
+	s.cfg.Decoder = func(g event.Generation) Decoder { return watchedDecoder{newLineDecoder(g, false), &mu, &log} }
+	s.append(s.log, "line 000000\n")
+	s.start()
+	s.expect("line 000000")
+	var written []flushed
+	for i := 1; i < 300; i++ {
+		s.append(s.log, fmt.Sprintf("line %06d\n", i))
+		written = append(written, flushed{time.Now(), int64(12 * (i + 1))})
+		time.Sleep(2 * time.Millisecond)
+	}
+	s.expect(lines(0, 300)...)
+	s.halt()
+	for _, f := range log {
+		for _, w := range written {
+			if w.now.Before(f.now) && w.off > f.off {
+				t.Fatalf("time passed to %s for a file that was read to %d and had %d bytes since %s", f.now.Format(time.StampMicro), f.off, w.off, w.now.Format(time.StampMicro))
+			}
+		}
+	}
+	t.Logf("time passed %d times", len(log))
 }

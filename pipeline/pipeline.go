@@ -23,7 +23,8 @@ type Decoder interface {
 	// Long takes a line that is longer than the reader's bound: head is its beginning, length its whole length
 	// in bytes with its line ending. It becomes one unparsed, cut event.
 	Long(b *event.Batch, head []byte, off, length int64)
-	// Flush ends open records: all if final, else those that have waited longer than their format allows at now.
+	// Flush ends open records: all if final, else those that have waited longer than their format allows at now. All
+	// that was there at now has been decoded.
 	Flush(b *event.Batch, now time.Time, final bool)
 	// Resume sets a new decoder to a stored mark. read returns the bytes of a span of this generation.
 	Resume(m event.Mark, read func(event.Span) ([]byte, error)) error

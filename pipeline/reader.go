@@ -45,6 +45,7 @@ type reader struct {
 	held    int64     // bytes of a line whose ending has not come
 	holding time.Time // when the last of them came
 	flushed time.Time
+	whole   time.Time // all that was there then has been decoded
 
 	cancel  context.CancelFunc
 	refused atomic.Bool // the store refused a part: what is still to come is dropped
@@ -147,13 +148,15 @@ var errComplete = errors.New("complete")
 
 // turn decodes blocks until a part is full, there is nothing more now (io.EOF), or the generation ends.
 func (rd *reader) turn(ctx context.Context) error {
+	asked := time.Now()
 	if rd.file.Unchanged() {
-		return rd.stopped(io.EOF)
+		return rd.stopped(io.EOF, asked)
 	}
 	for ctx.Err() == nil && rd.bytes < partBytes && rd.batch.Rows() < partRows {
+		asked = time.Now()
 		b, err := rd.blocks.Next(rd.batch.Arena())
 		if err != nil {
-			return rd.stopped(err)
+			return rd.stopped(err, asked)
 		}
 		rd.decode(b, false)
 		rd.grown = time.Now()
@@ -174,15 +177,17 @@ func (rd *reader) decode(b source.Block, cut bool) {
 	}
 }
 
+// flush ends records whose further lines would have been read by now: those may still be to come, however long ago the first was read, while
+// the file has more, or this process or the store stood still.
 func (rd *reader) flush(now time.Time) {
 	if now.Sub(rd.flushed) >= flushEvery {
-		rd.dec.Flush(rd.batch, now, false)
+		rd.dec.Flush(rd.batch, rd.whole, false)
 		rd.flushed = now
 	}
 }
 
-// stopped decides what the end of what could be read means.
-func (rd *reader) stopped(err error) error {
+// stopped decides what the end of what could be read means, when it was asked for.
+func (rd *reader) stopped(err error, asked time.Time) error {
 	now := time.Now()
 	switch {
 	case errors.Is(err, source.ErrTruncated):
@@ -196,12 +201,13 @@ func (rd *reader) stopped(err error) error {
 		return err
 	}
 	rd.file.Caught()
+	rd.whole = asked
 	if rd.file.Complete(rd.grown, now, rd.r.cfg.Grace) {
 		rd.finish(now)
 		return errComplete
 	}
 	rd.takeUnended(now)
-	rd.dec.Flush(rd.batch, now, false)
+	rd.dec.Flush(rd.batch, rd.whole, false)
 	return err
 }
 
