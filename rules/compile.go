@@ -23,7 +23,6 @@ type compiled struct {
 	values   source   // of which different ones count: threshold.distinct, first.of
 	detail   template // what states and control need of an event, each part ended by a NUL
 	sum      source   // threshold.sum, deviation.of, gap.of
-	weight   source   // nil: each event stands for one occurrence
 	parts    []int    // numbers of the conditions of its kind
 	left     series   // of what was suppressed, by minute
 	suppress []*suppression
@@ -65,9 +64,6 @@ func (m *conditions) rule(r *Rule, index int) (*compiled, configs.Errors) {
 	}
 	if f, ok := m.schema.Lookup(r.Weight); ok && m.schema.Def(f).Kind != event.Int {
 		faults = append(faults, r.fault("weight", "field %q is of kind %s; a weight wants one of kind int", r.Weight, m.schema.Def(f).Kind))
-	}
-	if r.Weight != "" {
-		c.weight = newSource(r.Weight, m.schema)
 	}
 	c.windows.empty, c.quiet.keep = (*window).reset, micros(r.Rearm)
 	if r.Threshold != nil {

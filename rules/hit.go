@@ -134,8 +134,13 @@ func (c *compiled) weigh(row event.Row) int64 {
 	if c.sum != nil {
 		return c.sum.number(row)
 	}
-	if n := c.weight.number(row); n > 0 && n < 1e6 {
-		return n
+	if c.Weight == "" {
+		return 1
+	}
+	if n, ok := row.Get(c.Weight); ok {
+		if n, ok := n.(int64); ok && n > 0 && n < 1e6 {
+			return n
+		}
 	}
 	return 1
 }

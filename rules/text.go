@@ -53,7 +53,8 @@ const maxAmount = 1 << 50
 // number returns the first of the fields that is a number, as a whole one; 0 where there is none.
 func (s source) number(row event.Row) int64 {
 	for i := range s {
-		switch v := s[i].value(row).(type) {
+		v, _ := row.Get(s[i].name)
+		switch v := v.(type) {
 		case int64:
 			return min(max(v, 0), maxAmount)
 		case time.Duration:
@@ -65,17 +66,6 @@ func (s source) number(row event.Row) int64 {
 		}
 	}
 	return 0
-}
-
-// value returns the field's value, nil where there is none.
-func (r *ref) value(row event.Row) any {
-	var v any
-	if r.known {
-		v, _ = row.Value(r.field)
-	} else {
-		v, _ = row.Get(r.name)
-	}
-	return v
 }
 
 // isNumber reports whether values of a kind can be summed.
