@@ -65,10 +65,13 @@ func covers(pattern, folder string) bool {
 	return folder == below || all && strings.HasPrefix(folder, pattern)
 }
 
+// compared are what tests compare with, wherever they are.
+var compared = map[string]bool{"github.com/hpcloud/tail": true}
+
 // wrong says why a file of folder may not import path, or "".
 func wrong(folder, imported string, test bool) string {
 	for prefix, home := range only {
-		if strings.HasPrefix(imported, prefix) && folder != home {
+		if strings.HasPrefix(imported, prefix) && folder != home && !(test && compared[prefix]) {
 			return "is imported in " + home + " only"
 		}
 	}
