@@ -32,8 +32,11 @@ func (r *Runner) full(g *growth, n int) bool {
 	return g.rows >= r.cfg.Rows/n || g.bytes >= r.cfg.Bytes/int64(n)
 }
 
-// caught reports whether all that is known to be there has been read and gathered.
-func (r *Runner) caught() bool { return len(r.turns) == 0 && len(r.parts) == 0 }
+// caught reports whether all that is known to be there has been read and gathered. While a file is still read up to its end it is not, though no
+// reader may be at work at this moment: what that file has of before is judged with what others have.
+func (r *Runner) caught() bool {
+	return r.behind.Load() == 0 && len(r.turns) == 0 && len(r.parts) == 0
+}
 
 // gather waits for parts and returns a slice of a commit that has grown to g. It ends when the commit is full, or its time has come; or
 // after Config.Soon, if there is nothing left to be read: a backlog is judged a whole commit at once. It has no parts when nothing

@@ -42,6 +42,7 @@ type reader struct {
 	batch   *event.Batch
 	bytes   int64
 	grown   time.Time // when the file gave something last
+	caught  bool      // it has come to the end of its file
 	held    int64     // bytes of a line whose ending has not come
 	holding time.Time // when the last of them came
 	flushed time.Time
@@ -64,6 +65,7 @@ func (rd *reader) run(ctx, hard context.Context) {
 	defer func() {
 		rd.r.account.ended(rd.gen.ID)
 		rd.r.finder.Ended(rd.file, rd.gen, rd.sent)
+		rd.catchUp()
 	}()
 	rd.r.account.opened(rd.gen.ID, rd.file.Size())
 	if after := rd.file.After(); after != nil {
@@ -87,6 +89,9 @@ func (rd *reader) run(ctx, hard context.Context) {
 		}
 		err := rd.turn(ctx)
 		sent := rd.send(hard)
+		if errors.Is(err, io.EOF) {
+			rd.catchUp()
+		}
 		<-rd.r.turns
 		switch {
 		case errors.Is(err, errComplete) || !sent:
@@ -117,6 +122,14 @@ const quickPolls = 8
 
 // restPolls is how much longer than by the Finder, which wakes its reader, a quiet file is not looked at by that itself.
 const restPolls = 10
+
+// catchUp says that the file has been read and handed over to its end, as it is now. Later calls do nothing.
+func (rd *reader) catchUp() {
+	if !rd.caught {
+		rd.caught = true
+		rd.r.behind.Add(-1)
+	}
+}
 
 // poll returns how long to wait before the next look, unless something wakes the reader: long at a file that has its name and was quiet
 // for a while, since the Finder looks at all of those.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -88,6 +89,7 @@ type Runner struct {
 	parts   chan part
 	turns   chan struct{} // a reader holds one while it reads, decodes and hands over: this bounds memory
 	readers sync.WaitGroup
+	behind  atomic.Int64 // readers that have not come to the end of their files yet
 	account accounts
 
 	mu     sync.Mutex
@@ -165,6 +167,7 @@ func (r *Runner) look(ctx, hard context.Context) {
 			own, cancel := context.WithCancel(ctx)
 			rd.cancel = cancel
 			r.readers.Add(1)
+			r.behind.Add(1)
 			go func() {
 				defer r.readers.Done()
 				defer cancel()
