@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -179,9 +180,9 @@ func TestFiguresAreAskedOfAGenuinePrometheus(t *testing.T) {
 }
 
 func TestASlowPrometheusIsAskedOnceInAWhile(t *testing.T) {
-	asked := 0
+	var asked atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked++
+		asked.Add(1)
 		_ = r.ParseForm() // until the body is read nobody notices that the client has gone
 		<-r.Context().Done()
 	}))
@@ -193,8 +194,8 @@ func TestASlowPrometheusIsAskedOnceInAWhile(t *testing.T) {
 			t.Error("it does not answer")
 		}
 	}
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
 	}
 }
 
