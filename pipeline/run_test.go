@@ -473,10 +473,12 @@ func TestRemovedAndMadeAgain(t *testing.T) {
 	s.append(s.log, text(lines(0, 5)))
 	s.start()
 	s.expect(lines(0, 5)...)
+	last := s.wait("opened", s.log, func(SourceStatus) bool { return true }).Gen
 	for i := range 5 {
 		s.must(os.Remove(s.log))
 		s.append(s.log, text(lines(5*i+5, 5*i+10)))
-		time.Sleep(50 * time.Millisecond)
+		// One that is removed before it was opened is gone for everybody.
+		last = s.wait("opened anew", s.log, func(st SourceStatus) bool { return st.Gen != 0 && st.Gen != last }).Gen
 	}
 	s.expect(lines(0, 30)...)
 }
