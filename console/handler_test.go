@@ -12,11 +12,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/deadlocks"
+	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions/reproduce"
 	"github.com/saypro/veritail/rules/transactions/scratch"
 	"github.com/saypro/veritail/storage"
@@ -291,6 +293,30 @@ func TestTheOverviewAnswersFirst(t *testing.T) {
 	}
 	if a, b := strings.Index(w, "Deadlocks Red"), strings.Index(w, "Requests No target"); a > b {
 		t.Error("a figure without a target stands before a Red one")
+	}
+}
+
+// Many figures: those that miss their target and some more are shown, the others open.
+func TestManyFiguresAreFolded(t *testing.T) {
+	c := open(t, shop())
+	text := kpis
+	for i := range 7 {
+		text += fmt.Sprintf("\n[[kpi]]\nid = \"web.more-%d\"\ntitle = \"More %d\"\nkind = \"count\"\nfrom = \"event.dataset:nginx.access\"\n", i, i)
+		text += fmt.Sprintf("\n[[kpi]]\nid = \"none.%d\"\ntitle = \"None %d\"\nkind = \"count\"\nfrom = \"event.dataset:none\"\n[kpi.comment]\nnot_measured = \"Reason %d\"\n", i, i, i)
+	}
+	var err error
+	if c.KPIs, err = kpi.Load(fstest.MapFS{"kpis.toml": {Data: []byte(text)}}, "kpis.toml", c.Schema); err != nil {
+		t.Fatal(err)
+	}
+	_, page := get(t, handler(t, c), "/")
+	w := words(page)
+	for _, want := range []string{"3 of 4 key figures with a target are Red", "4 more key figures without a target", "Not measured 8 key figures, and what would measure them", "None 6: Reason 6"} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the overview does not say %q", want)
+		}
+	}
+	if shown, folded, _ := strings.Cut(page, `id="more"`); strings.Count(shown, `<a class="kpi`) != 8 || strings.Count(folded, `<a class="kpi`) != 4 {
+		t.Errorf("%d figures are shown, %d folded, want 8 and 4", strings.Count(shown, `<a class="kpi`), strings.Count(folded, `<a class="kpi`))
 	}
 }
 

@@ -19,10 +19,14 @@ type overviewPage struct {
 	Lead, Rest string // the answer, and where to begin
 	Range      string
 	Tiles      []tile
+	More       []tile     // those that are Green or have no target, where there are many
+	MoreSum    string     // what they are
+	Folded     string     // how many are not measured, where the reasons are many
 	Fill       []struct{} // empty cells that complete the last row of tiles
-	Unmeasured []quiet    // figures whose sources said nothing today
-	Beside     int        // cells of the last row that they take, 0: a row of their own
-	Greens     string     // what phones say in place of the Green tiles
+	MoreFill   []struct{}
+	Unmeasured []quiet // figures whose sources said nothing today
+	Beside     int     // cells of the last row that they take, 0: a row of their own
+	Greens     string  // what phones say in place of the Green tiles
 	Urgent     []findingRow
 	UrgentSum  string
 	Newest     []findingRow
@@ -107,6 +111,8 @@ func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 	p.Tiles = s.tiles(r, d)
 	p.Greens = greens(p.Tiles)
 	p.Tiles, p.Unmeasured = measured(p.Tiles)
+	p.Lead, p.Rest = lead(p.Tiles, collapse(d.severe))
+	p.fold()
 	free := (4 - len(p.Tiles)%4) % 4
 	if len(p.Unmeasured) > 0 && free > 1 {
 		p.Beside = free
@@ -120,8 +126,49 @@ func (s *server) liveOverview(ctx context.Context, r *request) (answer, error) {
 	}
 	p.Urgent = rows(r, urgent[:min(len(urgent), 5)])
 	p.Newest = rows(r, single(d.newest))
-	p.Lead, p.Rest = lead(p.Tiles, urgent)
 	return answer{Title: "Overview", Live: r.to("/live/overview"), Body: p}, nil
+}
+
+// A page shows all Red and Yellow figures and at least fewTiles, and names up to fewUnmeasured reasons for which others are not measured;
+// the rest is a click away.
+const (
+	fewTiles      = 8
+	fewUnmeasured = 3
+)
+
+// fold puts what nobody has to see at once into parts that open.
+func (p *overviewPage) fold() {
+	bad := 0
+	for _, t := range p.Tiles {
+		if t.Status == kpi.Red || t.Status == kpi.Yellow {
+			bad++
+		}
+	}
+	if show := max(fewTiles, (bad+3)/4*4); len(p.Tiles) > show {
+		p.Tiles, p.More = p.Tiles[:show], p.Tiles[show:]
+		p.MoreFill = make([]struct{}, (4-len(p.More)%4)%4)
+		green := 0
+		for _, t := range p.More {
+			if t.Status == kpi.Green {
+				green++
+			}
+		}
+		p.MoreSum = count(int64(len(p.More)), "more key figure", "more key figures")
+		if none := len(p.More) - green; green > 0 && none > 0 {
+			p.MoreSum += fmt.Sprintf(": %d Green, %d without a target", green, none)
+		} else if green > 0 {
+			p.MoreSum += ", Green"
+		} else {
+			p.MoreSum += " without a target"
+		}
+	}
+	if len(p.Unmeasured) > fewUnmeasured {
+		n := 0
+		for _, q := range p.Unmeasured {
+			n += q.Count
+		}
+		p.Folded = fmt.Sprintf("%d key figures, and what would measure them", n)
+	}
 }
 
 // tiles puts the worst figures first and those without a measure last.
@@ -217,7 +264,10 @@ func greens(tiles []tile) string {
 }
 
 // quiet are figures without a measure that lack the same thing.
-type quiet struct{ Names, Why string }
+type quiet struct {
+	Names, Why string
+	Count      int
+}
 
 // measured parts the figures that have a value from those that have none.
 func measured(tiles []tile) (yes []tile, no []quiet) {
@@ -229,9 +279,10 @@ func measured(tiles []tile) (yes []tile, no []quiet) {
 		why := cmp.Or(t.Comment, t.Detail)
 		i := slices.IndexFunc(no, func(q quiet) bool { return q.Why == why })
 		if i < 0 {
-			no = append(no, quiet{t.Title, why})
+			no = append(no, quiet{t.Title, why, 1})
 		} else {
 			no[i].Names += ", " + t.Title
+			no[i].Count++
 		}
 	}
 	return yes, no

@@ -201,6 +201,9 @@ func wrapped(text string, width int) []string {
 	return append(rows, row)
 }
 
+// fewMissing is how many key figures that are not measured are named.
+const fewMissing = 8
+
 func (t *scanText) keyFigures() {
 	t.f("%s\n", t.p.bold("Key figures"))
 	var missing []string
@@ -212,7 +215,10 @@ func (t *scanText) keyFigures() {
 			t.marked(fmt.Sprintf("  %s%12s  %s", pad(f.Title, 36), f.Actual, f.Detail), t.status(f))
 		}
 	}
-	if len(missing) > 0 {
+	switch n := len(missing); {
+	case n > fewMissing:
+		t.f("  %s\n", t.p.dim(fmt.Sprintf("%d others are not measured: these logs do not tell of them; -json says what would", n)))
+	case n > 0:
 		for _, row := range wrapped("not measured: "+strings.Join(missing, "; "), explainWidth) {
 			t.f("  %s\n", t.p.dim(row))
 		}

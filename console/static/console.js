@@ -12,7 +12,9 @@ async function renew() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of fresh.body.children) {
       const old = part.id && document.getElementById(part.id);
-      if (old && !old.matches(":hover") && !old.contains(document.activeElement) && !old.isEqualNode(part)) old.replaceWith(part);
+      if (!old || old.matches(":hover") || old.contains(document.activeElement)) continue;
+      for (const open of old.querySelectorAll("details[id][open]")) part.querySelector(`#${open.id}`)?.setAttribute("open", "");
+      if (!old.isEqualNode(part)) old.replaceWith(part);
     }
   } catch (e) { /* the daemon restarts: the next turn asks again, and the strip's time tells how old it is */ }
 }
