@@ -86,7 +86,10 @@ func TestABacklogIsReadOldestFirst(t *testing.T) {
 	s.start()
 	s.expect(lines(0, 10)...)
 	s.halt()
-	const each = 20_000
+	each := 20_000
+	if testing.Short() { // the race detector takes its time
+		each = 3_000
+	}
 	for i := range 5 {
 		s.append(s.log, text(lines(10+i*each, 10+(i+1)*each)))
 		for n := i; n > 0; n-- {
@@ -125,9 +128,14 @@ func TestABacklogIsReadOldestFirst(t *testing.T) {
 func TestABacklogHoldsUpNoOtherLog(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.cfg.Rows = 20_000 // what is read ahead of the store is a part of the files
 	live := filepath.Join(s.dir, "live.log")
 	s.cfg.Sources = []source.Pattern{{Glob: live, Dataset: "live"}}
-	const files, each = 4, 400_000
+	const files = 4
+	each := 400_000
+	if testing.Short() {
+		each = 150_000
+	}
 	pad := strings.Repeat("x", 60)
 	for i := range files {
 		path := filepath.Join(s.dir, fmt.Sprintf("big%d.log", i))
