@@ -12,13 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/deadlocks"
-	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions/reproduce"
 	"github.com/saypro/veritail/rules/transactions/scratch"
 	"github.com/saypro/veritail/storage"
@@ -298,16 +296,12 @@ func TestTheOverviewAnswersFirst(t *testing.T) {
 
 // Many figures: those that miss their target and some more are shown, the others open.
 func TestManyFiguresAreFolded(t *testing.T) {
-	c := open(t, shop())
-	text := kpis
+	d := shop()
 	for i := range 7 {
-		text += fmt.Sprintf("\n[[kpi]]\nid = \"web.more-%d\"\ntitle = \"More %d\"\nkind = \"count\"\nfrom = \"event.dataset:nginx.access\"\n", i, i)
-		text += fmt.Sprintf("\n[[kpi]]\nid = \"none.%d\"\ntitle = \"None %d\"\nkind = \"count\"\nfrom = \"event.dataset:none\"\n[kpi.comment]\nnot_measured = \"Reason %d\"\n", i, i, i)
+		d.more += fmt.Sprintf("\n[[kpi]]\nid = \"web.more-%d\"\ntitle = \"More %d\"\nkind = \"count\"\nfrom = \"event.dataset:nginx.access\"\n", i, i)
+		d.more += fmt.Sprintf("\n[[kpi]]\nid = \"none.%d\"\ntitle = \"None %d\"\nkind = \"count\"\nfrom = \"event.dataset:none\"\n[kpi.comment]\nnot_measured = \"Reason %d\"\n", i, i, i)
 	}
-	var err error
-	if c.KPIs, err = kpi.Load(fstest.MapFS{"kpis.toml": {Data: []byte(text)}}, "kpis.toml", c.Schema); err != nil {
-		t.Fatal(err)
-	}
+	c := open(t, d)
 	_, page := get(t, handler(t, c), "/")
 	w := words(page)
 	for _, want := range []string{"3 of 4 key figures with a target are Red", "4 more key figures without a target", "Not measured 8 key figures, and what would measure them", "None 6: Reason 6"} {

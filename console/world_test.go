@@ -94,6 +94,7 @@ type day struct {
 	pages  map[string]*event.Page
 	offs   map[event.GenID]int64
 	lines  map[event.GenID]event.Account
+	more   string // key figures beside kpis
 }
 
 func newDay() *day {
@@ -298,8 +299,8 @@ func (d *day) database() {
 	}
 }
 
-func definitions(t testing.TB, schema *event.Schema) []kpi.Definition {
-	defs, err := kpi.Load(fstest.MapFS{"kpis.toml": {Data: []byte(kpis)}}, "kpis.toml", schema)
+func definitions(t testing.TB, schema *event.Schema, more string) []kpi.Definition {
+	defs, err := kpi.Load(fstest.MapFS{"kpis.toml": {Data: []byte(kpis + more)}}, "kpis.toml", schema)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func open(t testing.TB, d *day) console.Config {
 			t.Error(err)
 		}
 	})
-	defs := definitions(t, d.schema)
+	defs := definitions(t, d.schema, d.more)
 	commit := d.finish(t, defs)
 	if len(commit.To) > 0 {
 		refused, err := store.Commit(ctx, commit)
