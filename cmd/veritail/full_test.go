@@ -87,7 +87,7 @@ func TestDaemonOnAFullDisk(t *testing.T) {
 
 	empty := need.Fill(t, disk, 100<<20)
 	n = appendLines(t, dir, n, 300)
-	awaitOutput(t, "events: the disk is full: 104.9 MB are free", bin, dir, "status")
+	awaitOutput(t, "events: the disk is full: 104.", bin, dir, "status")
 	if out := output(t, bin, dir, "search", "* | count"); !strings.Contains(out, "300") {
 		t.Errorf("with a full disk it finds\n%s", out)
 	}

@@ -138,6 +138,10 @@ func (d *DB) Snapshot(ctx context.Context, path string) error {
 }
 
 func (d *DB) migrate(ctx context.Context) error {
+	var version int // of one that is as it should be nothing is written: the disk may be full
+	if err := d.sql.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err == nil && version == len(steps) {
+		return nil
+	}
 	return d.write(ctx, func(tx *sql.Tx) error {
 		var taken int
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&taken); err != nil {
