@@ -98,13 +98,18 @@ func (s *server) issueWith(ctx context.Context, r *request, form url.Values, ref
 	return answer{Title: "Issue " + strconv.FormatInt(id, 10), Body: p}, nil
 }
 
+// issueForm returns the number of the issue that a form is about, and the name that it gives.
+func issueForm(r *request, form url.Values) (id int64, name string, err error) {
+	if id, err = strconv.ParseInt(chi.URLParam(r.Request, "id"), 10, 64); err != nil {
+		return 0, "", state.ErrNotFound
+	}
+	name, err = named(form)
+	return id, name, err
+}
+
 // changeIssue takes the form of an issue's page.
 func (s *server) changeIssue(ctx context.Context, r *request, form url.Values) (string, error) {
-	id, err := strconv.ParseInt(chi.URLParam(r.Request, "id"), 10, 64)
-	if err != nil {
-		return "", state.ErrNotFound
-	}
-	name, err := named(form)
+	id, name, err := issueForm(r, form)
 	if err != nil {
 		return "", err
 	}
@@ -125,11 +130,7 @@ func (s *server) changeIssue(ctx context.Context, r *request, form url.Values) (
 
 // rateIssue takes the form by which a resolved issue is rated.
 func (s *server) rateIssue(ctx context.Context, r *request, form url.Values) (string, error) {
-	id, err := strconv.ParseInt(chi.URLParam(r.Request, "id"), 10, 64)
-	if err != nil {
-		return "", state.ErrNotFound
-	}
-	name, err := named(form)
+	id, name, err := issueForm(r, form)
 	if err != nil {
 		return "", err
 	}

@@ -74,7 +74,8 @@ func (s *server) issues(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	for _, t := range trends {
-		p.Trends = append(p.Trends, trendRow{t, trendText(t, t.Value, t.Known), trendText(t, t.Previous, t.Was)})
+		is, before := t.Texts(duration)
+		p.Trends = append(p.Trends, trendRow{t, is, before})
 	}
 	if p.Lead, err = s.issuesLead(ctx, r); err != nil {
 		return answer{}, err
@@ -141,20 +142,6 @@ func issueRowOf(r *request, i *state.Issue) issueRow {
 		row.Age = duration(max(r.now.Sub(i.Reported), 0))
 	}
 	return row
-}
-
-func trendText(t issuelog.Trend, v float64, known bool) string {
-	switch {
-	case !known:
-		return "–"
-	case t.Unit == "s":
-		return duration(time.Duration(v * float64(time.Second)))
-	case t.Unit == "%":
-		return fmt.Sprintf("%.0f %%", v)
-	case t.Unit == "of 5":
-		return fmt.Sprintf("%.1f of 5", v)
-	}
-	return number(int64(v))
 }
 
 // An issueFilter is what the list of issues is narrowed by.

@@ -124,21 +124,8 @@ func printTrends(w *sink, p colours, list []issuelog.Trend, from, to time.Time) 
 	w.f("%s  %s, beside the time before\n\n", p.bold("Issues"), when)
 	g := grid{heads: []string{"", "value", "before", "trend", ""}, right: []bool{false, true, true, false, false}}
 	for _, t := range list {
-		g.rows = append(g.rows, []string{t.Name, trendValue(t, t.Value, t.Known), trendValue(t, t.Previous, t.Was), t.Direction, t.Notes})
+		value, before := t.Texts(span)
+		g.rows = append(g.rows, []string{t.Name, value, before, t.Direction, t.Notes})
 	}
 	g.print(w, p)
-}
-
-func trendValue(t issuelog.Trend, v float64, known bool) string {
-	switch {
-	case !known:
-		return "–"
-	case t.Unit == "s":
-		return span(time.Duration(v * float64(time.Second)))
-	case t.Unit == "%":
-		return fmt.Sprintf("%.0f %%", v)
-	case t.Unit == "of 5":
-		return fmt.Sprintf("%.1f of 5", v)
-	}
-	return n(int64(v))
 }

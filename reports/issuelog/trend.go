@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/storage/state"
 )
 
@@ -18,6 +19,24 @@ type Trend struct {
 	Was       bool    `json:"previous_known"`
 	Direction string  `json:"trend"` // Up, Down, No change; "" where one of them is not known
 	Notes     string  `json:"notes"`
+}
+
+// Texts are the value and the one before as a table has them; took writes how long something took.
+func (t Trend) Texts(took func(time.Duration) string) (value, previous string) {
+	text := func(v float64, known bool) string {
+		switch {
+		case !known:
+			return "–"
+		case t.Unit == "s":
+			return took(time.Duration(v * float64(time.Second)))
+		case t.Unit == "%":
+			return fmt.Sprintf("%.0f %%", v)
+		case t.Unit == "of 5":
+			return fmt.Sprintf("%.1f of 5", v)
+		}
+		return kpi.Text(v, 0, "")
+	}
+	return text(t.Value, t.Known), text(t.Previous, t.Was)
 }
 
 // Trends returns the summary of the log of a site at the end of [from, to), beside the same length of time before.

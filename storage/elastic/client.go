@@ -100,6 +100,8 @@ func (e *answerError) repair() string {
 		return "this user or API key needs a privilege: docs/elasticsearch.md names them all"
 	case e.kind == "cluster_block_exception" && strings.Contains(e.reason, "flood-stage"):
 		return "free disk on the nodes, and the cluster takes the block away by itself"
+	case e.kind == "cluster_block_exception" && e.status == http.StatusServiceUnavailable: // no master, or it is starting
+		return "the cluster takes the block away by itself when its nodes have found each other"
 	case e.kind == "cluster_block_exception":
 		return "somebody has made it read-only: take the block away in the settings of the index"
 	}

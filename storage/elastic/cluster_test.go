@@ -424,6 +424,7 @@ func TestAnswersOfferARepair(t *testing.T) {
 		{answerError{401, "security_exception", "unable to authenticate"}, "unable to authenticate; look at the user and password, or the API key, of [elasticsearch]"},
 		{answerError{403, "security_exception", "action is unauthorized"}, "action is unauthorized; this user or API key needs a privilege: docs/elasticsearch.md names them all"},
 		{answerError{403, "cluster_block_exception", "blocked by: [FORBIDDEN/8/index write (api)];"}, "[FORBIDDEN/8/index write (api)]; somebody has made it read-only: take the block away in the settings of the index"},
+		{answerError{503, "cluster_block_exception", "blocked by: [SERVICE_UNAVAILABLE/2/no master];"}, "no master]; the cluster takes the block away by itself when its nodes have found each other"},
 		{answerError{503, "", "Service Unavailable"}, "Elasticsearch answers 503 Service Unavailable"},
 	} {
 		if got := tc.e.Error(); !strings.HasSuffix(got, tc.want) {
