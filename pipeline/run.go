@@ -46,7 +46,7 @@ type Config struct {
 	Rows     int           // events that end a commit; 122,880, a row group of the embedded store
 	Bytes    int64         // bytes read that end a commit; 64 MiB
 	Interval time.Duration // longest wait of an event for its commit; 500 ms
-	Soon     time.Duration // wait of an event for being judged, where all that is there was read: a commit ends then if something was found; 50 ms
+	Soon     time.Duration // wait of an event for being judged, where all that is there was read: a commit ends then if something was found; 25 ms
 	Idle     time.Duration // between empty commits for the stages; 1 s
 	Poll     time.Duration // between looks at each file; 250 ms
 	Grace    time.Duration // how long a rotated file must be quiet before it is complete; 5 s
@@ -63,7 +63,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	set(&c.Interval, 500*time.Millisecond)
-	set(&c.Soon, 50*time.Millisecond)
+	set(&c.Soon, 25*time.Millisecond)
 	set(&c.Idle, time.Second)
 	set(&c.Poll, 250*time.Millisecond)
 	set(&c.Grace, 5*time.Second)
