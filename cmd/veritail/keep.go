@@ -23,6 +23,7 @@ const (
 
 // A keptReport is how the store stands.
 type keptReport struct {
+	At     time.Time      `json:"at"` // when it was looked at
 	Events int64          `json:"events"`
 	Bytes  int64          `json:"bytes"`
 	Limit  int64          `json:"limit,omitempty"` // bytes that it may take
@@ -43,6 +44,7 @@ func (d *daemon) keep(ctx context.Context) error {
 			p.Findings, p.Rollups = time.Duration(d.cfg.Retention.Findings), time.Duration(d.cfg.Retention.Rollups)
 		}
 		k, err := d.keepOnce(ctx, p)
+		k.At = now
 		if err != nil && ctx.Err() == nil {
 			slog.Error("looking after the store failed", "error", err)
 			k.Error = err.Error()

@@ -171,7 +171,7 @@ func (k *keptReport) print(w *sink, p colours) {
 	if k.Limit > 0 {
 		w.f(" of %s", size(k.Limit))
 	}
-	w.f("\n")
+	w.f(" at %s\n", k.At.UTC().Format(time.TimeOnly))
 	for _, drop := range k.Coming {
 		line := fmt.Sprintf("%s: %s events will be dropped, %s", drop.Day, n(drop.Events), dropReason(drop, *k))
 		if drop.Why == "disk" {
