@@ -31,6 +31,8 @@ type Stage struct {
 	counters []counter
 	queries  *query.Set
 	runs     []run
+	may      []bool // by query: it may match rows of the page at hand
+	here     []int  // the counters that have rows in it
 	now      func() time.Time
 
 	// Of the commit at hand:
@@ -54,7 +56,7 @@ type counter struct {
 	hist         []int64    // the histogram of the run at hand, nil where none is wanted
 	touched      []int32    // cells of hist
 	all, counted event.Bits // of the page at hand
-	some, same   bool       // all has rows; counted has the same
+	same         bool       // counted has the same rows as all
 }
 
 // A run is a stretch of rows a ≤ i < b of one minute.
@@ -126,6 +128,7 @@ func NewStage(defs []Definition) (*Stage, error) {
 		}
 		s.counters = append(s.counters, c)
 	}
+	s.may = make([]bool, s.queries.Len())
 	return s, nil
 }
 
@@ -150,16 +153,22 @@ func (s *Stage) Process(_ context.Context, c *event.Commit) error {
 func (s *Stage) page(p *event.Page) {
 	s.split(p)
 	s.queries.Begin(p)
+	clear(s.may)
+	for _, i := range s.queries.Candidates() {
+		s.may[i] = true
+	}
+	s.here = s.here[:0]
 	for i := range s.counters {
-		s.counters[i].match(s.queries)
+		if c := &s.counters[i]; s.may[c.from] && c.match(s.queries) {
+			s.here = append(s.here, i)
+		}
 	}
 	at := s.origin(p)
 	for _, r := range s.runs {
 		n := s.place(place{r.minute, at})
-		for i := range s.counters {
+		for _, i := range s.here {
 			c, to := &s.counters[i], &s.sums[n*len(s.counters)+i]
 			switch {
-			case !c.some:
 			case c.up >= 0:
 				s.tell(p, r, n, i)
 			case c.def.Kind == Average || c.def.Kind == Percentile:
@@ -172,8 +181,8 @@ func (s *Stage) page(p *event.Page) {
 	}
 }
 
-// match finds the rows that c counts in the page.
-func (c *counter) match(queries *query.Set) {
+// match finds the rows that c counts in the page, and reports whether there are any that make it measured.
+func (c *counter) match(queries *query.Set) bool {
 	c.all = *queries.Match(c.from)
 	c.counted = c.all
 	if c.where >= 0 {
@@ -182,7 +191,8 @@ func (c *counter) match(queries *query.Set) {
 			c.counted[w] &= where[w]
 		}
 	}
-	c.some, c.same = c.all != event.Bits{}, c.counted == c.all
+	c.same = c.counted == c.all
+	return c.all != event.Bits{}
 }
 
 // origin returns the number of the page's site and data set.

@@ -201,36 +201,47 @@ func (s *Store) Rollups(_ context.Context, v access.View, q storage.RollupQuery)
 		k.minute -= (k.minute%step + step) % step
 		return k, asked
 	}
+	var asked []int // numbers of series
+	for i, name := range s.names {
+		if slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) }) {
+			asked = append(asked, i)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
 	rows, cells := map[rowKey]*row{}, map[cell]amount{}
 	for key, r := range s.rows {
 		if k, ok := inStep(key); ok {
 			sum := rowOf(rows, k)
-			for i := range r.n {
-				sum.add(i, len(s.names), r.amount(i))
+			for _, i := range asked {
+				if i < len(r.n) {
+					sum.add(i, len(s.names), r.amount(i))
+				}
 			}
 		}
 	}
 	for key, a := range s.cells {
 		if k, ok := inStep(key.rowKey); ok {
-			key.rowKey = k
-			sum := cells[key]
-			cells[key] = amount{sum.n + a.n, sum.sum + a.sum}
+			if _, wanted := slices.BinarySearch(asked, key.series); wanted {
+				key.rowKey = k
+				sum := cells[key]
+				cells[key] = amount{sum.n + a.n, sum.sum + a.sum}
+			}
 		}
-	}
-	asked := make([]bool, len(s.names))
-	for i, name := range s.names {
-		asked[i] = slices.ContainsFunc(q.Series, func(p string) bool { return named(name, p) })
 	}
 	var out []event.Delta
 	tell := func(k cell, a amount) {
-		if a != (amount{}) && asked[k.series] {
+		if a != (amount{}) {
 			o := s.origins[k.origin]
 			out = append(out, event.Delta{Site: o.site, Series: s.names[k.series], Dataset: o.dataset, Minute: k.minute, Bucket: k.bucket, N: a.n, Sum: a.sum})
 		}
 	}
 	for k, r := range rows {
-		for i := range r.n {
-			tell(cell{k, i, 0}, r.amount(i))
+		for _, i := range asked {
+			if i < len(r.n) {
+				tell(cell{k, i, 0}, r.amount(i))
+			}
 		}
 	}
 	for k, a := range cells {

@@ -91,29 +91,38 @@ func testNeeds(t *Test) []need {
 	return []need{{field: t.F, by: byField}}
 }
 
-// compare is below 0 where a list of needs leaves out more pages than b: its weakest kind is stronger, its commonest value is
-// needed by fewer trees, or it is shorter.
+// compare is below 0 where a list of needs leaves out more pages than b, or does so with less work: its weakest kind is
+// stronger, its commonest value is needed by fewer trees, or it is shorter. To read a column that no other tree needs costs as
+// much as some trees.
 func (x *index) compare(a, b []need) int {
 	weakest := func(list []need) needBy {
 		return slices.MinFunc(list, func(a, b need) int { return int(a.by - b.by) }).by
 	}
-	most := func(list []need) (n int) {
+	cost := func(list []need) (n int) {
 		for _, d := range list {
-			if d.by == byValue {
-				k := x.shared.keyword(d.field)
-				n = max(n, len(k.trees[k.values.find([]byte(d.value))]))
+			if d.by != byValue {
+				continue
 			}
+			k := x.shared.keyword(d.field)
+			trees := len(k.trees[k.values.find([]byte(d.value))])
+			if !slices.Contains(x.fields, d.field) {
+				trees += columnCost
+			}
+			n = max(n, trees)
 		}
 		return n
 	}
 	if d := weakest(b) - weakest(a); d != 0 {
 		return int(d)
 	}
-	if d := most(a) - most(b); d != 0 {
+	if d := cost(a) - cost(b); d != 0 {
 		return d
 	}
 	return len(a) - len(b)
 }
+
+// columnCost is how many trees cost as much as reading a column of keywords.
+const columnCost = 16
 
 // add enters tree number n, which has been compiled.
 func (x *index) add(e Expr, n int) {

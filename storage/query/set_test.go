@@ -99,7 +99,7 @@ func TestAThousandTreesAboutOtherEventsAreNoCandidates(t *testing.T) {
 		}
 	}
 	set.Begin(p)
-	if got := len(set.Candidates()); got > 2 { // the first was entered under what it shares with all others
+	if got := len(set.Candidates()); got > 20 { // the first are entered under what they share with all others
 		t.Errorf("%d of 1000 are candidates", got)
 	}
 }

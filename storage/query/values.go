@@ -111,9 +111,12 @@ func (k *keyword) read(page int, p *event.Page, c *event.Column) {
 	}
 	for w, rows := range &c.Valid {
 		values := word(c.Str, w)
-		for ; rows != 0; rows &= rows - 1 {
-			i := bits.TrailingZeros64(rows)
-			s := values[i]
+		for rows != 0 {
+			s := values[bits.TrailingZeros64(rows)]
+			same := rows & -rows // the rows from here on that have the same text in the same place
+			for rows &= rows - 1; rows != 0 && values[bits.TrailingZeros64(rows)] == s; rows &= rows - 1 {
+				same |= rows & -rows
+			}
 			at := &near[(s.Off^s.Off>>5)%uint32(len(near))]
 			if at.s != s {
 				at.s, at.n = s, k.values.find(p.Bytes(s))
@@ -126,7 +129,7 @@ func (k *keyword) read(page int, p *event.Page, c *event.Column) {
 				k.seen[n], k.rows[n] = page, event.Bits{}
 				k.here = append(k.here, n)
 			}
-			k.rows[n][w] |= 1 << i
+			k.rows[n][w] |= same
 		}
 	}
 }
