@@ -54,7 +54,7 @@ func (r results) Findings(_ context.Context, v access.View, q storage.FindingQue
 		if q.Before != "" && slices.IndexFunc(all, func(f event.Finding) bool { return f.ID == q.Before }) >= i {
 			continue
 		}
-		if (q.Site == nil || *q.Site == all[i].Site) && q.During.Contains(all[i].Time) && len(out) < q.Limit {
+		if (len(q.Rules) == 0 || slices.Contains(q.Rules, all[i].Rule)) && (q.Site == nil || *q.Site == all[i].Site) && q.During.Contains(all[i].Time) && len(out) < q.Limit {
 			out = append(out, all[i])
 		}
 	}

@@ -54,7 +54,10 @@ func readSums(ctx context.Context, r storage.Results, v access.View, q Request) 
 	if len(series) == 0 {
 		return nil, nil
 	}
-	var cells []event.Delta
+	cells, err := own(ctx, r, v, q)
+	if err != nil {
+		return nil, err
+	}
 	for _, during := range []query.Interval{q.Previous, q.Period} {
 		if during == (query.Interval{}) {
 			continue
@@ -68,6 +71,42 @@ func readSums(ctx context.Context, r storage.Results, v access.View, q Request) 
 			got[i].Minute = max(got[i].Minute, during.From)
 		}
 		cells = append(cells, got...)
+	}
+	return cells, nil
+}
+
+// own reads the occurrences of the daemon's own rules, which are findings.
+func own(ctx context.Context, r storage.Results, v access.View, q Request) ([]event.Delta, error) {
+	var rules []string
+	for i := range q.Defs {
+		for _, rule := range q.Defs[i].Rules {
+			if kpi.Own(rule) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	var cells []event.Delta
+	for _, during := range []query.Interval{q.Previous, q.Period} {
+		if during == (query.Interval{}) {
+			continue
+		}
+		const page = 500
+		for before := ""; ; {
+			found, err := r.Findings(ctx, v, storage.FindingQuery{Site: &q.Site, Rules: rules, During: during, Before: before, Limit: page})
+			if err != nil {
+				return nil, fmt.Errorf("read the daemon's own findings: %w", err)
+			}
+			for i := range found {
+				cells = append(cells, kpi.Occurred(&found[i]))
+			}
+			if len(found) < page {
+				break
+			}
+			before = found[page-1].ID
+		}
 	}
 	return cells, nil
 }

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -107,6 +108,29 @@ func TestTheDaysOfAFigureAreThoseOfItsPeriod(t *testing.T) {
 			if text != want[i][n] || p.Time != day(n-4).From {
 				t.Errorf("%s, day %d: %s, want %s", defs[i].ID, n-4, text, want[i][n])
 			}
+		}
+	}
+}
+
+// What the daemon finds about itself is in no rollup: each of its findings is an occurrence.
+func TestADaemonsOwnFindingsAreFigures(t *testing.T) {
+	defs, store := stored(t, "[[kpi]]\nid = \"log.silent\"\ntitle = \"Silent\"\nkind = \"count\"\nfrom = \"event.action:sampled\"\nrules = [\"veritail.silence\"]\nmax = 0\n",
+		map[float64]string{1: "sampled", 30: "sampled", 50: "other"})
+	for i, clock := range []float64{2, 3.5, 26} {
+		c := &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{{
+			ID: fmt.Sprint("silence-", i), Rule: "veritail.silence", Time: midnight.Add(time.Duration(clock * float64(time.Hour))).UnixMicro(),
+		}, {ID: fmt.Sprint("disk-", i), Rule: "veritail.disk", Time: midnight.Add(time.Hour).UnixMicro()}}}
+		if err := store.Commit(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, want := range []string{"2", "1", "not measured"} {
+		fs, err := Read(context.Background(), store, access.All(), Request{Defs: defs, Period: day(n), Previous: day(n - 1), Every: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fs[0].Actual != want {
+			t.Errorf("day %d: %s, want %s", n, fs[0].Actual, want)
 		}
 	}
 }

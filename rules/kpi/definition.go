@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
@@ -101,6 +102,15 @@ func (d *Definition) series(part string) string { return "kpi/" + d.ID + "/" + p
 
 func ruleSeries(id string) string { return "rule/" + id }
 
+// Own reports whether a rule is one of the daemon's own, about itself and its inputs. Their occurrences are not in rollups:
+// each finding of theirs is one.
+func Own(rule string) bool { return strings.HasPrefix(rule, "veritail.") }
+
+// Occurred is the rollup that a finding of one of the daemon's own rules stands for.
+func Occurred(f *event.Finding) event.Delta {
+	return event.Delta{Site: f.Site, Series: ruleSeries(f.Rule), Minute: f.Time - mod(f.Time, minute), N: 1}
+}
+
 // Load reads the definitions of the file called name (configs/kpis.toml) and checks them: unknown keys, ids given
 // twice, queries that do not parse, bounds on the wrong side. Fields are looked up in schema, so formats are loaded
 // first. The error is a configs.Errors: all faults, each naming file, line and key.
@@ -169,7 +179,9 @@ func Series(defs []Definition) []string {
 		}
 		add(defs[i].series("*"))
 		for _, r := range defs[i].Rules {
-			add(ruleSeries(r))
+			if !Own(r) {
+				add(ruleSeries(r))
+			}
 		}
 	}
 	return out
