@@ -1,4 +1,4 @@
-// Package configs holds the shipped configuration: formats, grok patterns, rules, KPIs and the daemon's sample
+// Package configs holds the shipped configuration: formats, grok patterns, rules, runbooks, KPIs and the daemon's sample
 // file. They are data that operators read and change; the binary carries a copy, so that it runs without them.
 //
 // It also reads such files: Decode is strict and its errors name file, line and the nearest valid key. The package
@@ -21,7 +21,7 @@ var ruleSchema []byte
 // RuleSchema returns the JSON schema of rule files, for editors.
 func RuleSchema() []byte { return ruleSchema }
 
-//go:embed *.toml *.txt deadlocks formats patterns rules
+//go:embed *.toml *.txt deadlocks formats patterns rules runbooks
 var shipped embed.FS
 
 // FS returns the configuration under dir, or the shipped one if dir is empty. What dir has nothing of, a folder or a file at

@@ -32,6 +32,10 @@ func TestTheManualListsTheShippedRules(t *testing.T) {
 	for _, r := range all {
 		var read []string
 		for _, ref := range r.Refs {
+			if id, ok := strings.CutPrefix(ref, configs.RunbookRef); ok {
+				read = append(read, fmt.Sprintf("[runbook %s](../configs/runbooks/%[1]s.md)", id))
+				continue
+			}
 			read = append(read, fmt.Sprintf("[%s](%s)", regexp.MustCompile(`^https://(?:www\.|docs\.|dev\.|learn\.)?([^/]+)/.*`).ReplaceAllString(ref, "$1"), ref))
 		}
 		want += fmt.Sprintf("| `%s` | %s | %s | `%s` | %s | %s |\n", r.ID, r.Severity, strings.Join(r.Audience, ", "), escape(r.Group), escape(r.Title), strings.Join(read, ", "))
@@ -116,8 +120,8 @@ func inARule(lines string) string {
 	return strings.Join(kept, "") + lines + "\n" + tests
 }
 
-// What is about databases, logins and audits says where to read more: in the manuals of those who wrote the programs, and at those
-// whose business it is to describe attacks.
+// Every rule names a runbook. What is about databases, logins and audits says where to read more, too: in the manuals of those who
+// wrote the programs, and at those whose business it is to describe attacks.
 func TestRulesSayWhereToReadMore(t *testing.T) {
 	all, err := Load(configs.FS(""))
 	if err != nil {
@@ -128,10 +132,15 @@ func TestRulesSayWhereToReadMore(t *testing.T) {
 		"www.rfc-editor.org", "pages.nist.gov", "nvd.nist.gov", "attack.mitre.org", "owasp.org"}
 	for _, r := range all {
 		area, _, _ := strings.Cut(r.ID, ".")
-		if len(r.Refs) == 0 && strings.Contains("audit auth backup db", area) {
+		isRunbook := func(ref string) bool { return strings.HasPrefix(ref, configs.RunbookRef) }
+		if !slices.ContainsFunc(r.Refs, isRunbook) {
+			t.Errorf("%s names no runbook", r.ID)
+		}
+		refs := slices.DeleteFunc(slices.Clone(r.Refs), isRunbook)
+		if len(refs) == 0 && strings.Contains("audit auth backup db", area) {
 			t.Errorf("%s has no references", r.ID)
 		}
-		for _, ref := range r.Refs {
+		for _, ref := range refs {
 			if !slices.ContainsFunc(owners, func(o string) bool { return strings.HasPrefix(ref+"/", "https://"+strings.TrimSuffix(o, "/")+"/") }) {
 				t.Errorf("%s refers to %s, which is none of %v", r.ID, ref, owners)
 			}

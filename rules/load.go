@@ -96,9 +96,12 @@ func read(fsys fs.FS) (*loader, error) {
 // end returns the rules that were read, or what is wrong with them.
 func (l *loader) end() ([]Rule, error) {
 	l.apply()
+	runbooks := sync.OnceValues(func() ([]string, error) { return configs.RunbookIDs(l.fsys) })
 	var all []Rule
 	for _, r := range l.rules {
-		r.check(func(key, format string, args ...any) { l.faults = append(l.faults, r.fault(key, format, args...)) })
+		fail := func(key, format string, args ...any) { l.faults = append(l.faults, r.fault(key, format, args...)) }
+		r.check(fail)
+		r.checkRunbooks(runbooks, fail)
 		all = append(all, *r)
 	}
 	if len(l.faults) > 0 {

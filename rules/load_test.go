@@ -178,3 +178,22 @@ rules/app.toml:3: rule "app.error": title: no format has a field "procss.name"; 
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestARuleNamesARunbookThatThereIs(t *testing.T) {
+	for ref, want := range map[string]string{
+		"runbook:night-shift": "",
+		"runbook:own":         "",
+		"runbook:nigth-shift": `rules/app.toml:10: rule "app.error": references[0]: there is no runbook "nigth-shift"; did you mean "runbook:night-shift"?`,
+		"night-shift":         `is no address and no runbook`,
+	} {
+		text := strings.Replace(good, `rearm    = "10m"`, `rearm    = "10m"`+"\nreferences = [\""+ref+"\"]", 1)
+		_, err := Load(fstest.MapFS{
+			"rules/app.toml":          {Data: []byte(text)},
+			"runbooks/night-shift.md": {Data: []byte("# The night shift")},
+			"local/runbooks/own.md":   {Data: []byte("# Our own")},
+		})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}

@@ -65,7 +65,7 @@ type Rule struct {
 	Audience []string         `toml:"audience"`
 	Runbook  string           `toml:"runbook"`    // what to do, in a few sentences
 	Tags     []string         `toml:"tags"`       // "attack.t1110.001" is a technique of MITRE ATT&CK, "attack.credential-access" a tactic
-	Refs     []string         `toml:"references"` // addresses of what there is to read
+	Refs     []string         `toml:"references"` // what there is to read: "runbook:lock-waits" is a runbook of the configuration, others are addresses
 	When     Condition        `toml:"when"`       // which events
 	Group    string           `toml:"group"`      // the field by which occurrences are told apart; "a|b": the first that is there; or a text with {{field}}
 	Weight   string           `toml:"weight"`     // a field of kind int: the event stands for so many occurrences
@@ -252,8 +252,11 @@ func (r *Rule) checkWords(fail func(key, format string, args ...any)) {
 		}
 	}
 	for i, ref := range r.Refs {
+		if strings.HasPrefix(ref, configs.RunbookRef) {
+			continue // checkRunbooks looks at it
+		}
 		if u, err := url.Parse(ref); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			fail(fmt.Sprintf("references[%d]", i), "%q is no address; want one as https://attack.mitre.org/techniques/T1110/", ref)
+			fail(fmt.Sprintf("references[%d]", i), "%q is no address and no runbook; want one as https://attack.mitre.org/techniques/T1110/ or runbook:lock-waits", ref)
 		}
 	}
 	for i := range r.Suppress {
@@ -263,6 +266,30 @@ func (r *Rule) checkWords(fail func(key, format string, args ...any)) {
 		}
 		if s.owner == nil {
 			s.check(fmt.Sprintf("suppress[%d]", i), fail)
+		}
+	}
+}
+
+// checkRunbooks calls fail for references to runbooks that there are not; ids returns the names of those there are. Where there is none at
+// all, as among packed rules, which leave out what they do not need, nothing is said.
+func (r *Rule) checkRunbooks(ids func() ([]string, error), fail func(key, format string, args ...any)) {
+	for i, ref := range r.Refs {
+		id, ok := strings.CutPrefix(ref, configs.RunbookRef)
+		if !ok {
+			continue
+		}
+		key := fmt.Sprintf("references[%d]", i)
+		known, err := ids()
+		switch {
+		case err != nil:
+			fail(key, "%v", err)
+		case len(known) == 0 || slices.Contains(known, id):
+		default:
+			hint := ""
+			if near := configs.Nearest(id, known); near != "" {
+				hint = fmt.Sprintf("; did you mean %q?", configs.RunbookRef+near)
+			}
+			fail(key, "there is no runbook %q%s", id, hint)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func accountFindings(now []pipeline.SourceStatus, told map[string]pipeline.Sourc
 	for _, s := range now {
 		before := told[s.Path]
 		f := event.Finding{
-			Audience: []string{"operator", "security"}, Site: s.Site, Count: 1,
+			Audience: []string{"operator", "security"}, References: ownRunbook, Site: s.Site, Count: 1,
 			Time: at.UnixMicro(), First: at.UnixMicro(), Last: at.UnixMicro(),
 		}
 		if s.Breach != "" && before.Breach == "" {

@@ -103,10 +103,10 @@ func (a *announcer) tellHalt(ctx context.Context, err error, now time.Time) {
 func (a *announcer) haltFinding(now time.Time) event.Finding {
 	f := event.Finding{
 		ID: "store-halt-" + a.halt.since.UTC().Format("20060102T150405.000"), Rule: "veritail.store", Severity: "high", Audience: []string{"operator", "security"},
-		Title:   "The store takes no events",
-		Message: fmt.Sprintf("Since %s: %v. Nothing is lost: the log files wait.", a.halt.since.UTC().Format(time.DateTime), a.halt.why),
-		Runbook: "veritail status says how it stands. Reading goes on by itself once the store takes events. What rotation deletes unread meanwhile is lost.",
-		Count:   1, Time: a.halt.since.UnixMicro(), First: a.halt.since.UnixMicro(), Last: now.UnixMicro(),
+		Title:      "The store takes no events",
+		Message:    fmt.Sprintf("Since %s: %v. Nothing is lost: the log files wait.", a.halt.since.UTC().Format(time.DateTime), a.halt.why),
+		References: ownRunbook, Runbook: "veritail status says how it stands. Reading goes on by itself once the store takes events. What rotation deletes unread meanwhile is lost.",
+		Count: 1, Time: a.halt.since.UnixMicro(), First: a.halt.since.UnixMicro(), Last: now.UnixMicro(),
 	}
 	if errors.Is(a.halt.why, storage.ErrFull) {
 		f.Title = "The disk of the store is full: reading stands still"

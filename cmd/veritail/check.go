@@ -56,13 +56,13 @@ Exit status: 0 if all is well, 1 if there is a mistake or a test fails.`,
 			for _, f := range s.set.Fallbacks() {
 				fmt.Fprintln(out, f)
 			}
-			for _, list := range []configs.Errors{rules.Unknown(s.rules, s.schema), rules.Expired(s.rules, time.Now()), rules.Untested(s.rules)} {
+			for _, list := range []configs.Errors{s.runbooks.Faults(), rules.Unknown(s.rules, s.schema), rules.Expired(s.rules, time.Now()), rules.Untested(s.rules)} {
 				for _, f := range list {
 					fmt.Fprintf(out, "%s\n", f.Detail())
 				}
 			}
-			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs; %d of %d tests pass.\n",
-				s.set.Len(), len(s.rules), len(s.kpis), tests-len(failures), tests)
+			fmt.Fprintf(out, "%d formats, %d rules, %d KPIs, %d runbooks; %d of %d tests pass.\n",
+				s.set.Len(), len(s.rules), len(s.kpis), len(s.runbooks.All()), tests-len(failures), tests)
 			fmt.Fprintf(out, "%d of %d conditions are met by an event of their rule's tests", conditions-len(unmet), conditions)
 			switch {
 			case coverage && len(unmet) > 0:

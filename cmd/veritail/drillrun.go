@@ -382,8 +382,8 @@ func (d *daemon) announceSilent(ctx context.Context, results drill.Results, stor
 		c.Findings = append(c.Findings, event.Finding{
 			ID: "drill-silent-" + r.Rule + "-" + r.At.Format("20060102T150405"), Rule: "veritail.drill", Severity: "high", Priority: "high",
 			Audience: []string{"operator", "security"}, Title: "Rule " + r.Rule + " stayed silent in a drill",
-			Message: fmt.Sprintf("Its test %q was written to a file, read and judged as logs are, and it did not fire: %s.", r.Test, r.Why),
-			Runbook: "What the rule is about would not be found now. veritail check runs its tests without the daemon: if they pass, start the daemon again " +
+			Message:    fmt.Sprintf("Its test %q was written to a file, read and judged as logs are, and it did not fire: %s.", r.Test, r.Why),
+			References: ownRunbook, Runbook: "What the rule is about would not be found now. veritail check runs its tests without the daemon: if they pass, start the daemon again " +
 				"and look at its log; if not, mend the rule or the format. Then veritail drill -rule " + r.Rule + ".",
 			Group: []event.GroupValue{{Field: "rule", Value: r.Rule}}, Count: 1, Time: at, First: at, Last: at,
 		})
@@ -395,7 +395,7 @@ func (d *daemon) announceSilent(ctx context.Context, results drill.Results, stor
 			ID: "drill-store-" + now.UTC().Format("20060102T150405"), Rule: "veritail.drill", Severity: "high", Priority: "high",
 			Audience: []string{"operator", "security"}, Title: "The store did not give back what it took in a drill",
 			Message: stored.String() + ".", Count: 1, Time: at, First: at, Last: at,
-			Runbook: "What is stored now may be lost. veritail repair -check compares the store with itself; look at the disk and at the daemon's log.",
+			References: ownRunbook, Runbook: "What is stored now may be lost. veritail repair -check compares the store with itself; look at the disk and at the daemon's log.",
 		})
 	}
 	if len(c.Findings) == 0 {

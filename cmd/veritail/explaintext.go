@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules"
 )
@@ -95,6 +96,9 @@ func (x *explainText) verdict(v *rules.Verdict, width int, full bool) {
 			}
 		}
 		for _, ref := range v.References {
+			if id, ok := strings.CutPrefix(ref, configs.RunbookRef); ok {
+				ref = "veritail runbook show " + id
+			}
 			x.f("      %s %s\n", x.p.dim("to read"), printable(ref))
 		}
 	}

@@ -153,9 +153,9 @@ func (f *fullDisk) finding(now time.Time) event.Finding {
 	out := event.Finding{
 		ID: fmt.Sprintf("disk-full-%016x-%s", xxhash.Sum64String(f.where()), f.Since.UTC().Format("20060102T150405")), Rule: "veritail.disk", Severity: "high",
 		Audience: []string{"operator", "security"}, Count: 1, Time: now.UnixMicro(), First: f.Since.UnixMicro(), Last: now.UnixMicro(),
-		Title:   "The disk of logs is full",
-		Message: fmt.Sprintf("The file system of %s is full, %s: %s.", f.where(), f.left(), f.effect()),
-		Runbook: "Free space: df -h and df -i tell which file system, du -xh | sort -h | tail what takes it. Rotation that copies or compresses needs space too. " +
+		Title:      "The disk of logs is full",
+		Message:    fmt.Sprintf("The file system of %s is full, %s: %s.", f.where(), f.left(), f.effect()),
+		References: ownRunbook, Runbook: "Free space: df -h and df -i tell which file system, du -xh | sort -h | tail what takes it. Rotation that copies or compresses needs space too. " +
 			"Everything goes on by itself when there is room.",
 	}
 	if len(f.Spool) > 0 {

@@ -289,7 +289,7 @@ func lossFinding(in *inputReport, lost loss, now time.Time) event.Finding {
 	at := now.UnixMicro()
 	f := event.Finding{
 		ID: "input-loss-" + in.Name + "-" + now.UTC().Format("20060102T150405"), Rule: "veritail.input", Severity: "high", Audience: []string{"operator", "security"},
-		Count: max(lost.messages, lost.gaps), Time: at, First: at, Last: at,
+		References: ownRunbook, Count: max(lost.messages, lost.gaps), Time: at, First: at, Last: at,
 	}
 	if in.Journal != nil {
 		f.Title = "Entries of the journal are missing"

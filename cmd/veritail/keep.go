@@ -107,9 +107,9 @@ func (d *daemon) announceRefused(ctx context.Context, now time.Time) error {
 	at := now.UnixMicro()
 	f := event.Finding{
 		ID: "store-refused-" + now.UTC().Format(time.DateOnly), Rule: "veritail.refused", Severity: "high", Audience: []string{"operator", "security"},
-		Title:   "Elasticsearch refused events",
-		Message: fmt.Sprintf("So many lines are kept apart, and no search finds them: %s. Nothing is lost.", n(lines)),
-		Runbook: "The index of the quarantine and the file in the state directory have each document with the reason. Mend the cause, " +
+		Title:      "Elasticsearch refused events",
+		Message:    fmt.Sprintf("So many lines are kept apart, and no search finds them: %s. Nothing is lost.", n(lines)),
+		References: ownRunbook, Runbook: "The index of the quarantine and the file in the state directory have each document with the reason. Mend the cause, " +
 			"a mapping mostly, then run: veritail redrive.",
 		Count: lines, Time: at, First: at, Last: at,
 	}
@@ -154,8 +154,8 @@ func clockFinding(skew time.Duration, now time.Time) event.Finding {
 		Title: "The clocks of this host and of Elasticsearch differ",
 		Message: fmt.Sprintf("This host's clock is %s %s the cluster's. Nothing is lost, but stamps without a year or zone, retention and what is "+
 			"compared between hosts go by the host's clock.", skew.Abs().Round(time.Second), how),
-		Runbook: "Look which one is wrong (timedatectl, chronyc tracking) and let both follow a time server.",
-		Count:   1, Time: at, First: at, Last: at,
+		References: ownRunbook, Runbook: "Look which one is wrong (timedatectl, chronyc tracking) and let both follow a time server.",
+		Count: 1, Time: at, First: at, Last: at,
 	}
 }
 
@@ -210,7 +210,7 @@ func dropFinding(drop storage.Drop, k keptReport, now time.Time) event.Finding {
 		Title: "The events of " + drop.Day + " will be dropped for want of disk",
 		Message: fmt.Sprintf("%s events of %s go before their time, since %s. Nothing has been dropped yet.", n(drop.Events), drop.Day,
 			dropReason(drop, k)),
-		Runbook: "Give the store more room (retention.disk and retention.disk_share in the configuration), or keep the day: " +
+		References: ownRunbook, Runbook: "Give the store more room (retention.disk and retention.disk_share in the configuration), or keep the day: " +
 			"veritail archive -from " + drop.Day + " -to " + drop.Day + " DIRECTORY.",
 		Count: drop.Events, Time: at, First: at, Last: at,
 	}

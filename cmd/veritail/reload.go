@@ -267,10 +267,10 @@ func (d *daemon) tellRefused(ctx context.Context, now time.Time) error {
 	at := now.UnixMicro()
 	f := event.Finding{
 		ID: id, Rule: "veritail.rules", Severity: "medium", Priority: "medium", Audience: []string{"operator", "security"},
-		Title:   "Rules that were changed are not judged",
-		Message: cutText(refused.detail, maxProblem) + "\nThe rules of before are judged until this is mended.",
-		Runbook: "Mend the place; the daemon reads the file again by itself. veritail check, with -configs and the same directory, tells all mistakes.",
-		Count:   1, Time: at, First: refused.Since.UnixMicro(), Last: at,
+		Title:      "Rules that were changed are not judged",
+		Message:    cutText(refused.detail, maxProblem) + "\nThe rules of before are judged until this is mended.",
+		References: ownRunbook, Runbook: "Mend the place; the daemon reads the file again by itself. veritail check, with -configs and the same directory, tells all mistakes.",
+		Count: 1, Time: at, First: refused.Since.UnixMicro(), Last: at,
 	}
 	if _, err := d.announcer.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{f}}); err != nil {
 		return fmt.Errorf("announce that rules are refused: %w", err)

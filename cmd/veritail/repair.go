@@ -243,10 +243,10 @@ func (d *daemon) fill(ctx context.Context, st *embedded.Store, holes []embedded.
 	at := now.UnixMicro()
 	_, err = st.Commit(ctx, &event.Commit{Batch: &event.Batch{}, Findings: []event.Finding{{
 		ID: "store-lost-" + now.UTC().Format("20060102T150405.000"), Rule: "veritail.store", Severity: "high", Audience: []string{"operator", "security"},
-		Title:   "Events were lost with a damaged store",
-		Message: fmt.Sprintf("%s events could not be read in the damaged store, and their log files are gone. Findings and figures still tell of them.", n(lost)),
-		Runbook: "Bring the log files back from a backup, if there is one: veritail scan reads them.",
-		Count:   lost, Time: at, First: at, Last: at,
+		Title:      "Events were lost with a damaged store",
+		Message:    fmt.Sprintf("%s events could not be read in the damaged store, and their log files are gone. Findings and figures still tell of them.", n(lost)),
+		References: ownRunbook, Runbook: "Bring the log files back from a backup, if there is one: veritail scan reads them.",
+		Count: lost, Time: at, First: at, Last: at,
 	}}})
 	return err
 }

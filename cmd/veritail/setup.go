@@ -14,6 +14,7 @@ import (
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/readiness"
@@ -30,6 +31,7 @@ type setup struct {
 	deadlocks *transactions.Reports
 	sessions  *transactions.Sessions
 	readiness []readiness.Check
+	runbooks  *runbook.Library
 	told      *parsers.Transactions // those of a configuration that is tried; nil: those of set
 	host      string
 	stops     stops
@@ -73,6 +75,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.sessions, err = transactions.LoadSessions(s.fs); err != nil {
+		return nil, err
+	}
+	if s.runbooks, err = runbook.Load(s.fs); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -166,9 +166,9 @@ func (d *daemon) silentAfter(path string) time.Duration {
 func silenceFinding(path string, x *habit, now time.Time) event.Finding {
 	return event.Finding{
 		ID: fmt.Sprintf("silence-%016x-%s", xxhash.Sum64String(path), x.Last.UTC().Format("20060102T150405")), Rule: "veritail.silence", Severity: "medium", Audience: []string{"operator", "security"}, Site: x.Site,
-		Title:   "A log has fallen silent",
-		Message: fmt.Sprintf("Nothing has come from %s since %s, for %s.", path, x.Last.UTC().Format(time.DateTime+" UTC"), span(now.Sub(x.Last))),
-		Runbook: "Does the program run, and log to that file? Was its logging turned off, the file moved, or its sender cut off? " +
+		Title:      "A log has fallen silent",
+		Message:    fmt.Sprintf("Nothing has come from %s since %s, for %s.", path, x.Last.UTC().Format(time.DateTime+" UTC"), span(now.Sub(x.Last))),
+		References: ownRunbook, Runbook: "Does the program run, and log to that file? Was its logging turned off, the file moved, or its sender cut off? " +
 			"Who switches logs off to hide something does it before. silent_after in its [[source]] sets another time.",
 		Count: 1, Time: now.UnixMicro(), First: x.Last.UnixMicro(), Last: now.UnixMicro(),
 	}

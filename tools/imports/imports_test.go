@@ -48,6 +48,7 @@ var only = map[string]string{
 	"github.com/hpcloud/tail":             "pipeline/source",
 	"modernc.org/sqlite":                  "storage/state",
 	"github.com/shirou/gopsutil":          "pipeline/resources",
+	"github.com/yuin/goldmark":            "reports/runbook",
 }
 
 // rule returns the longest entry of may that covers folder.
