@@ -23,6 +23,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/reports/figures"
+	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage"
@@ -41,6 +42,7 @@ type Config struct {
 	Proofs     string                       // the folder of the runs of deadlocks that were run again
 	Sessions   *transactions.Sessions       // how their timelines are made; nil: there are none
 	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
+	Runbooks   *runbook.Library             // what to do about findings; nil: there is no help
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
 	Metrics    http.Handler                 // answers /metrics; nil: nothing does
@@ -118,6 +120,10 @@ func New(c Config) (http.Handler, error) {
 	r.Get("/sources", s.page("sources", s.sources))
 	if c.Try != nil {
 		r.Get("/playground", s.page("playground", s.playground))
+	}
+	if c.Runbooks != nil {
+		r.Get("/runbooks", s.page("runbooks", s.runbooks))
+		r.Get("/runbooks/{id}", s.page("runbook", s.runbook))
 	}
 	r.Get("/keys", s.page("keys", s.keys))
 	r.Get("/live/overview", s.page("live-overview", s.liveOverview))

@@ -27,9 +27,10 @@ type findingPage struct {
 	Wide, Slim template.HTML
 	Files      []evidenceFile
 	Kept       int
-	Runbook    []paragraph
+	Runbook    []paragraph // what to do, in a few sentences
 	Priority   string
 	Tags       []tag
+	Runbooks   []runbookRow // that tell more
 	References []string
 	LeftOut    int64 // events that suppressions left out of its rule in the last seven days
 	SHA256     string
@@ -72,10 +73,12 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	p := findingPage{
 		findingRow: rows(r, []group{{f, 1}})[0], Group: f.Group, Audience: strings.Join(f.Audience, ", "),
 		First: clock(f.First, r.now), Crossed: clock(f.Time, r.now), Last: clock(f.Last, r.now),
-		Runbook: paragraphs(f.Runbook), Priority: f.Priority, Tags: s.attack.tags(f.Tags), References: references(f.References),
+		Runbook: paragraphs(f.Runbook), Priority: f.Priority, Tags: s.attack.tags(f.Tags),
 		Around:   r.search(s.around(f, r.now), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
 	}
+	books, addresses := s.Runbooks.Of(f.References)
+	p.Runbooks, p.References = runbookRows(r, books), references(addresses)
 	if f.Last > f.First {
 		p.Span = duration(time.Duration(f.Last-f.First) * time.Microsecond)
 	}

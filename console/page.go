@@ -121,6 +121,7 @@ type frame struct {
 	Machine, Version   string
 	Nav                []navItem
 	Sites              []navItem
+	Links              []navItem // below the navigation: help
 	Themes             []navItem
 	Strip              strip
 	Body               any
@@ -158,7 +159,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		f.Machine = r.site + " site"
 	}
 	at := func(p string) bool {
-		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue")
+		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && page == "runbook"
 	}
 	f.Nav = []navItem{
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
@@ -177,6 +178,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	}
 	if s.Report != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports/daily")})
+	}
+	if s.Runbooks != nil {
+		f.Links = append(f.Links, navItem{Name: "Help", URL: r.to("/runbooks"), Current: at("runbooks")})
 	}
 	f.Sites = sites(r, page)
 	for _, t := range []string{"light", "dark", "system"} {

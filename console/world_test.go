@@ -18,6 +18,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage/embedded"
@@ -264,7 +265,7 @@ func (d *day) ssh() {
 		}
 		d.find(event.Finding{Rule: "auth.bruteforce", Title: fmt.Sprintf("Brute force from 127.0.3.%d", r.last), Message: fmt.Sprintf("%d failed logins for %s", r.n, r.user),
 			Severity: "high", Priority: "high", Audience: []string{"security"}, Count: int64(r.n), Time: ev[8].Time, Evidence: ev,
-			Tags: []string{"attack.t1110.003", "attack.credential-access", "pci-dss"}, References: []string{"https://attack.mitre.org/techniques/T1110/", "javascript:alert(2)"},
+			Tags: []string{"attack.t1110.003", "attack.credential-access", "pci-dss"}, References: []string{"runbook:failed-logins", "runbook:gone", "https://attack.mitre.org/techniques/T1110/", "javascript:alert(2)"},
 			Group: []event.GroupValue{{Field: "source.ip|source.address", Value: fmt.Sprintf("127.0.3.%d", r.last)}}})
 	}
 	sudo := d.add("", "auth", "/var/log/auth.log", now.Add(-20*time.Second), "Nov 23 23:20:40 app01 sudo: bob : user NOT in sudoers ; COMMAND=/usr/bin/id", map[string]any{"message": "bob : user NOT in sudoers", "user.name": "bob", "host.name": "app01"})
@@ -371,8 +372,12 @@ func open(t testing.TB, d *day) console.Config {
 			t.Error(err)
 		}
 	})
+	books, err := runbook.Load(configs.FS(""))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return console.Config{
-		Records: records, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Records: records, Runbooks: books, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
