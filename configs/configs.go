@@ -66,3 +66,7 @@ func (l layers) Open(name string) (fs.File, error) { return l.of(name).Open(name
 
 // Display returns the path under which a reader finds the file name.
 func (l layers) Display(name string) string { return l.of(name).Display(name) }
+
+// Together reports whether two files of a configuration are of one directory: the shipped one, or the one that hides some of
+// its files. A shipped file may name what a site's own file no longer has.
+func Together(fsys fs.FS, a, b string) bool { return path.Dir(display(fsys, a)) == path.Dir(display(fsys, b)) }

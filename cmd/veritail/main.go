@@ -27,6 +27,7 @@ const (
 	exitFine   = 0
 	exitUser   = 1
 	exitSystem = 2
+	exitBroken = 3
 )
 
 // userError is an error that exits with status 1.
@@ -36,6 +37,12 @@ type userError struct{ error }
 func (e userError) Unwrap() error { return e.error }
 
 func userErrorf(format string, args ...any) error { return userError{fmt.Errorf(format, args...)} }
+
+// integrityError is an error that exits with status 3: something is not what it is claimed to be.
+type integrityError struct{ error }
+
+// Unwrap returns the error itself.
+func (e integrityError) Unwrap() error { return e.error }
 
 // errQuiet exits with status 1 and prints nothing: what there is to say has been printed.
 var errQuiet = userError{errors.New("")}
@@ -57,6 +64,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if err.Error() != "" {
 		fmt.Fprintf(stderr, "veritail: %s\n", explain(err))
+	}
+	if errors.As(err, new(integrityError)) {
+		return exitBroken
 	}
 	var mine userError
 	var faults configs.Errors

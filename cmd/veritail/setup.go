@@ -14,6 +14,7 @@ import (
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
+	"github.com/saypro/veritail/reports"
 	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
@@ -28,6 +29,7 @@ type setup struct {
 	set       *parsers.Set
 	rules     []rules.Rule
 	kpis      []kpi.Definition
+	reports   []reports.Definition
 	deadlocks *transactions.Reports
 	sessions  *transactions.Sessions
 	readiness []readiness.Check
@@ -66,6 +68,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.kpis, err = kpi.Load(s.fs, "kpis.toml", s.schema); err != nil {
+		return nil, err
+	}
+	if s.reports, err = reports.Load(s.fs, "reports.toml", s.kpis); err != nil {
 		return nil, err
 	}
 	if s.deadlocks, err = transactions.Load(s.fs); err != nil {

@@ -174,7 +174,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("GET /sql", answerAsked(d.sql))
 	mux.HandleFunc("POST /redrive", d.answerRedrive)
 	mux.HandleFunc("POST /check", d.answerCheck)
-	mux.HandleFunc("GET /report", d.answerReport)
+	mux.HandleFunc("GET /report", answerAsked(d.report))
 	mux.HandleFunc("POST /archive", d.answerArchive)
 	mux.HandleFunc("POST /backup", d.answerBackup)
 	mux.HandleFunc("GET /drill", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.drilled()) })

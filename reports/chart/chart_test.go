@@ -144,7 +144,7 @@ func TestTheSentenceSaysTheResult(t *testing.T) {
 		{parsed(), "Lines parsed: from 99.979 % to 99.998 %, highest on 23 Nov, last 99.979 % on 27 Nov. Target 99.990 %. Now Yellow."},
 		{empty(), "Query time: nothing was measured."},
 	} {
-		if got := tc.s.sentence(); got != tc.want {
+		if got := tc.s.Sentence(); got != tc.want {
 			t.Errorf("got  %s\nwant %s", got, tc.want)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // Sparkline draws the small chart of a tile, 160 × 32, without text: the tile says the number beside it.
 func Sparkline(s Series) template.HTML {
-	b := open("sp", 160, 32, s.sentence())
+	b := open("sp", 160, 32, s.Sentence())
 	f := frame{left: 1, top: 3, w: 158, h: 27, n: len(s.Points)}
 	f.scale(s)
 	if s.Bars {
@@ -29,7 +29,7 @@ func Chart(s Series) template.HTML { return drawn(s, 330, 150) }
 func Wide(s Series) template.HTML { return drawn(s, 680, 150) }
 
 func drawn(s Series, w, h float64) template.HTML {
-	b := open("", w, h, s.sentence())
+	b := open("", w, h, s.Sentence())
 	f := frame{top: 10, h: h - 32, n: len(s.Points)}
 	step := f.scale(s)
 	widest := max(len(axis(f.min, step)), len(axis(f.max, step)))

@@ -37,8 +37,8 @@ func axis(v, step float64) string {
 	return commas(strconv.FormatFloat(v, 'f', decimals, 64))
 }
 
-// sentence says what the series shows: "Deadlocks: from 0 to 11, highest at 23:00, last 11 at 23:00. Target 0. Now Red."
-func (s Series) sentence() string {
+// Sentence says what the series shows: "Deadlocks: from 0 to 11, highest at 23:00, last 11 at 23:00. Target 0. Now Red."
+func (s Series) Sentence() string {
 	i := lastPoint(s.Points)
 	if i < 0 {
 		return s.Title + ": nothing was measured."

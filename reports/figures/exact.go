@@ -40,6 +40,7 @@ func (q Request) exact(ctx context.Context, v access.View, figs []kpi.Figure) er
 			}
 		}
 		figs[i] = d.Restate(figs[i], now, before, q.Period)
+		figs[i].Exact = true
 	}
 	return nil
 }

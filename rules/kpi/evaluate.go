@@ -52,6 +52,9 @@ type Figure struct {
 	ByRule   []Term    // for counts of rules: occurrences by rule, largest first, without zeros
 	Points   []Point   // the period in steps, for charts
 	StepSize time.Duration
+	Now      []Sum // what Value was made of by the definition's Recipe, and
+	Past     []Sum // what Before was
+	Exact    bool  // it is a percentile of the events themselves, not of the histogram in Now
 }
 
 // Measured reports whether the figure has a value.
@@ -98,7 +101,9 @@ func evaluate(d *Definition, ix index, period, previous query.Interval) Figure {
 	if previous != (query.Interval{}) {
 		before := ix.total(d, previous)
 		f.Before = before.value(d, previous)
+		f.Past = ix.sums(d, previous, f.StepSize)
 	}
+	f.Now = ix.sums(d, period, f.StepSize)
 	f.Points = points(d, ix, period, f.StepSize)
 	d.finish(&f, period)
 	return f

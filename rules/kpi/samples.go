@@ -14,6 +14,7 @@ func (d *Definition) OfSamples(now, before []Point, period query.Interval) Figur
 		ID: d.ID, Title: d.Title, Unit: d.Unit, Kind: d.Kind, Decimals: d.Decimals,
 		Value: d.of(now), Before: d.of(before), Part: int64(len(now)), Whole: int64(len(now)), StepSize: Step(period),
 	}
+	f.Now, f.Past = sampleSums(now), sampleSums(before)
 	f.Points = d.SamplePoints(now, period, f.StepSize)
 	d.finish(&f, period)
 	return f

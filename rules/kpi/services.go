@@ -224,8 +224,10 @@ func (all services) evaluate(d *Definition, f *Figure, period, previous query.In
 			}
 		}
 	}
+	f.Now = serviceSums(f.Services, period.From)
 	if previous != (query.Interval{}) {
-		f.Before = all.value(d, previous)
+		before := all.worst(d, previous)
+		f.Before, f.Past = valueOf(d, before), serviceSums(before, previous.From)
 	}
 	f.Points = all.points(d, period, f.StepSize)
 }

@@ -1,5 +1,5 @@
-// Package state keeps the records that people make and change: the issue log with its history, and verdicts on
-// findings. They lie in one SQLite database in the state directory, beside the event store, which is append-mostly.
+// Package state keeps the records that people make and change: the issue log with its history, verdicts on
+// findings, and reports as they were issued. They lie in one SQLite database in the state directory, beside the event store, which is append-mostly.
 //
 // It stands behind the flow: the daemon takes findings that are stored into issues, console and commands read and
 // change them. Several processes may have the database open; what one has written the others see at once.
@@ -92,6 +92,34 @@ CREATE TABLE issue_rating (
 	stars INTEGER NOT NULL CHECK (stars BETWEEN 1 AND 5),
 	note  TEXT NOT NULL
 ) STRICT;
+`, `
+CREATE TABLE report (
+	document TEXT NOT NULL,
+	version  INTEGER NOT NULL,
+	report   TEXT NOT NULL,
+	name     TEXT NOT NULL,
+	title    TEXT NOT NULL,
+	site     TEXT NOT NULL,
+	begins   INTEGER NOT NULL,
+	ends     INTEGER NOT NULL,
+	made     INTEGER NOT NULL,
+	who      TEXT NOT NULL,
+	PRIMARY KEY (document, version)
+) STRICT;
+CREATE INDEX report_made ON report (made);
+
+CREATE TABLE report_file (
+	document TEXT NOT NULL,
+	version  INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	format   TEXT NOT NULL,
+	sha256   TEXT NOT NULL,
+	bytes    INTEGER NOT NULL,
+	packed   BLOB NOT NULL, -- gzip
+	PRIMARY KEY (document, version, position),
+	FOREIGN KEY (document, version) REFERENCES report
+) STRICT;
+CREATE INDEX report_digest ON report_file (sha256);
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by
