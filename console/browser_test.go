@@ -143,6 +143,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"runbooks", url + "/runbooks", false},
 		{"runbooks-search", url + "/runbooks?q=pg_stat_activity", false},
 		{"runbook", url + "/runbooks/failed-transactions", false},
+		{"problem", url + "/problem?at=" + neturl.QueryEscape("/search?q="+neturl.QueryEscape(hostile)), false},
 		{"keys", url + "/keys", false},
 		{"missing", url + "/nowhere", false},
 		{"demo", url + "/?site=demo", false},

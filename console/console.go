@@ -115,6 +115,8 @@ func New(c Config) (http.Handler, error) {
 		r.Get("/issues/{id}", s.page("issue", s.issue))
 		r.Post("/issues/{id}", s.act("issue", s.changeIssue, s.issueWith))
 		r.Post("/issues/{id}/rating", s.act("issue", s.rateIssue, s.rateAgain))
+		r.Get("/problem", s.page("problem", s.problem))
+		r.Post("/problem", s.act("problem", s.reportProblem, s.problemWith))
 		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))
 	}
 	r.Get("/sources", s.page("sources", s.sources))

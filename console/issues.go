@@ -26,8 +26,9 @@ type issuesPage struct {
 	Status string // of the filters, for the form of the text
 	Prio   string
 	Trends []trendRow
-	New    string // address of the form
-	Reset  string // address without filters, "" where there are none
+	ToRate []issueRow // that the reader reported, were resolved, and wait for what they say of it
+	New    string     // address of the form
+	Reset  string     // address without filters, "" where there are none
 	Newer  string
 	Older  string
 }
@@ -76,6 +77,9 @@ func (s *server) issues(ctx context.Context, r *request) (answer, error) {
 	for _, t := range trends {
 		is, before := t.Texts(duration)
 		p.Trends = append(p.Trends, trendRow{t, is, before})
+	}
+	if p.ToRate, err = s.waitForRating(ctx, r); err != nil {
+		return answer{}, err
 	}
 	if p.Lead, err = s.issuesLead(ctx, r); err != nil {
 		return answer{}, err

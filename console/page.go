@@ -182,6 +182,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	if s.Runbooks != nil {
 		f.Links = append(f.Links, navItem{Name: "Help", URL: r.to("/runbooks"), Current: at("runbooks")})
 	}
+	if s.Records != nil {
+		f.Links = append(f.Links, navItem{Name: "Report a problem", URL: r.to("/problem", "at", seenAt(r)), Current: at("problem")})
+	}
 	f.Sites = sites(r, page)
 	for _, t := range []string{"light", "dark", "system"} {
 		q := r.URL.Query()
@@ -190,6 +193,15 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		f.Themes = append(f.Themes, navItem{Name: t, URL: "?" + q.Encode(), Current: current})
 	}
 	return f
+}
+
+// seenAt is the address of the page that the reader sees, for a report of a problem; of the form itself it is the one that it is about.
+func seenAt(r *request) string {
+	at := r.URL.RequestURI()
+	if r.URL.Path == "/problem" {
+		at = r.FormValue("at")
+	}
+	return at[:min(len(at), 2000)]
 }
 
 // sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing

@@ -361,6 +361,8 @@ type IssueQuery struct {
 	Statuses   []Status
 	Priorities []Priority
 	Assigned   string
+	Reporter   string
+	Unrated    bool      // only those whose resolution nobody has rated
 	Site       *string   // nil: every site; "" is this machine
 	Text       string    // stands in title, description, cause or resolution, in any case
 	From, To   time.Time // reported within [From, To)
@@ -381,6 +383,12 @@ func (d *DB) Issues(ctx context.Context, q IssueQuery) ([]Issue, error) {
 	}
 	if q.Assigned != "" {
 		add("i.assigned = ? COLLATE NOCASE", q.Assigned)
+	}
+	if q.Reporter != "" {
+		add("i.reporter = ? COLLATE NOCASE", q.Reporter)
+	}
+	if q.Unrated {
+		add("NOT EXISTS (SELECT 1 FROM issue_rating g WHERE g.issue = i.id)")
 	}
 	if q.Site != nil {
 		add("i.site = ?", *q.Site)
