@@ -70,6 +70,13 @@ func serve(t *testing.T, d *day, change func(storage.Reader) storage.Reader) str
 	c := open(t, d)
 	if len(d.commit.Findings) > 0 {
 		fillLog(t, c.Records)
+		c = withReports(t, c)
+		for _, by := range []string{"ann", hostile} {
+			asked := neturl.Values{"id": {"daily"}, "day": {now.Format(time.DateOnly)}, "by": {by}, "format": {"html,xlsx"}}
+			if _, _, err := c.Make(t.Context(), asked); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if change != nil {
 		c.Reader = change(c.Reader)
@@ -138,6 +145,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"issue", url + "/issues/1", false},
 		{"issue-hostile", url + "/issues/4", false},
 		{"issue-new", url + "/issues/new?finding=" + id, false},
+		{"reports", url + "/reports", false},
 		{"playground", url + "/playground?lines=" + neturl.QueryEscape("alice from 127.0.3.10\n"+hostile+" from 127.0.3.11\nroot came from 10.66.66.66\nnobody") + "&format=sshd", false},
 		{"playground-error", url + "/playground?expr=(&lines=x", false},
 		{"runbooks", url + "/runbooks", false},

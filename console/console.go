@@ -21,6 +21,7 @@ import (
 
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports"
 	"github.com/saypro/veritail/reports/chart"
 	"github.com/saypro/veritail/reports/figures"
 	"github.com/saypro/veritail/reports/runbook"
@@ -46,7 +47,8 @@ type Config struct {
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
 	Metrics    http.Handler                 // answers /metrics; nil: nothing does
-	Report     http.Handler                 // answers /reports/daily; nil: there is no link to it
+	Reports    []reports.Definition         // the reports that there are
+	Make       MakeReport                   // makes one; nil, or without Records: there is no page of them
 	Site       string                       // the name of this machine as shown under the product's name
 	Hosts      []string                     // names the console may be asked by, beside localhost and loopback addresses
 	Version    string
@@ -135,11 +137,11 @@ func New(c Config) (http.Handler, error) {
 	if c.Metrics != nil {
 		r.Handle("/metrics", c.Metrics)
 	}
-	if c.Report != nil {
-		r.Handle("/reports/daily", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", reportPolicy)
-			c.Report.ServeHTTP(w, r)
-		}))
+	if c.Make != nil && c.Records != nil {
+		r.Get("/reports", s.page("reports", s.reports))
+		r.Post("/reports", s.act("reports", s.issueReport, s.reportsWith))
+		r.Get("/reports/draft", s.draft)
+		r.Get("/reports/issued/{id}/{version}/{format}", s.issued)
 	}
 	return r, nil
 }

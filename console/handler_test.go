@@ -486,28 +486,6 @@ func TestAnAccountThatDoesNotAddUpIsTold(t *testing.T) {
 	}
 }
 
-func TestAReportIsReachedAndMayStyleItselfButRunNothing(t *testing.T) {
-	c := open(t, newDay())
-	if code, page := get(t, handler(t, c), "/reports/daily"); code != 404 || strings.Contains(page, "Reports") {
-		t.Errorf("without a report there is none to reach: %d", code)
-	}
-	c.Report = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "<style>p{color:red}</style><p>report of %s", r.URL.Query().Get("site"))
-	})
-	h := handler(t, c)
-	_, page := get(t, h, "/?site=demo")
-	at := linkCalled(strings.ReplaceAll(page, `<svg class="i" aria-hidden="true"><use href="#p"/></svg>`, ""), "Reports")
-	r := httptest.NewRequest("GET", "http://localhost"+at, nil)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	if !strings.Contains(w.Body.String(), "report of demo") {
-		t.Errorf("Reports leads to %q, which answers %q", at, w.Body)
-	}
-	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") || !strings.Contains(csp, "style-src 'unsafe-inline'") {
-		t.Errorf("policy %q", csp)
-	}
-}
-
 func TestLivePartsAreThoseOfThePage(t *testing.T) {
 	h := handler(t, open(t, shop()))
 	_, whole := get(t, h, "/")

@@ -167,6 +167,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		{Name: "Search", Icon: "s", URL: r.to("/search"), Current: at("search")},
 		{Name: "Sources", Icon: "w", URL: r.to("/sources"), Count: number(int64(b.Files)), Current: at("sources")},
 	}
+	if s.Make != nil {
+		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports"), Current: at("reports")})
+	}
 	if s.Records != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Issues", Icon: "i", URL: r.to("/issues"), Count: s.openIssues(ctx, r), Current: at("issues")})
 	}
@@ -175,9 +178,6 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	}
 	if s.Try != nil {
 		f.Nav = append(f.Nav, navItem{Name: "Playground", Icon: "y", URL: r.to("/playground"), Current: at("playground")})
-	}
-	if s.Report != nil {
-		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports/daily")})
 	}
 	if s.Runbooks != nil {
 		f.Links = append(f.Links, navItem{Name: "Help", URL: r.to("/runbooks"), Current: at("runbooks")})
@@ -207,7 +207,7 @@ func seenAt(r *request) string {
 // sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing
 // where there is only one.
 func sites(r *request, page string) []navItem {
-	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground", "transactions": "/transactions"}[page]
+	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground", "transactions": "/transactions", "reports": "/reports"}[page]
 	if path == "" {
 		path = "/"
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -185,24 +184,17 @@ func writtenReport(ctx context.Context, doc *document.Document, version int, for
 	return m, nil
 }
 
-// answerReportPage shows the report that is asked for as a page; it is a draft.
-func (d *daemon) answerReportPage(w http.ResponseWriter, r *http.Request) {
-	asked := r.URL.Query()
-	asked.Set("format", string(document.HTML))
-	asked.Set("draft", "true")
-	made, err := d.report(r.Context(), asked)
-	if err != nil {
-		status := http.StatusInternalServerError
-		if errors.As(err, new(*answerError)) {
-			status = http.StatusBadRequest
-		}
-		refuse(w, status, err)
-		return
+// makeReport makes a report for the console.
+func (d *daemon) makeReport(ctx context.Context, asked url.Values) (state.Issued, []string, error) {
+	made, err := d.report(ctx, asked)
+	if fault := (*answerError)(nil); errors.As(err, &fault) {
+		return state.Issued{}, nil, fmt.Errorf("%w: %s", state.ErrRefused, fault.Message)
 	}
-	w.Header().Set("Content-Type", document.HTML.MediaType())
-	if _, err := w.Write(made.Files[0].Data); err != nil {
-		return // the client has gone
+	out := state.Issued{Document: made.Document, Version: made.Version, Name: made.Name}
+	for _, f := range made.Files {
+		out.Files = append(out.Files, state.IssuedFile{Format: string(f.Format), SHA256: f.SHA256, Bytes: int64(len(f.Data)), Data: f.Data})
 	}
+	return out, made.Notes, err
 }
 
 // openRecords returns the records, nil where no daemon runs and there are none. done has to be called.
