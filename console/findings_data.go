@@ -144,7 +144,7 @@ func (s *server) traces(ctx context.Context, r *request, f event.Finding) ([]tra
 	}
 	from, to := f.Last-(24*time.Hour).Microseconds(), f.Last+time.Hour.Microseconds()
 	t, err := s.Reader.Aggregate(ctx, s.view(r.Request), query.Agg{
-		Where: query.And{where, s.site(f.Site)}, During: query.Interval{From: from, To: to},
+		Where: query.And{where, query.OfSite(f.Site)}, During: query.Interval{From: from, To: to},
 		By: []string{"event.dataset", "event.outcome"}, Limit: 100,
 	})
 	if err != nil {

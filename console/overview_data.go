@@ -66,7 +66,7 @@ func (s *server) datasets(ctx context.Context, r *request) ([]multiple, error) {
 	from := midnight(r.now)
 	day := query.Interval{From: from.UnixMicro(), To: from.Add(24 * time.Hour).UnixMicro()}
 	t, err := s.Reader.Aggregate(ctx, s.view(r.Request), query.Agg{
-		Where: s.site(r.site), During: day, By: []string{"event.dataset"}, Every: half, Limit: 100,
+		Where: query.OfSite(r.site), During: day, By: []string{"event.dataset"}, Every: half, Limit: 100,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count events by data set: %w", err)
@@ -107,15 +107,4 @@ func (s *server) otherSite(ctx context.Context, r *request) (*elsewhere, error) 
 		}
 	}
 	return best, nil
-}
-
-// site is the condition that an event belongs to a site; "" is this machine.
-func (s *server) site(name string) query.Expr {
-	t := &query.Test{Field: "veritail.site", F: event.FieldSite, Known: true, Kind: event.Keyword}
-	if name == "" {
-		t.Op = query.Exists
-		return query.Not{X: t}
-	}
-	t.Op, t.Str = query.Equal, name
-	return t
 }

@@ -49,7 +49,7 @@ const mostBars = 72
 
 func (s *server) readSearch(ctx context.Context, r *request, a ask, during query.Interval) (f found, err error) {
 	began := time.Now()
-	all := query.And{a.Where, s.site(r.site)}
+	all := query.And{a.Where, query.OfSite(r.site)}
 	view := s.view(r.Request)
 	if a.Agg != nil {
 		r.scan.does("Asking for numbers of events")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
@@ -48,7 +47,7 @@ func (q Request) exact(ctx context.Context, v access.View, figs []kpi.Figure) er
 // percentile returns a percentile of the events of an interval, and how many they are.
 func (q Request) percentile(ctx context.Context, v access.View, d *kpi.Definition, in query.Interval) (float64, int64, error) {
 	t, err := q.Events.Aggregate(ctx, v, query.Agg{
-		Where: query.And{d.Measured(), site(q.Site)}, During: in, Values: []query.Measure{{Fn: measures[d.Percentile], Field: d.Field}},
+		Where: query.And{d.Measured(), query.OfSite(q.Site)}, During: in, Values: []query.Measure{{Fn: measures[d.Percentile], Field: d.Field}},
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("compute %s of the events: %w", d.ID, err)
@@ -57,15 +56,4 @@ func (q Request) percentile(ctx context.Context, v access.View, d *kpi.Definitio
 		return math.NaN(), 0, nil
 	}
 	return d.InUnit(t.Rows[0].Values[0]), t.Rows[0].Count, nil
-}
-
-// site is the condition that an event belongs to a site; "" is this machine.
-func site(name string) query.Expr {
-	t := &query.Test{Field: "veritail.site", F: event.FieldSite, Known: true, Kind: event.Keyword}
-	if name == "" {
-		t.Op = query.Exists
-		return query.Not{X: t}
-	}
-	t.Op, t.Str = query.Equal, name
-	return t
 }

@@ -86,6 +86,50 @@ func LoadSessions(fsys fs.FS) (*Sessions, error) {
 	return s, nil
 }
 
+// Does returns what events have that do something to their session: "connects", "runs" and the other words of sessions.toml.
+// Values are as Holds reads them. An event that has all of one of first does something else, whatever it has of these.
+func (s *Sessions) Does(is string) (has, first []map[string]string) {
+	for i := range s.Steps {
+		if s.Steps[i].Is == is {
+			has = append(has, s.Steps[i].Has)
+		}
+	}
+	for i := range s.Steps {
+		if s.Steps[i].Is == is {
+			break
+		}
+		if slices.ContainsFunc(has, func(h map[string]string) bool { return !apart(h, s.Steps[i].Has) }) {
+			first = append(first, s.Steps[i].Has)
+		}
+	}
+	return has, first
+}
+
+// apart reports whether no event can have all of both: a field with one of some values in a, and with one of others in b.
+func apart(a, b map[string]string) bool {
+	for field, want := range a {
+		other, ok := b[field]
+		if !ok || strings.Contains(want, "*") || strings.Contains(other, "*") {
+			continue
+		}
+		if words := strings.Split(other, "|"); !slices.ContainsFunc(strings.Split(want, "|"), func(w string) bool { return slices.Contains(words, w) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// After returns the fields that say how long a session had waited when that happened to it.
+func (s *Sessions) After(is string) []string {
+	var out []string
+	for i := range s.Steps {
+		if f := s.Steps[i].After; s.Steps[i].Is == is && f != "" && !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // key returns by which the event's session is known, its name, and false for one that is of none.
 func (s *Sessions) key(e *Event) (key, name string, kind *sessionKind) {
 	for i := range s.Kinds {

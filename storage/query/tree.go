@@ -189,3 +189,14 @@ func Fields(e Or) Expr {
 	}
 	return join(fields, false)
 }
+
+// OfSite is the condition that an event belongs to a site; "" is this machine.
+func OfSite(name string) Expr {
+	t := &Test{Field: "veritail.site", F: event.FieldSite, Known: true, Kind: event.Keyword}
+	if name == "" {
+		t.Op = Exists
+		return Not{X: t}
+	}
+	t.Op, t.Str = Equal, name
+	return t
+}
