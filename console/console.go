@@ -43,6 +43,7 @@ type Config struct {
 	Proofs     string                       // the folder of the runs of deadlocks that were run again
 	Sessions   *transactions.Sessions       // how their timelines are made; nil: there are none
 	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
+	Rules      ReadRules                    // those that are judged; nil: there are no pages of them
 	Runbooks   *runbook.Library             // what to do about findings; nil: there is no help
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
@@ -120,6 +121,10 @@ func New(c Config) (http.Handler, error) {
 		r.Get("/problem", s.page("problem", s.problem))
 		r.Post("/problem", s.act("problem", s.reportProblem, s.problemWith))
 		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))
+	}
+	if c.Rules != nil {
+		r.Get("/rules", s.page("rules", s.rules))
+		r.Get("/rules/{id}", s.page("rule", s.rule))
 	}
 	r.Get("/sources", s.page("sources", s.sources))
 	if c.Try != nil {

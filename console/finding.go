@@ -43,6 +43,7 @@ type findingPage struct {
 	Verdict    *verdictPart // nil: there are none
 	Timeline   string       // address of the session's or transaction's timeline; "" where the group names none
 	SameRule   string
+	RulePage   string // the rule's own page, or else its findings
 	JSON       string
 }
 
@@ -76,6 +77,9 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 		Runbook: paragraphs(f.Runbook), Priority: f.Priority, Tags: s.attack.tags(f.Tags),
 		Around:   r.search(s.around(f, r.now), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
+	}
+	if p.RulePage = p.SameRule; s.Rules != nil {
+		p.RulePage = r.rule(f.Rule)
 	}
 	books, addresses := s.Runbooks.Of(f.References)
 	p.Runbooks, p.References = runbookRows(r, books), references(addresses)

@@ -159,7 +159,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		f.Machine = r.site + " site"
 	}
 	at := func(p string) bool {
-		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && page == "runbook"
+		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && page == "runbook" || p == "rules" && page == "rule"
 	}
 	f.Nav = []navItem{
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
@@ -175,6 +175,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	}
 	if s.Sessions != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Transactions", Icon: "t", URL: r.to("/transactions"), Current: at("transactions")})
+	}
+	if s.Rules != nil {
+		f.Nav = slices.Insert(f.Nav, len(f.Nav)-1, navItem{Name: "Rules", Icon: "r", URL: r.to("/rules"), Current: at("rules")})
 	}
 	if s.Try != nil {
 		f.Nav = append(f.Nav, navItem{Name: "Playground", Icon: "y", URL: r.to("/playground"), Current: at("playground")})
@@ -207,7 +210,7 @@ func seenAt(r *request) string {
 // sites lists this machine and the sites that sources belong to, each leading to the same page of the site; nothing
 // where there is only one.
 func sites(r *request, page string) []navItem {
-	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "playground": "/playground", "transactions": "/transactions", "reports": "/reports"}[page]
+	path := map[string]string{"findings": "/findings", "finding": "/findings", "search": "/search", "sources": "/sources", "rules": "/rules", "playground": "/playground", "transactions": "/transactions", "reports": "/reports"}[page]
 	if path == "" {
 		path = "/"
 	}

@@ -377,10 +377,24 @@ func open(t testing.TB, d *day) console.Config {
 		t.Fatal(err)
 	}
 	return console.Config{
-		Records: records, Runbooks: books, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Records: records, Runbooks: books, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
+}
+
+// ruleList returns rules: one that is fine, one of whose tests fails, and one whose words are hostile.
+func ruleList(context.Context) ([]console.Rule, error) {
+	return []console.Rule{
+		{ID: "auth.bruteforce", Severity: "high", Title: "Brute force from {{source.ip|source.address}}", Audience: []string{"security"}, File: "configs/rules/auth/bruteforce.toml", Line: 3,
+			Tags: []string{"attack.t1110"}, References: []string{"runbook:failed-logins", "https://attack.mitre.org/techniques/T1110/001/", "javascript:alert(4)"},
+			Text:  "[[rule]]\nid       = \"auth.bruteforce\"\ntitle    = \"Brute force from {{source.ip|source.address}}\"\nseverity = \"high\"\nwhen     = 'event.category:authentication and event.outcome:failure'\n\n# five of one source\n[rule.threshold]\ncount  = 5\nwithin = \"10m\"\n\n[[rule.test]]\nname   = \"five are a finding\"\nlines  = \"\"\"\n[[rule.test]] within a text\n\"\"\"\nexpect = { count = 5 }\n\n[[rule.test]]\nname   = \"four are none\"\nexpect = { count = 0 }",
+			Tests: []console.RuleTest{{Name: "five are a finding"}, {Name: "four are none"}}},
+		{ID: "db.deadlock", Severity: "high", Title: "Deadlock in {{db.namespace}}", Audience: []string{"dba"}, File: "local/deadlock.toml", Line: 1, References: []string{"runbook:deadlocks"},
+			Text:  "[[rule]]\nid = \"db.deadlock\"\n[[rule.test]]\nname = \"one\"",
+			Tests: []console.RuleTest{{Name: "one", Want: "count 1", Got: "count 0"}}},
+		{ID: "app.hostile", Severity: "low", Title: hostile, File: hostile, Text: hostile, Line: 1},
+	}, nil
 }
 
 // try takes "user from address" of lines that have it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +37,8 @@ Then it tells what each rule makes of that event: why it fired, or why not. It s
 the conditions with the values they saw, how full a window is and with which lines,
 and what left the event out, told it before, cancelled it or comes too late. Shown
 are the rules that fired, then those that came near: most of their conditions hold,
-or they counted the event. -rule shows one in full.
+or they counted the event. -rule shows one in full, and how its findings were
+judged (veritail verdict).
 
 A LINE by itself has no history. FILE:NUMBER is a line of a file, among the others
 of that file. EVENT is the id of a stored event, as search -json prints it (event.id);
@@ -67,7 +69,7 @@ Exit status: 0 if a format takes the line (with -, every line) or the id is know
 			if path, number, ok := fileLine(args[0]); ok {
 				return o.inFile(cmd.Context(), s, path, number, out)
 			}
-			return o.lines(s, args[0], cmd.InOrStdin(), out)
+			return o.lines(cmd.Context(), s, args[0], cmd.InOrStdin(), out)
 		},
 	}
 	c.Flags().BoolVar(&o.json, "json", false, "print one JSON object a line")
@@ -85,7 +87,7 @@ type lineExplained struct {
 }
 
 // lines explains lines by themselves.
-func (o *explaining) lines(s *setup, arg string, stdin io.Reader, out io.Writer) error {
+func (o *explaining) lines(ctx context.Context, s *setup, arg string, stdin io.Reader, out io.Writer) error {
 	x := &explainText{sink{w: out}, palette(out)}
 	taken, first := true, true
 	err := eachLine(arg, stdin, func(line string) error {
@@ -97,6 +99,11 @@ func (o *explaining) lines(s *setup, arg string, stdin io.Reader, out io.Writer)
 		if taken = taken && e.Format != ""; e.Format != "" {
 			if e.Rules, err = o.alone(s, e.Format, line); err != nil {
 				return err
+			}
+			for i := range e.Rules {
+				if err := o.recordIn(ctx, &e.Rules[i]); err != nil {
+					return err
+				}
 			}
 		}
 		if o.json {

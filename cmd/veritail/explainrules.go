@@ -25,6 +25,7 @@ import (
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // ruled is what rules made of one event: those that fired or came near. The others are counted.
@@ -33,6 +34,7 @@ type ruled struct {
 	Fields  map[string]any `json:"fields,omitempty"`  // of a stored event
 	Finding *event.Finding `json:"finding,omitempty"` // that was asked for
 	Note    string         `json:"note,omitempty"`    // what is to be said beside
+	Record  *state.Record  `json:"judged,omitempty"`  // how the findings of the rule that was asked for were judged; nil: none was
 	Looked  int            `json:"looked"`            // rules that were asked
 	Rest    int            `json:"rest,omitempty"`    // that are not among Rules
 }
@@ -186,6 +188,9 @@ func (o *explaining) inFile(ctx context.Context, s *setup, path string, number i
 	if err := numberLines(path, &e.Rules[0]); err != nil {
 		return err
 	}
+	if err := o.recordIn(ctx, &e.Rules[0]); err != nil {
+		return err
+	}
 	if o.json {
 		err = encode(out, e)
 	} else {
@@ -280,6 +285,9 @@ func (o *explaining) stored(ctx context.Context, id string, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	if err := o.recordIn(ctx, &e); err != nil {
+		return err
+	}
 	if o.json {
 		return encode(out, e)
 	}
@@ -287,6 +295,38 @@ func (o *explaining) stored(ctx context.Context, id string, out io.Writer) error
 	x.stored(&e)
 	x.rules(&e, o.rule != "" || e.Finding != nil)
 	return x.err
+}
+
+// recordIn adds how the findings of the rule that was asked for, or of the finding's, were judged on this machine. Where no daemon has kept
+// records there is nothing to add.
+func (o *explaining) recordIn(ctx context.Context, e *ruled) (err error) {
+	rule := o.rule
+	if rule == "" && e.Finding != nil {
+		rule = e.Finding.Rule
+	}
+	if rule == "" {
+		return nil
+	}
+	cfg, err := configs.LoadDaemon(o.configFile)
+	if err != nil {
+		return err
+	}
+	if !there(recordsFile(cfg)) {
+		return nil
+	}
+	db, err := state.Open(ctx, recordsFile(cfg))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	all, err := db.Records(ctx)
+	if err != nil {
+		return err
+	}
+	if r := all[rule]; r.Judged() > 0 {
+		e.Record = &r
+	}
+	return nil
 }
 
 // explain answers for ?id=, of an event or a finding, and ?rule=, if not for all.

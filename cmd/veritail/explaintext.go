@@ -63,6 +63,9 @@ func (x *explainText) rules(e *ruled, full bool) {
 	for i := range e.Rules {
 		x.verdict(&e.Rules[i], width, full)
 	}
+	if r := e.Record; r != nil {
+		x.f("      %s %s\n", x.p.dim("judged"), recordText(*r))
+	}
 	if e.Rest > 0 {
 		x.f("  %s\n", x.p.dim(fmt.Sprintf("of %d others half of the conditions or less hold; -rule shows one in full", e.Rest)))
 	}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/saypro/veritail/console"
+	"github.com/saypro/veritail/rules"
+)
+
+// shownRules gives the console the rules that are judged. Their tests are run when somebody asks for the first time, and again when
+// other rules have taken over.
+type shownRules struct {
+	d    *daemon
+	mu   sync.Mutex
+	of   *ruleSet
+	list []console.Rule
+}
+
+func (s *shownRules) rules(context.Context) ([]console.Rule, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	set := s.d.judged.Load()
+	if set == s.of {
+		return s.list, nil
+	}
+	_, failures, err := rules.Check(set.list, s.d.setup.schema, s.d.setup.decodeTest)
+	if err != nil {
+		return nil, fmt.Errorf("run the tests of the rules: %w", err)
+	}
+	type test struct{ rule, name string }
+	failed := map[test]rules.Failure{}
+	for _, f := range failures {
+		failed[test{f.Rule, f.Test}] = f
+	}
+	var list []console.Rule
+	for i := range set.list {
+		r := &set.list[i]
+		shown := console.Rule{ID: r.ID, Severity: r.Severity, Title: r.Title, Audience: r.Audience, Tags: r.Tags, References: r.Refs, File: r.Shown()}
+		if shown.Text, shown.Line, err = r.Source(); err != nil {
+			return nil, err
+		}
+		for _, t := range r.Tests {
+			f := failed[test{r.ID, t.Name}]
+			shown.Tests = append(shown.Tests, console.RuleTest{Name: t.Name, Want: f.Want, Got: f.Got})
+		}
+		list = append(list, shown)
+	}
+	s.of, s.list = set, list
+	return list, nil
+}
