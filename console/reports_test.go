@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/parsers"
@@ -167,5 +169,16 @@ func TestWhatCannotBeReportedIsSaidOnTheForm(t *testing.T) {
 	}
 	if code := fetch(t, h, "/reports/draft?id=gone").Code; code != 422 {
 		t.Errorf("a draft of nothing: %d", code)
+	}
+}
+
+func TestAnIssuedReportChecksItselfWhereTheConsoleServesIt(t *testing.T) {
+	url := serve(t, shop(), nil)
+	ctx, complaints := browser(t)
+	if err := chromedp.Do(ctx, chromedp.Navigate(url+"/reports/issued/D-"+now.Format(time.DateOnly)+"/1/html"), chromedp.WaitReady("#checked.ok")); err != nil {
+		t.Error(err)
+	}
+	if said := complaints(); len(said) > 0 {
+		t.Errorf("the browser complains: %q", said)
 	}
 }

@@ -42,7 +42,7 @@ can mend; 2 an error of Veritail or its machine.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0]) },
 	}
 	f.add(c)
-	c.AddCommand(reportListCommand(), reportIssuedCommand(), reportShowCommand())
+	c.AddCommand(reportListCommand(), reportIssuedCommand(), reportShowCommand(), reportVerifyCommand())
 	return c
 }
 

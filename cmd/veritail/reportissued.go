@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
@@ -183,6 +185,68 @@ machine; 3 the bytes are not those that were issued.`,
 	c.Flags().StringVarP(&output, "output", "o", "-", "the `file` to write, - for standard output")
 	c.Flags().StringVar(&config, "config", "", "configuration `file` of the daemon")
 	return c
+}
+
+func reportVerifyCommand() *cobra.Command {
+	var f recordsFlags
+	c := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Say whether a file is a report as it was issued here",
+		Long: `Verify computes the SHA-256 of a file, - for standard input, and looks for it among the
+reports that were issued. It finds also what a page that checks itself cannot: that all
+it carries was replaced.
+
+Exit status: 0 it is as issued; 1 a file that cannot be read; 2 an error of Veritail or
+its machine; 3 no report was issued like that.`,
+		Example: `  veritail report verify D-2026-11-23.html
+  curl -s https://intranet/report.pdf | veritail report verify -`,
+		Args: wants(1, 1, "one FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			data, err := readWhole(cmd.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			digest := state.Digest(data)
+			return inRecords(cmd.Context(), f.config, func(db *state.DB) error {
+				i, err := db.IssuedWith(cmd.Context(), digest)
+				if errors.Is(err, state.ErrNotFound) {
+					return integrityError{fmt.Errorf("%s is no report as it was issued here: none has the SHA-256 %s", printable(args[0]), digest)}
+				}
+				if err != nil {
+					return err
+				}
+				return f.show(cmd.OutOrStdout(), i, func(w *sink, p colours) {
+					w.f("%s %s: %s %s, version %d, as issued by %s on %s UTC\n", p.green("✓"), printable(args[0]), i.Name, printable(i.Document), i.Version, printable(i.By), i.Made.Format("2 January 2006, 15:04"))
+				})
+			})
+		},
+	}
+	f.add(c, false)
+	return c
+}
+
+// maxReportFile bounds what is read to be verified.
+const maxReportFile = 256 << 20
+
+// readWhole reads a file, - for standard input.
+func readWhole(stdin io.Reader, path string) ([]byte, error) {
+	in := stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, userError{err}
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxReportFile+1))
+	if err != nil {
+		return nil, userErrorf("read %s: %w", printable(path), err)
+	}
+	if len(data) > maxReportFile {
+		return nil, userErrorf("%s is longer than any report", printable(path))
+	}
+	return data, nil
 }
 
 // issuedBytes returns a document as it was issued, in a format; "" is the first one.

@@ -138,6 +138,18 @@ func (d *DB) IssuedReport(ctx context.Context, document string, version int) (Is
 	return out[0], nil
 }
 
+// IssuedWith returns the report of which one file has a digest. The error is ErrNotFound where none has.
+func (d *DB) IssuedWith(ctx context.Context, digest string) (Issued, error) {
+	out, err := d.issued(ctx, "(document, version) IN (SELECT document, version FROM report_file WHERE sha256 = ?) LIMIT 1", digest)
+	if err == nil && len(out) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Issued{}, fmt.Errorf("find the report with the SHA-256 %.12s…: %w", digest, err)
+	}
+	return out[0], nil
+}
+
 func (d *DB) issued(ctx context.Context, where string, args ...any) ([]Issued, error) {
 	var out []Issued
 	err := each(ctx, d.sql, func(rows *sql.Rows) error {
