@@ -35,6 +35,7 @@ type findingPage struct {
 	LeftOut    int64 // events that suppressions left out of its rule in the last seven days
 	SHA256     string
 	Around     string // search for what happened around it
+	Review     string // the form that makes a review of it
 	Traces     []trace
 	TracesURL  string
 	About      string // the group, as the title of the traces
@@ -76,6 +77,7 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 		First: clock(f.First, r.now), Crossed: clock(f.Time, r.now), Last: clock(f.Last, r.now),
 		Runbook: paragraphs(f.Runbook), Priority: f.Priority, Tags: s.attack.tags(f.Tags),
 		Around:   r.search(s.around(f, r.now), f.First-time.Minute.Microseconds(), f.Last+time.Minute.Microseconds()),
+		Review:   s.reviewOf(r, "finding", f.ID),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
 	}
 	if p.RulePage = p.SameRule; s.Rules != nil {

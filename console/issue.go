@@ -28,6 +28,7 @@ type issuePage struct {
 	Act          string
 	Rate         string
 	Stars        []int
+	Review       string // address of the form that makes a review of it
 }
 
 type changeRow struct {
@@ -61,7 +62,7 @@ func (s *server) issueWith(ctx context.Context, r *request, form url.Values, ref
 		return answer{}, err
 	}
 	r.links.site = i.Site // an issue is shown within its own site
-	p := issuePage{issueRow: issueRowOf(r, &i), Form: form, Refused: refused, Act: r.issue(id), Rate: r.to("/issues/" + strconv.FormatInt(id, 10) + "/rating"), Stars: []int{1, 2, 3, 4, 5}}
+	p := issuePage{issueRow: issueRowOf(r, &i), Form: form, Refused: refused, Act: r.issue(id), Rate: r.to("/issues/" + strconv.FormatInt(id, 10) + "/rating"), Stars: []int{1, 2, 3, 4, 5}, Review: s.reviewOf(r, "issue", strconv.FormatInt(id, 10))}
 	if form == nil {
 		p.Form = url.Values{"who": {nameOf(r.Request)}, "status": {string(i.Status)}, "priority": {string(i.Priority)}, "assigned": {i.Assigned}, "cause": {i.Cause}, "resolution": {i.Resolution}}
 	}

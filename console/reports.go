@@ -48,7 +48,7 @@ type reportsPage struct {
 type reportKind struct {
 	*reports.Definition
 	Current bool   // it is chosen in the form
-	URL     string // of a draft about its period so far
+	URL     string // of a draft about its period so far, or of the list to choose from
 }
 
 type formatChoice struct {
@@ -69,7 +69,8 @@ type issuedLink struct {
 }
 
 func (s *server) reports(ctx context.Context, r *request) (answer, error) {
-	form := url.Values{"who": {nameOf(r.Request)}, "day": {r.now.Format(time.DateOnly)}, "id": {r.URL.Query().Get("id")}}
+	q := r.URL.Query()
+	form := url.Values{"who": {nameOf(r.Request)}, "day": {r.now.Format(time.DateOnly)}, "id": {q.Get("id")}, "issue": {q.Get("issue")}, "finding": {q.Get("finding")}}
 	return s.reportsWith(ctx, r, form, "")
 }
 
@@ -77,7 +78,11 @@ func (s *server) reportsWith(ctx context.Context, r *request, form url.Values, r
 	p := reportsPage{Form: form, Refused: refused, Act: r.to("/reports"), Draft: "/reports/draft", Site: r.site}
 	for i := range s.Reports {
 		d := &s.Reports[i]
-		p.Kinds = append(p.Kinds, reportKind{d, form.Get("id") == d.ID, r.to("/reports/draft", "id", d.ID)})
+		k := reportKind{d, form.Get("id") == d.ID, r.to("/reports/draft", "id", d.ID)}
+		if d.Period == reports.Incident { // it is about something that has to be chosen
+			k.URL = r.to("/issues")
+		}
+		p.Kinds = append(p.Kinds, k)
 	}
 	for _, name := range []string{"", string(reports.Day), string(reports.Week), string(reports.Month)} {
 		p.Periods = append(p.Periods, option{Name: name, Current: form.Get("period") == name})
@@ -127,7 +132,7 @@ func issuedRowOf(r *request, i state.Issued) issuedRow {
 // asked is what a form or an address asks of MakeReport.
 func askedReport(r *request, form url.Values) url.Values {
 	q := url.Values{"site": {r.site}, "format": {strings.Join(form["format"], ",")}}
-	for _, key := range []string{"id", "day", "period", "from", "to"} {
+	for _, key := range []string{"id", "day", "period", "from", "to", "issue", "finding"} {
 		q.Set(key, strings.TrimSpace(form.Get(key)))
 	}
 	return q
@@ -212,4 +217,14 @@ func (s *server) sendReport(w http.ResponseWriter, f document.Format, name strin
 	if _, err := w.Write(data); err != nil {
 		s.Log.Debug("console: send a report", "err", err)
 	}
+}
+
+// reviewOf is the address of the form that makes a review of an issue or a finding, "" where there is no such report.
+func (s *server) reviewOf(r *request, key, value string) string {
+	for i := range s.Reports {
+		if s.Make != nil && s.Records != nil && s.Reports[i].Period == reports.Incident {
+			return r.to("/reports", "id", s.Reports[i].ID, key, value)
+		}
+	}
+	return ""
 }

@@ -45,6 +45,8 @@ type Request struct {
 	Period   query.Interval // both bounds set
 	Previous query.Interval // zero: there is none, and nothing is compared
 
+	Event *Event // what a review is about; nil: sections about it are left out
+
 	Lines Lines
 	Files []File // the files read, where there are few enough to list
 	// Occurrences returns, by rule id and group value, what the rules counted in the period. nil: the report adds up
@@ -105,6 +107,13 @@ var shows = map[string]show{
 	"trends":     {make: trends},
 	"health":     {make: health},
 	"conclusion": {make: conclusion},
+
+	"incident":     {make: incident},
+	"timeline":     {make: timeline},
+	"evidence":     {make: eventEvidence},
+	"done":         {make: done},
+	"cause":        {make: rootCause},
+	"before-after": {make: beforeAfter},
 }
 
 func showNames() []string { return slices.Sorted(maps.Keys(shows)) }

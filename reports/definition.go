@@ -47,7 +47,7 @@ const (
 	Month Length = "month"
 )
 
-var lengths = []string{string(Day), string(Week), string(Month)}
+var lengths = []string{string(Day), string(Week), string(Month), string(Incident)}
 
 var idForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
@@ -183,8 +183,8 @@ func (s *Section) check(known []string, fail func(key, near, format string, args
 			fail(fmt.Sprintf("columns[%d]", i), configs.Nearest(c, show.columns), "want %s", strings.Join(show.columns, ", "))
 		}
 	}
-	if s.Lines != 0 && s.Show != "blank" {
-		fail("lines", "", "only of a section that shows %q", "blank")
+	if s.Lines != 0 && s.Show != "blank" && s.Show != "cause" {
+		fail("lines", "", "only of a section that shows %q or %q", "blank", "cause")
 	}
 	if s.Lines < 0 || s.Lines > 60 {
 		fail("lines", "", "want 1 to 60")

@@ -47,14 +47,14 @@ func TestMistakesInReportsAreToldWithTheirPlace(t *testing.T) {
 		{"a code of two reports", good + strings.Replace(good, `"night"`, `"day"`, 1), `reports.toml:15: report "day": code: another report has it`},
 		{"an id of another form", strings.Replace(good, `"night"`, `"Night shift"`, 1), `reports.toml:2: report "Night shift": id: want lower-case words`},
 		{"a code of another form", strings.Replace(good, `"N"`, `"n-"`, 1), `reports.toml:3: report "night": code: want up to 8 capital letters`},
-		{"a period that there is not", strings.Replace(good, `"day"`, `"dya"`, 1), `reports.toml:6: report "night": period: want day, week, month; did you mean "day"?`},
+		{"a period that there is not", strings.Replace(good, `"day"`, `"dya"`, 1), `reports.toml:6: report "night": period: want day, week, month, incident; did you mean "day"?`},
 		{"a format that there is not", strings.Replace(good, `"html"`, `"htm"`, 1), `reports.toml:7: report "night": formats[0]: want html, pdf, md, csv, xlsx, json; did you mean "html"?`},
 		{"a section that there is not", strings.Replace(good, `"figures"`, `"figure"`, 1), `reports.toml:9: report "night": show: want`},
 		{"a KPI that there is not", strings.Replace(good, `"web.errors"`, `"web.error"`, 1), `reports.toml:12: report "night": kpis[0]: there is no KPI "web.error"; did you mean "web.errors"?`},
 		{"a column that there is not", strings.Replace(good, `"actual"`, `"actuel"`, 1), `reports.toml:11: report "night": columns[1]: want`},
 		{"a table without columns", strings.Replace(good, "columns = [\"metric\", \"actual\"]\n", "", 1), `report "night": columns: missing`},
 		{"no section", good[:strings.Index(good, "[[report.section]]")], `report "night": section: missing`},
-		{"lines to write on in a table", good + "lines = 3\n", `reports.toml:13: report "night": lines: only of a section that shows "blank"`},
+		{"lines to write on in a table", good + "lines = 3\n", `reports.toml:13: report "night": lines: only of a section that shows "blank" or "cause"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := loadText(tc.text)

@@ -20,8 +20,8 @@ func (l Length) During(t, now time.Time) query.Interval {
 	return query.Interval{From: from.UnixMicro(), To: max(to.UnixMicro(), from.UnixMicro())}
 }
 
-// Known reports whether there is such a length.
-func (l Length) Known() bool { return slices.Contains(lengths, string(l)) }
+// Known reports whether a period of the length may be asked for.
+func (l Length) Known() bool { return slices.Contains([]Length{Day, Week, Month}, l) }
 
 // Between returns the period between two bounds that somebody wrote: days, of which the last one belongs to it, or times. An
 // empty end is now, and no period ends after that. The error says what is wrong with them.
@@ -70,7 +70,7 @@ func (l Length) begin(t time.Time) time.Time {
 		return day.AddDate(0, 0, -(int(day.Weekday())+6)%7)
 	case Month:
 		return day.AddDate(0, 0, 1-day.Day())
-	case Day:
+	case Day, Incident:
 	}
 	return day
 }
@@ -82,7 +82,7 @@ func (l Length) after(from time.Time, n int) time.Time {
 		return from.AddDate(0, 0, 7*n)
 	case Month:
 		return from.AddDate(0, n, 0)
-	case Day:
+	case Day, Incident:
 	}
 	return from.AddDate(0, 0, n)
 }

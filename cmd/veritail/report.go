@@ -36,6 +36,7 @@ can mend; 2 an error of Veritail or its machine.`,
   veritail report daily
   veritail report performance -week -day 2026-11-23 -format pdf,xlsx -o reports/
   veritail report performance -from 2026-11-01 -to 2026-11-14 -draft -format md -o -
+  veritail report incident -issue 12
   veritail report issued
   veritail report show D-2026-11-23`,
 		Args: wants(1, 1, "the id of one REPORT; veritail report list shows them"),
@@ -48,10 +49,10 @@ can mend; 2 an error of Veritail or its machine.`,
 
 // reportFlags say which report is wanted, and where to.
 type reportFlags struct {
-	config, output, format    string
-	day, from, to, site, by   string
-	week, month, exact, draft bool
-	json                      bool
+	config, output, format                  string
+	day, from, to, site, by, issue, finding string
+	week, month, exact, draft               bool
+	json                                    bool
 }
 
 func (f *reportFlags) add(c *cobra.Command) {
@@ -60,6 +61,8 @@ func (f *reportFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.month, "month", false, "about the month of that day")
 	c.Flags().StringVar(&f.from, "from", "", "about any period, from this `day` or time on: 2006-01-02 or 2006-01-02T15:04")
 	c.Flags().StringVar(&f.to, "to", "", "up to and with this `day`, or to this time; without it, to now")
+	c.Flags().StringVar(&f.issue, "issue", "", "the `number` of the issue that a review is about")
+	c.Flags().StringVar(&f.finding, "finding", "", "the `id` of the finding that a review is about; of its issue, if it has one")
 	c.Flags().StringVar(&f.site, "site", "", "the `site`; empty is this machine")
 	c.Flags().StringVar(&f.format, "format", "", "`formats`, with commas: html, pdf, md, csv, xlsx, json; without it as -o ends, or those of the report")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "the `file` or folder to write to, - for standard output; without it a file of the document's id")
@@ -68,6 +71,7 @@ func (f *reportFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.exact, "exact", false, "compute percentiles of the events, where they are still there, not of histograms")
 	c.Flags().BoolVar(&f.json, "json", false, "print what was made as JSON")
 	c.Flags().StringVar(&f.config, "config", "", "configuration `file` of the daemon")
+	c.MarkFlagsMutuallyExclusive("issue", "finding")
 	c.MarkFlagsMutuallyExclusive("week", "month", "from")
 	c.MarkFlagsMutuallyExclusive("week", "month", "to")
 	c.MarkFlagsMutuallyExclusive("day", "from")
@@ -76,7 +80,7 @@ func (f *reportFlags) add(c *cobra.Command) {
 
 // asked is what the daemon is asked for.
 func (f *reportFlags) asked(id string) url.Values {
-	q := url.Values{"id": {id}, "day": {f.day}, "from": {f.from}, "to": {f.to}, "site": {f.site}, "by": {f.by}, "format": {f.format}}
+	q := url.Values{"id": {id}, "day": {f.day}, "from": {f.from}, "to": {f.to}, "site": {f.site}, "by": {f.by}, "format": {f.format}, "issue": {f.issue}, "finding": {f.finding}}
 	if f.week {
 		q.Set("period", "week")
 	}

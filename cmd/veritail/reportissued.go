@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ import (
 )
 
 // keepReport writes a document and keeps it as issued, under the next version of its id.
-func keepReport(ctx context.Context, db *state.DB, doc *document.Document, formats []document.Format, asked url.Values) (madeReport, error) {
+func keepReport(ctx context.Context, db *state.DB, doc *document.Document, formats []document.Format, site string) (madeReport, error) {
 	for {
 		next, err := db.NextVersion(ctx, doc.ID)
 		if err != nil {
@@ -31,7 +30,7 @@ func keepReport(ctx context.Context, db *state.DB, doc *document.Document, forma
 			return madeReport{}, err
 		}
 		kept := state.Issued{
-			Document: doc.ID, Version: next, Report: doc.Report, Name: doc.Name, Title: doc.Title, Site: asked.Get("site"),
+			Document: doc.ID, Version: next, Report: doc.Report, Name: doc.Name, Title: doc.Title, Site: site,
 			From: doc.Period.From, To: doc.Period.To, Made: doc.Made, By: doc.By,
 		}
 		for _, f := range made.Files {

@@ -45,6 +45,8 @@ type reportFile struct {
 //	from to instead of these the bounds of any period
 //	site    whose; without it this machine's
 //	format  html, pdf, …, several with commas; without it those of the report
+//	issue   the number of an issue, or
+//	finding the id of a finding, that a review is about
 //	by      who makes it
 //	exact   percentiles of the events themselves
 //	draft   it is not kept
@@ -57,27 +59,24 @@ func (d *daemon) report(ctx context.Context, asked url.Values) (madeReport, erro
 	if err != nil {
 		return madeReport{}, err
 	}
-	length, period, err := wantedPeriod(def, asked, time.Now())
-	if err != nil {
-		return madeReport{}, err
-	}
-	req := d.reportRequest(asked, length, period)
-	req.ID = def.DocumentID(length, period, req.Site)
-	if req.Lines, err = d.lines(ctx, req.Site); err != nil {
-		return madeReport{}, err
-	}
 	db, done, err := d.openRecords(ctx)
 	if err != nil {
 		return madeReport{}, err
 	}
 	defer done()
-	req.Records = db
+	req, err := d.reportRequest(ctx, db, def, asked)
+	if err != nil {
+		return madeReport{}, err
+	}
+	if req.Lines, err = d.lines(ctx, req.Site); err != nil {
+		return madeReport{}, err
+	}
 	doc, err := reports.Build(ctx, d.store, access.All(), def, req)
 	if err != nil {
 		return madeReport{}, err
 	}
-	if asked.Get("draft") == "" && db != nil {
-		return keepReport(ctx, db, doc, formats, asked)
+	if asked.Get("draft") == "" {
+		return keepReport(ctx, db, doc, formats, req.Site)
 	}
 	doc.Version = "draft"
 	return writtenReport(ctx, doc, 0, formats)
@@ -140,18 +139,14 @@ func fault(err error) error {
 	return &answerError{Message: err.Error()}
 }
 
-// reportRequest is what all reports of the daemon are made of.
-func (d *daemon) reportRequest(asked url.Values, length reports.Length, period query.Interval) reports.Request {
-	site := asked.Get("site")
+// reportRequest says what a report is to be about.
+func (d *daemon) reportRequest(ctx context.Context, db *state.DB, def *reports.Definition, asked url.Values) (reports.Request, error) {
 	req := reports.Request{
 		Subject: d.cfg.Host, PreparedBy: cmp.Or(asked.Get("by"), "Veritail "+version), Made: time.Now().UTC(),
-		Defs: d.setup.kpis, Prometheus: d.prometheus, Site: site, Period: period, Previous: length.Before(period),
-		Occurrences: func(ctx context.Context) (map[string]map[string]int64, error) {
-			return d.occurrences(ctx, site, period)
-		},
+		Defs: d.setup.kpis, Prometheus: d.prometheus, Records: db, Site: asked.Get("site"),
 	}
-	if site != "" {
-		req.Subject = "site " + site
+	if req.Site != "" {
+		req.Subject = "site " + req.Site
 	}
 	if asked.Get("exact") != "" {
 		req.Events = d.store
@@ -159,7 +154,45 @@ func (d *daemon) reportRequest(asked url.Values, length reports.Length, period q
 	if d.web != nil {
 		req.Console = "http://" + d.address()
 	}
-	return req
+	if def.Period == reports.Incident {
+		if err := d.incident(ctx, db, def, asked, &req); err != nil {
+			return req, err
+		}
+	} else {
+		length, period, err := wantedPeriod(def, asked, time.Now())
+		if err != nil {
+			return req, err
+		}
+		req.ID, req.Period, req.Previous = def.DocumentID(length, period, req.Site), period, length.Before(period)
+	}
+	req.Occurrences = func(ctx context.Context) (map[string]map[string]int64, error) {
+		return d.occurrences(ctx, req.Site, req.Period)
+	}
+	return req, nil
+}
+
+// incident makes a report about an issue, or a finding.
+func (d *daemon) incident(ctx context.Context, db *state.DB, def *reports.Definition, asked url.Values, req *reports.Request) error {
+	number, finding := int64(0), asked.Get("finding")
+	if text := asked.Get("issue"); text != "" {
+		var err error
+		if number, err = issueNumber(text); err != nil {
+			return fault(err)
+		}
+	}
+	if number == 0 && finding == "" {
+		return &answerError{Message: fmt.Sprintf("a %s is about an issue or a finding: say which", strings.ToLower(def.Name))}
+	}
+	e, err := reports.ReadEvent(ctx, d.store, access.All(), db, number, finding, time.Now())
+	if errors.Is(err, reports.ErrNoEvent) {
+		return fault(err)
+	}
+	if err != nil {
+		return err
+	}
+	req.ID, req.Subject, req.Site, req.Event = def.EventID(e), e.Title, e.Site, e
+	req.Period, req.Previous = e.Period, reports.Length("").Before(e.Period)
+	return nil
 }
 
 // writtenReport writes a document in formats. Where a PDF cannot be printed the page is written that any browser prints.
