@@ -32,6 +32,7 @@ type Daemon struct {
 	Probes    []Probe   `toml:"probe"`
 	Resources Resources `toml:"resources"`
 
+	Mail          Mail          `toml:"mail"`
 	Prometheus    Prometheus    `toml:"prometheus"`
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
@@ -220,6 +221,7 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	faults = append(faults, d.Journal.check(fsys, name)...)
 	faults = append(faults, d.Resources.check(fsys, name)...)
 	faults = append(faults, d.Prometheus.check(fsys, name)...)
+	faults = append(faults, d.Mail.check(fsys, name)...)
 	probes := map[string]bool{}
 	for i := range d.Probes {
 		key := itemPath("probe", i)

@@ -56,7 +56,8 @@ func TestTheSampleIsTheDefault(t *testing.T) {
 		Issues:        Issues{"high"},
 		Elasticsearch: defaultElasticsearch,
 		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},
-		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)}}
+		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)},
+		Mail: Mail{Port: 587, TLS: StartTLS, Timeout: Duration(30 * time.Second)}}
 	if !reflect.DeepEqual(shipped, want) {
 		t.Errorf("the sample gives\n%+v\nwant\n%+v", shipped, want)
 	}
@@ -156,7 +157,8 @@ format = "nginx.access"
 			{Paths: []string{"x"}, Dataset: "x", Format: "nginx.access"}},
 		Elasticsearch: defaultElasticsearch,
 		Journal:       Journal{"auto", "", 256 << 20, "system.journal"},
-		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)}}
+		Resources:     Resources{"auto", Duration(time.Minute)}, Prometheus: Prometheus{Timeout: Duration(5 * time.Second)},
+		Mail: Mail{Port: 587, TLS: StartTLS, Timeout: Duration(30 * time.Second)}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", d, want)
 	}

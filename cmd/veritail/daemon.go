@@ -21,6 +21,7 @@ import (
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/pipeline/spool"
 	"github.com/saypro/veritail/reports/figures"
+	"github.com/saypro/veritail/reports/mail"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/drill"
 	"github.com/saypro/veritail/rules/fleet"
@@ -59,6 +60,7 @@ type daemon struct {
 	kept       atomic.Pointer[keptReport] // nil until keep has looked once
 	full       atomic.Pointer[[]fullDisk] // nil until watchDisks has looked once
 	refused    int64                      // lines in quarantine when keep looked last
+	mail       *mail.Sender               // nil: there is no server
 	clockTold  string                     // id of the last finding of clocks that differ; like refused of keep only
 	out        io.Writer
 }
@@ -122,6 +124,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 		d.patterns = append(d.patterns, in.pattern)
 	}
 	if d.records, err = state.Open(ctx, recordsFile(cfg)); err != nil {
+		return nil, err
+	}
+	if d.mail, err = newSender(cfg, d.records); err != nil {
 		return nil, err
 	}
 	d.announcer = &announcer{Store: d.store, followers: &d.followers, issues: d.issueTaker(), out: out, console: d.address(), path: cfg.Store.Path}

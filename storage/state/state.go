@@ -120,6 +120,33 @@ CREATE TABLE report_file (
 	FOREIGN KEY (document, version) REFERENCES report
 ) STRICT;
 CREATE INDEX report_digest ON report_file (sha256);
+`, `
+CREATE TABLE mail (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	about   TEXT NOT NULL UNIQUE,
+	queued  INTEGER NOT NULL,
+	subject TEXT NOT NULL,
+	text    TEXT NOT NULL
+) STRICT;
+CREATE TABLE mail_to (
+	mail    INTEGER NOT NULL REFERENCES mail,
+	address TEXT NOT NULL,
+	tries   INTEGER NOT NULL,
+	due     INTEGER, -- of the next try; NULL: there is none
+	sent    INTEGER,
+	gave_up INTEGER,
+	problem TEXT NOT NULL,
+	PRIMARY KEY (mail, address)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mail_due ON mail_to (due) WHERE due IS NOT NULL;
+CREATE TABLE mail_file (
+	mail   INTEGER NOT NULL REFERENCES mail,
+	number INTEGER NOT NULL,
+	name   TEXT NOT NULL,
+	type   TEXT NOT NULL,
+	data   BLOB NOT NULL,
+	PRIMARY KEY (mail, number)
+) STRICT;
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by
@@ -147,6 +174,9 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	return d, nil
 }
+
+// SetClock makes the database take the time from now, which tests set; before it is used.
+func (d *DB) SetClock(now func() time.Time) { d.now = now }
 
 // Close ends the use of the database.
 func (d *DB) Close() error {

@@ -49,6 +49,7 @@ var only = map[string]string{
 	"modernc.org/sqlite":                  "storage/state",
 	"github.com/shirou/gopsutil":          "pipeline/resources",
 	"github.com/yuin/goldmark":            "reports/runbook",
+	"github.com/wneessen/go-mail":         "reports/mail",
 }
 
 // rule returns the longest entry of may that covers folder.

@@ -34,6 +34,7 @@ var All = []Need{
 	{"logger", "bsdutils", "sends syslog over the network", nil},
 	{"journalctl", "systemd", "reads the journal", nil},
 	{"systemd-journal-remote", "systemd-journal-remote", "writes journals", []string{"/lib/systemd/systemd-journal-remote", "/usr/lib/systemd/systemd-journal-remote"}},
+	{"aiosmtpd", "python3-aiosmtpd", "takes mail", nil},
 	{"prometheus", "prometheus", "is asked for key figures", nil},
 	{"ruby", "ruby", "has the regular expressions that Logstash has, to compare with", nil},
 	{"java", "default-jdk-headless", "runs Elasticsearch", nil},
