@@ -177,7 +177,13 @@ func Series(defs []Definition) []string {
 		if defs[i].Kind == PromQL || defs[i].Services() {
 			continue
 		}
-		add(defs[i].series("*"))
+		add(defs[i].series(partNames[partFrom]))
+		if len(defs[i].Rules) == 0 {
+			add(defs[i].series(partNames[partCount]))
+		}
+		if defs[i].Kind == Percentile {
+			add(defs[i].series(partNames[partHist]))
+		}
 		for _, r := range defs[i].Rules {
 			if !Own(r) {
 				add(ruleSeries(r))

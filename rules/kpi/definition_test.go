@@ -114,7 +114,7 @@ func TestARuleThatIsNotThereIsNamed(t *testing.T) {
 func TestSeriesAreAskedForOnce(t *testing.T) {
 	defs := []Definition{{ID: "a.b", Rules: []string{"x.y", "x.z"}}, {ID: "a.c", Rules: []string{"x.y"}}}
 	got := Series(defs)
-	want := []string{"kpi/a.b/*", "rule/x.y", "rule/x.z", "kpi/a.c/*"}
+	want := []string{"kpi/a.b/from", "rule/x.y", "rule/x.z", "kpi/a.c/from"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -23,13 +23,16 @@ func (s *Store) Rollups(ctx context.Context, v access.View, q storage.RollupQuer
 		return nil, err
 	}
 	conds := []string{cond, "at_site = " + a.add(q.Site)}
-	var series []string
+	var series, exact []string
 	for _, name := range q.Series {
 		if prefix, ok := strings.CutSuffix(name, "*"); ok {
 			series = append(series, "starts_with(series, "+a.add(prefix)+")")
 		} else {
-			series = append(series, "series = "+a.add(name))
+			exact = append(exact, a.add(name))
 		}
+	}
+	if len(exact) > 0 { // looked up in one table, where each comparison would be made for each row
+		series = append(series, "series IN ("+strings.Join(exact, ", ")+")")
 	}
 	if len(series) > 0 {
 		conds = append(conds, "("+strings.Join(series, " OR ")+")")
