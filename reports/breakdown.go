@@ -114,6 +114,9 @@ func breakdown(def *kpi.Definition, f kpi.Figure, rows []share, exact bool) docu
 		notes = append(notes, fmt.Sprintf("%s tell this of %s of %s.", of, number(told), number(f.Part)))
 	}
 	t.Note = strings.Join(notes, " ")
+	if len(t.Rows) == 0 {
+		t.Empty, t.Note = t.Note, ""
+	}
 	return document.Section{Title: def.Title + " by " + def.By, Blocks: []document.Block{tableBlock(t)}}
 }
 

@@ -20,7 +20,9 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/document"
 	"github.com/saypro/veritail/reports/figures"
+	"github.com/saypro/veritail/reports/workload"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/query"
@@ -38,12 +40,14 @@ type Request struct {
 
 	Defs       []kpi.Definition
 	Prometheus *figures.Prometheus // nil: there is none
-	// Events computes exact percentiles, where it still has the events; nil: they come from histograms.
-	Events   storage.Reader
-	Records  *state.DB      // issues; nil: there are none, and sections about them are left out
-	Site     string         // whose findings, rollups and issues: "" is this machine
-	Period   query.Interval // both bounds set
-	Previous query.Interval // zero: there is none, and nothing is compared
+	// Events has the events, for what a report looks at one by one; nil: there are none, and sections about them say so.
+	Events    storage.Reader
+	Exact     bool // percentiles are computed of the events, where they are still there, instead of histograms
+	Databases Databases
+	Records   *state.DB      // issues; nil: there are none, and sections about them are left out
+	Site      string         // whose findings, rollups and issues: "" is this machine
+	Period    query.Interval // both bounds set
+	Previous  query.Interval // zero: there is none, and nothing is compared
 
 	Event *Event // what a review is about; nil: sections about it are left out
 
@@ -52,6 +56,13 @@ type Request struct {
 	// Occurrences returns, by rule id and group value, what the rules counted in the period. nil: the report adds up
 	// its findings, which know less where a rule does not raise one for each occurrence, and says so.
 	Occurrences func(context.Context) (map[string]map[string]int64, error)
+}
+
+// Databases says how events of databases are read.
+type Databases struct {
+	Schema   *event.Schema
+	Sessions *transactions.Sessions
+	Reports  *transactions.Reports // of deadlocks
 }
 
 // Lines is the account of physical lines that the report accounts for.
@@ -88,15 +99,16 @@ type show struct {
 	make    func(context.Context, *builder, *Section) ([]document.Section, error)
 	titled  bool     // it brings its own titles
 	columns []string // of a table of figures
+	rules   bool     // it may be about some rules only
 }
 
 // shows are what sections may hold, by the name that configs/reports.toml has for it. One more kind is one more entry
 // here and a paragraph in docs/reports.md.
 var shows = map[string]show{
-	"summary":    {make: summary},
+	"summary":    {make: summary, rules: true},
 	"figures":    {make: figureTable, columns: figureColumns},
 	"charts":     {make: charts},
-	"findings":   {make: findingList},
+	"findings":   {make: findingList, rules: true},
 	"breakdown":  {make: breakdowns, titled: true},
 	"uncounted":  {make: uncounted},
 	"checking":   {make: checking},
@@ -107,6 +119,12 @@ var shows = map[string]show{
 	"trends":     {make: trends},
 	"health":     {make: health},
 	"conclusion": {make: conclusion},
+	"rules":      {make: ruleTable, rules: true},
+	"datasets":   {make: datasets},
+	"statements": {make: statements},
+	"locks":      {make: lockWaits},
+	"clients":    {make: clients},
+	"deadlocks":  {make: deadlockList, rules: true},
 
 	"incident":     {make: incident},
 	"timeline":     {make: timeline},
@@ -127,6 +145,7 @@ type builder struct {
 	figures  map[string]kpi.Figure
 	findings []event.Finding // most severe first, then the newest
 	capped   bool            // there are more findings than a report reads
+	work     *workload.Workload
 }
 
 // maxFindings bounds what a report reads of a store.
@@ -221,10 +240,13 @@ func (b *builder) readFigures(ctx context.Context, def *Definition) error {
 		b.Defs = slices.DeleteFunc(slices.Clone(b.Defs), func(d kpi.Definition) bool { return !wanted[d.ID] })
 	}
 	step := b.step()
-	figs, err := figures.Read(ctx, b.results, b.view, figures.Request{
-		Defs: b.Defs, Site: b.Site, Every: step, Prometheus: b.Prometheus, Events: b.Events,
-		Period: kpi.Align(b.Period, step), Previous: kpi.Align(b.Previous, step),
-	})
+	q := figures.Request{
+		Defs: b.Defs, Site: b.Site, Every: step, Prometheus: b.Prometheus, Period: kpi.Align(b.Period, step), Previous: kpi.Align(b.Previous, step),
+	}
+	if b.Exact {
+		q.Events = b.Events
+	}
+	figs, err := figures.Read(ctx, b.results, b.view, q)
 	if err != nil {
 		return err
 	}

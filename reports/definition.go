@@ -24,6 +24,7 @@ type Definition struct {
 	Formats  []document.Format `toml:"formats"` // those that are written unless others are asked for, the first one first
 	Sign     []string          `toml:"sign"`    // lines to be signed at its end
 	KPIs     []string          `toml:"kpis"`    // what sections are about that name none; without them all
+	Rules    []string          `toml:"rules"`   // what sections about findings are about that name none: "auth.*"; without them all
 	Sections []Section         `toml:"section"`
 }
 
@@ -33,6 +34,7 @@ type Section struct {
 	Title   string   `toml:"title"`   // its heading
 	KPIs    []string `toml:"kpis"`    // of these; without them of those of the report
 	Columns []string `toml:"columns"` // of a table of figures, in their order
+	Rules   []string `toml:"rules"`   // of these rules only: "auth.*" is all whose ids begin so; without them of all
 	Text    string   `toml:"text"`    // what stands below the heading, as it is
 	Lines   int      `toml:"lines"`   // for "blank": lines to write on
 }
@@ -50,6 +52,8 @@ const (
 var lengths = []string{string(Day), string(Week), string(Month), string(Incident)}
 
 var idForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+var ruleForm = regexp.MustCompile(`^[a-z0-9.-]+\*?$`)
 
 var codeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,7}$`)
 
@@ -93,6 +97,9 @@ func Load(fsys fs.FS, name string, defs []kpi.Definition) ([]Definition, error) 
 		for j := range d.Sections {
 			if len(d.Sections[j].KPIs) == 0 {
 				d.Sections[j].KPIs = d.KPIs
+			}
+			if len(d.Sections[j].Rules) == 0 && shows[d.Sections[j].Show].rules {
+				d.Sections[j].Rules = d.Rules
 			}
 		}
 	}
@@ -148,6 +155,7 @@ func (d *Definition) check(known []string, fail func(key, near, format string, a
 			fail(fmt.Sprintf("kpis[%d]", i), configs.Nearest(id, known), "there is no KPI %q", id)
 		}
 	}
+	checkRuleForms(d.Rules, fail)
 	if len(d.Sections) == 0 {
 		fail("section", "", "missing: a report without sections is empty")
 	}
@@ -155,6 +163,14 @@ func (d *Definition) check(known []string, fail func(key, near, format string, a
 		d.Sections[i].check(known, func(key, near, format string, args ...any) {
 			fail(fmt.Sprintf("section[%d].%s", i, key), near, format, args...)
 		})
+	}
+}
+
+func checkRuleForms(list []string, fail func(key, near, format string, args ...any)) {
+	for i, r := range list {
+		if !ruleForm.MatchString(r) {
+			fail(fmt.Sprintf("rules[%d]", i), "", "want the id of a rule, like auth.bruteforce, or the beginning of some and *, like auth.*")
+		}
 	}
 }
 
@@ -183,12 +199,56 @@ func (s *Section) check(known []string, fail func(key, near, format string, args
 			fail(fmt.Sprintf("columns[%d]", i), configs.Nearest(c, show.columns), "want %s", strings.Join(show.columns, ", "))
 		}
 	}
+	if s.Show == "deadlocks" && len(s.Rules) == 0 {
+		fail("rules", "", "missing: the rules that find deadlocks")
+	}
+	if !show.rules && len(s.Rules) > 0 {
+		fail("rules", "", "only of a section about what rules found: findings, rules, deadlocks")
+	}
+	checkRuleForms(s.Rules, fail)
 	if s.Lines != 0 && s.Show != "blank" && s.Show != "cause" {
 		fail("lines", "", "only of a section that shows %q or %q", "blank", "cause")
 	}
 	if s.Lines < 0 || s.Lines > 60 {
 		fail("lines", "", "want 1 to 60")
 	}
+}
+
+// about reports whether a section is about a rule.
+func (s *Section) about(rule string) bool {
+	return len(s.Rules) == 0 || slices.ContainsFunc(s.Rules, func(r string) bool {
+		head, some := strings.CutSuffix(r, "*")
+		return r == rule || some && strings.HasPrefix(rule, head)
+	})
+}
+
+// CheckRules tells which rules that reports of list name, as Load read it from name, there are not. A section about a rule
+// that is not there would be empty for ever. The error is a configs.Errors.
+func CheckRules(fsys fs.FS, name string, list []Definition, known []string) error {
+	var faults configs.Errors
+	check := func(report, key string, rules []string) {
+		for i, r := range rules {
+			if slices.ContainsFunc(known, (&Section{Rules: []string{r}}).about) {
+				continue
+			}
+			e := configs.At(fsys, name, fmt.Sprintf("%srules[%d]", key, i), "report %q: there is no rule %s", report, r)
+			e.Suggestion = configs.Nearest(r, known)
+			faults = append(faults, e)
+		}
+	}
+	for i := range list {
+		d := &list[i]
+		check(d.ID, fmt.Sprintf("report[%d].", i), d.Rules)
+		for j := range d.Sections {
+			if own := d.Sections[j].Rules; !slices.Equal(own, d.Rules) {
+				check(d.ID, fmt.Sprintf("report[%d].section[%d].", i, j), own)
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
 }
 
 // Find returns the definition with an id, and the nearest id there is where there is none.

@@ -54,6 +54,9 @@ func TestMistakesInReportsAreToldWithTheirPlace(t *testing.T) {
 		{"a column that there is not", strings.Replace(good, `"actual"`, `"actuel"`, 1), `reports.toml:11: report "night": columns[1]: want`},
 		{"a table without columns", strings.Replace(good, "columns = [\"metric\", \"actual\"]\n", "", 1), `report "night": columns: missing`},
 		{"no section", good[:strings.Index(good, "[[report.section]]")], `report "night": section: missing`},
+		{"rules of a table of figures", good + "rules = [\"auth.*\"]\n", `reports.toml:13: report "night": rules: only of a section about what rules found`},
+		{"rules that are no ids", strings.Replace(good, "formats", "rules = [\"auth.*.x\"]\nformats", 1), `reports.toml:7: report "night": rules[0]: want the id of a rule`},
+		{"deadlocks of no rule", good + "[[report.section]]\nshow = \"deadlocks\"\ntitle = \"D\"\n", `report "night": rules: missing: the rules that find deadlocks`},
 		{"lines to write on in a table", good + "lines = 3\n", `reports.toml:13: report "night": lines: only of a section that shows "blank" or "cause"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -140,5 +143,23 @@ func TestPeriodsTheirIdsAndWhatTheyAreComparedWith(t *testing.T) {
 				t.Errorf("the id is %s, want %s", id, tc.id)
 			}
 		}
+	}
+}
+
+func TestRulesThatThereAreNotAreTold(t *testing.T) {
+	text := strings.Replace(good, "formats", "rules = [\"auth.*\", \"db.deadlock\", \"web.*\"]\nformats", 1) + "[[report.section]]\nshow = \"rules\"\ntitle = \"R\"\nrules = [\"db.deadlok\"]\n"
+	fsys := fstest.MapFS{"reports.toml": {Data: []byte(text)}}
+	list, err := Load(fsys, "reports.toml", []kpi.Definition{{ID: "web.errors"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = CheckRules(fsys, "reports.toml", list, []string{"auth.bruteforce", "db.deadlock"})
+	for _, want := range []string{`reports.toml:7: report "night": there is no rule web.*`, `reports.toml:17: report "night": there is no rule db.deadlok; did you mean "db.deadlock"?`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ninstead of\n%s", err, want)
+		}
+	}
+	if err != nil && strings.Count(err.Error(), "there is no rule") != 2 {
+		t.Errorf("more than what is wrong: %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func findingList(_ context.Context, b *builder, s *Section) ([]document.Section,
 	rest := document.Table{Title: "Further findings", Columns: []document.Column{
 		{Name: "Severity", Keep: true}, {Name: "Finding"}, {Name: "Group", Faint: true}, {Name: "Count", Right: true}, {Name: "Time", Keep: true, Faint: true}}}
 	uncounted := 0
-	for i, f := range b.findings {
+	for i, f := range b.found(s) {
 		switch {
 		case i < shownFindings:
 			list.List = append(list.List, b.finding(f))
@@ -46,6 +47,11 @@ func findingList(_ context.Context, b *builder, s *Section) ([]document.Section,
 		blocks = append(blocks, document.Remark(count(int64(uncounted), "more finding is", "more findings are")+" not listed."))
 	}
 	return one(s.Title, blocks...), nil
+}
+
+// found is the findings that a section is about.
+func (b *builder) found(s *Section) []event.Finding {
+	return slices.DeleteFunc(slices.Clone(b.findings), func(f event.Finding) bool { return !s.about(f.Rule) })
 }
 
 func (b *builder) finding(f event.Finding) document.Finding {

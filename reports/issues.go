@@ -56,7 +56,7 @@ func issues(ctx context.Context, b *builder, s *Section) ([]document.Section, er
 		return nil, err
 	}
 	t := document.Table{Empty: "No issue was open in this period.", Columns: []document.Column{
-		{Name: "No.", Right: true}, {Name: "Issue"}, {Name: "Identified", Keep: true}, {Name: "Action taken"}, {Name: "Impact", Keep: true}, {Name: "Status", Keep: true}, {Name: "Resolved", Keep: true}}}
+		{Name: "No.", Right: true, Keep: true}, {Name: "Issue"}, {Name: "Identified", Keep: true}, {Name: "Action taken"}, {Name: "Impact", Keep: true}, {Name: "Status", Keep: true}, {Name: "Resolved", Keep: true}}}
 	for _, i := range list[:min(len(list), maxIssues)] {
 		action, err := b.action(ctx, i)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/reports/document"
 	"github.com/saypro/veritail/rules/kpi"
 )
@@ -40,7 +41,7 @@ func are(n int) string {
 func summary(_ context.Context, b *builder, s *Section) ([]document.Section, error) {
 	_, figs := b.of(s)
 	parts := figureSentence(figs)
-	parts = append(parts, b.findingSentence()...)
+	parts = append(parts, findingSentence(b.found(s), b.capped)...)
 	parts = append(parts, b.lineSentence()...)
 	return one(s.Title, document.Block{Paragraph: &document.Paragraph{Parts: parts, Lead: true}}), nil
 }
@@ -66,6 +67,8 @@ func figureSentence(figs []kpi.Figure) []document.Part {
 		out = append(out, plain("No key figure with a target was measured. "))
 	case len(red)+len(yellow) == 0 && targets == 1:
 		out = append(out, bold("The one key figure with a target is Green"), plain(". "))
+	case len(red)+len(yellow) == 0 && targets == 2:
+		out = append(out, bold("Both key figures with a target are Green"), plain(". "))
 	case len(red)+len(yellow) == 0:
 		out = append(out, bold("All %d key figures with a target are Green", targets), plain(". "))
 	default:
@@ -106,16 +109,16 @@ func named(fs []kpi.Figure) []document.Part {
 	return out
 }
 
-func (b *builder) findingSentence() []document.Part {
-	if len(b.findings) == 0 {
+func findingSentence(found []event.Finding, capped bool) []document.Part {
+	if len(found) == 0 {
 		return []document.Part{plain("There are no findings. ")}
 	}
 	var by [5]int64
-	for _, f := range b.findings {
+	for _, f := range found {
 		by[document.Severity(f.Severity)]++
 	}
-	text := count(int64(len(b.findings)), "finding", "findings")
-	if b.capped {
+	text := count(int64(len(found)), "finding", "findings")
+	if capped {
 		text = "More than " + text
 	}
 	var terms []string
@@ -128,7 +131,7 @@ func (b *builder) findingSentence() []document.Part {
 		text += ", " + strings.Join(terms, ", ")
 	}
 	out := []document.Part{plain("%s. ", text)}
-	if top := b.findings[0]; document.Severity(top.Severity) >= document.Severity("high") {
+	if top := found[0]; document.Severity(top.Severity) >= document.Severity("high") {
 		out = append(out, plain("Look first at: "), document.Part{Text: top.Title, Bold: true}, plain(". "))
 	}
 	return out

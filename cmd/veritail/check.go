@@ -12,6 +12,7 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
 )
@@ -120,7 +121,7 @@ const testHost = "test"
 
 // check runs the tests of all rules.
 func (s *setup) check() (tests int, failures []rules.Failure, err error) {
-	if err := s.checkKPIs(); err != nil {
+	if err := s.checkNamed(); err != nil {
 		return 0, nil, err
 	}
 	return rules.Check(s.rules, s.schema, s.decodeTest)
@@ -181,11 +182,14 @@ var ownRules = []string{
 	"veritail.retention", "veritail.rules", "veritail.silence", "veritail.store",
 }
 
-// checkKPIs reports KPIs that count rules which are not there.
-func (s *setup) checkKPIs() error {
+// checkNamed reports KPIs and reports that are about rules which are not there.
+func (s *setup) checkNamed() error {
 	ids := slices.Clone(ownRules)
 	for i := range s.rules {
 		ids = append(ids, s.rules[i].ID)
 	}
-	return kpi.CheckRules(s.fs, "kpis.toml", s.kpis, ids)
+	if err := kpi.CheckRules(s.fs, "kpis.toml", s.kpis, ids); err != nil {
+		return err
+	}
+	return reports.CheckRules(s.fs, "reports.toml", s.reports, ids)
 }

@@ -143,13 +143,11 @@ func fault(err error) error {
 func (d *daemon) reportRequest(ctx context.Context, db *state.DB, def *reports.Definition, asked url.Values) (reports.Request, error) {
 	req := reports.Request{
 		Subject: d.cfg.Host, PreparedBy: cmp.Or(asked.Get("by"), "Veritail "+version), Made: time.Now().UTC(),
-		Defs: d.setup.kpis, Prometheus: d.prometheus, Records: db, Site: asked.Get("site"),
+		Defs: d.setup.kpis, Prometheus: d.prometheus, Events: d.store, Exact: asked.Get("exact") != "",
+		Databases: reports.Databases{Schema: d.setup.schema, Sessions: d.setup.sessions, Reports: d.setup.deadlocks}, Records: db, Site: asked.Get("site"),
 	}
 	if req.Site != "" {
 		req.Subject = "site " + req.Site
-	}
-	if asked.Get("exact") != "" {
-		req.Events = d.store
 	}
 	if d.web != nil {
 		req.Console = "http://" + d.address()

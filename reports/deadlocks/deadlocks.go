@@ -7,6 +7,7 @@ package deadlocks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/saypro/veritail/pipeline/event"
@@ -86,6 +87,18 @@ func (r Reader) Of(ctx context.Context, view access.View, f event.Finding) (*Ans
 	a.Times, a.Pattern = len(p.Deadlocks), p.Sentence()
 	a.Proof, err = proof(r.Proofs, f.ID)
 	return a, err
+}
+
+// Patterns returns the deadlocks that findings are about, oldest first, put together by their patterns, and how many of the findings
+// no stored report tells of.
+func (r Reader) Patterns(ctx context.Context, view access.View, found []event.Finding) (list []transactions.Pattern, untold int, err error) {
+	all, err := r.read(ctx, view, found)
+	if err != nil {
+		return nil, 0, err
+	}
+	told := slices.DeleteFunc(all, func(d *transactions.Deadlock) bool { return d == nil })
+	slices.SortStableFunc(told, func(a, b *transactions.Deadlock) int { return a.Time.Compare(b.Time) })
+	return transactions.Patterns(told), len(found) - len(told), nil
 }
 
 // maxEvidence is of how many events a deadlock may be told by.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/saypro/veritail/reports/chart"
+	"github.com/saypro/veritail/rules/transactions"
 )
 
 //go:embed page.html
@@ -18,7 +19,7 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-var style = pageCSS + chart.CSS
+var style = pageCSS + chart.CSS + transactions.CSS
 
 // Policy is the content security policy that a page carries and that whoever serves one may send with it: nothing may be
 // loaded; the one style sheet and the one script are allowed by their hashes.

@@ -100,6 +100,9 @@ type Comment struct {
 // The series of the rollups: those that Stage writes, and those of the rules engine.
 func (d *Definition) series(part string) string { return "kpi/" + d.ID + "/" + part }
 
+// Counted returns the series of a ratio: of what makes it measured, and of those that are counted.
+func (d *Definition) Counted() (from, count string) { return d.series("from"), d.series("count") }
+
 func ruleSeries(id string) string { return "rule/" + id }
 
 // Own reports whether a rule is one of the daemon's own, about itself and its inputs. Their occurrences are not in rollups:
