@@ -185,6 +185,15 @@ var ownRules = []string{
 // checkNamed reports KPIs and reports that are about rules which are not there.
 func (s *setup) checkNamed() error {
 	ids := slices.Clone(ownRules)
+	changes, err := rules.Changes(s.fs, configs.FS(""))
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.Off { // its counts are 0 for a reason, and what was counted before is still there
+			ids = append(ids, c.ID)
+		}
+	}
 	for i := range s.rules {
 		ids = append(ids, s.rules[i].ID)
 	}
