@@ -33,6 +33,7 @@ type Daemon struct {
 	Resources Resources `toml:"resources"`
 
 	Mail          Mail          `toml:"mail"`
+	Schedules     []Schedule    `toml:"schedule"`
 	Prometheus    Prometheus    `toml:"prometheus"`
 	Elasticsearch Elasticsearch `toml:"elasticsearch"`
 }
@@ -107,7 +108,7 @@ func LoadDaemon(path string) (*Daemon, error) {
 	if path != "" {
 		dir, base := filepath.Split(path)
 		fsys, name = directory(filepath.Clean(dir)), base
-		d.Sources = nil // tables of the file replace the default ones, they are not laid over them
+		d.Sources, d.Schedules = nil, nil // tables of the file replace the default ones, they are not laid over them
 		if err := Decode(fsys, name, d); err != nil {
 			return nil, err
 		}
@@ -222,6 +223,15 @@ func (d *Daemon) check(fsys fs.FS, name string) Errors {
 	faults = append(faults, d.Resources.check(fsys, name)...)
 	faults = append(faults, d.Prometheus.check(fsys, name)...)
 	faults = append(faults, d.Mail.check(fsys, name)...)
+	scheduled := map[string]bool{}
+	for i := range d.Schedules {
+		key := itemPath("schedule", i)
+		faults = append(faults, d.Schedules[i].check(fsys, name, key, d.Mail.Enabled())...)
+		if scheduled[d.Schedules[i].Key()] {
+			fault(key, "there is the same schedule already")
+		}
+		scheduled[d.Schedules[i].Key()] = true
+	}
 	probes := map[string]bool{}
 	for i := range d.Probes {
 		key := itemPath("probe", i)

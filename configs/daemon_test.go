@@ -86,6 +86,9 @@ func TestTheSampleDocumentsEveryKey(t *testing.T) {
 	if p := d.Pipes[0]; p.Name != "shop" || p.Path != "/run/shop/log.fifo" || p.Spool != 1<<30 {
 		t.Errorf("the sample's pipe is %+v", p)
 	}
+	if s := d.Schedules[0]; s.Report != "daily" || s.Cron != "10 0 * * *" || s.Folder != "/srv/reports" || len(s.Formats) != 2 {
+		t.Errorf("the sample's schedule is %+v", s)
+	}
 	if p := d.Probes[0]; p.Name != "shop" || p.URL != "https://shop.example/" || p.Every != Duration(time.Minute) || p.Timeout != Duration(10*time.Second) {
 		t.Errorf("the sample's probe is %+v", p)
 	}
@@ -97,6 +100,9 @@ func TestTheSampleDocumentsEveryKey(t *testing.T) {
 	keys = func(rt reflect.Type) {
 		for i := range rt.NumField() {
 			f := rt.Field(i)
+			if !f.IsExported() {
+				continue
+			}
 			if ft := f.Type; ft.Kind() == reflect.Struct {
 				keys(ft)
 				continue

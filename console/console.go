@@ -49,6 +49,7 @@ type Config struct {
 	Formats    []string                     // names that a Trial may have
 	Metrics    http.Handler                 // answers /metrics; nil: nothing does
 	Reports    []reports.Definition         // the reports that there are
+	Scheduled  ReadSchedules                // reports that are made by themselves; nil: there are none
 	Make       MakeReport                   // makes one; nil, or without Records: there is no page of them
 	Site       string                       // the name of this machine as shown under the product's name
 	Hosts      []string                     // names the console may be asked by, beside localhost and loopback addresses

@@ -22,6 +22,56 @@ import (
 // The error is state.ErrRefused for what its reader can mend.
 type MakeReport func(ctx context.Context, asked url.Values) (state.Issued, []string, error)
 
+// ReadSchedules returns the reports that are made by themselves, with what became of their last runs.
+type ReadSchedules func(context.Context) ([]Scheduled, error)
+
+// A Scheduled is a report that is made by itself.
+type Scheduled struct {
+	Report, Cron string
+	Folder       string
+	To           []string
+	Next         time.Time
+	Last         *state.Run // nil: it has not run yet
+}
+
+// A scheduledRow is one of them in the list.
+type scheduledRow struct {
+	Scheduled
+	Name, Due string // the report's, and when it is made next
+	When      string // it was made last
+	URL       string // of what was made; "" where nothing was
+	Class     string
+}
+
+// scheduled lists the reports that are made by themselves.
+func (s *server) scheduled(ctx context.Context, r *request) ([]scheduledRow, error) {
+	if s.Scheduled == nil {
+		return nil, nil
+	}
+	list, err := s.Scheduled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rows []scheduledRow
+	for _, v := range list {
+		row := scheduledRow{Scheduled: v, Name: v.Report, Due: v.Next.UTC().Format("2006-01-02 15:04"), Class: "N"}
+		if def, _ := reports.Find(s.Reports, v.Report); def != nil {
+			row.Name = def.Name
+		}
+		if v.Last != nil {
+			row.When, row.Class = stamp(v.Last.Ended.UnixMicro(), r.now, "15:04"), "G"
+			if v.Last.Problem != "" {
+				row.Class = "R"
+			}
+			if v.Last.Document != "" {
+				row.URL = r.to("/reports") + "#issued"
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
 // makeIn bounds the time that making a report may take.
 const makeIn = 2 * time.Minute
 
@@ -40,6 +90,7 @@ type reportsPage struct {
 	Draft   string
 	Site    string
 	Issued  []issuedRow
+	Runs    []scheduledRow
 	Newer   string
 	Older   string
 }
@@ -109,6 +160,9 @@ func (s *server) reportsWith(ctx context.Context, r *request, form url.Values, r
 	}
 	for _, i := range list {
 		p.Issued = append(p.Issued, issuedRowOf(r, i))
+	}
+	if p.Runs, err = s.scheduled(ctx, r); err != nil {
+		return answer{}, err
 	}
 	p.Lead = "No report was issued yet."
 	if len(list) > 0 && from == 0 {

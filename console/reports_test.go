@@ -182,3 +182,24 @@ func TestAnIssuedReportChecksItselfWhereTheConsoleServesIt(t *testing.T) {
 		t.Errorf("the browser complains: %q", said)
 	}
 }
+
+func TestReportsThatAreMadeByThemselvesAreShown(t *testing.T) {
+	c := withReports(t, open(t, shop()))
+	c.Scheduled = func(context.Context) ([]console.Scheduled, error) {
+		return []console.Scheduled{
+			{Report: "daily", Cron: "10 0 * * *", Folder: "/srv/reports", To: []string{"ops@shop.example"}, Next: now.Add(time.Hour), Last: &state.Run{Ended: now.Add(-2 * time.Hour), Document: "D-2026-11-22", Version: 1}},
+			{Report: "daily", Cron: "0 6 * * 1", Folder: hostile, Next: now.Add(time.Hour), Last: &state.Run{Ended: now.Add(-time.Hour), Problem: "write " + hostile + ": no space left"}},
+			{Report: "daily", Cron: "@monthly", To: []string{"a@b.example"}, Next: now.Add(time.Hour)},
+		}, nil
+	}
+	_, page := get(t, handler(t, c), "/reports")
+	w := words(page)
+	for _, want := range []string{"Made by themselves", "10 0 * * * 2026-11-24 00:21 /srv/reports ops@shop.example", "Made D-2026-11-22", "Failed write", "no space left", "@monthly", "not yet"} {
+		if !strings.Contains(w, want) {
+			t.Errorf("the page does not say %q:\n%s", want, w)
+		}
+	}
+	if strings.Contains(page, "<img src=x") {
+		t.Error("foreign text is markup")
+	}
+}

@@ -13,7 +13,7 @@ import (
 func (d *daemon) newConsole() (http.Handler, error) {
 	return console.New(console.Config{
 		Reader: d.store, Schema: d.setup.schema, KPIs: d.setup.kpis, Prometheus: d.prometheus, Status: d.consoleStatus, Deadlocks: d.setup.deadlocks, Proofs: deadlocks.Proofs(d.cfg.State), Sessions: d.setup.sessions, Records: d.records, Rules: (&shownRules{d: d}).rules, Runbooks: d.setup.runbooks,
-		Try: d.setup.try, Formats: d.setup.set.Formats(), Reports: d.setup.reports, Make: d.makeReport, Metrics: d.metrics(), Site: d.cfg.Host, Version: version,
+		Try: d.setup.try, Formats: d.setup.set.Formats(), Reports: d.setup.reports, Make: d.makeReport, Scheduled: d.scheduled(), Metrics: d.metrics(), Site: d.cfg.Host, Version: version,
 	})
 }
 

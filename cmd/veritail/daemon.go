@@ -126,6 +126,9 @@ func openDaemon(ctx context.Context, cfg *configs.Daemon, out io.Writer) (d *dae
 	if d.records, err = state.Open(ctx, recordsFile(cfg)); err != nil {
 		return nil, err
 	}
+	if err := d.checkSchedules(); err != nil {
+		return nil, err
+	}
 	if d.mail, err = newSender(cfg, d.records); err != nil {
 		return nil, err
 	}

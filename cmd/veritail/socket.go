@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,17 +24,18 @@ import (
 
 // statusReport is what a daemon tells of itself over its socket.
 type statusReport struct {
-	Version string         `json:"version"`
-	PID     int            `json:"pid"`
-	Started time.Time      `json:"started"`
-	Console string         `json:"console"`
-	Totals  totalsReport   `json:"totals"`
-	Store   *keptReport    `json:"store,omitempty"`
-	Fleet   *fleetReport   `json:"fleet,omitempty"`
-	Rules   rulesReport    `json:"rules"`
-	Inputs  []inputReport  `json:"inputs,omitempty"`
-	Disks   []fullDisk     `json:"full_disks,omitempty"`
-	Sources []sourceReport `json:"sources"`
+	Version string           `json:"version"`
+	PID     int              `json:"pid"`
+	Started time.Time        `json:"started"`
+	Console string           `json:"console"`
+	Totals  totalsReport     `json:"totals"`
+	Store   *keptReport      `json:"store,omitempty"`
+	Fleet   *fleetReport     `json:"fleet,omitempty"`
+	Rules   rulesReport      `json:"rules"`
+	Inputs  []inputReport    `json:"inputs,omitempty"`
+	Disks   []fullDisk       `json:"full_disks,omitempty"`
+	Reports []scheduleReport `json:"scheduled_reports,omitempty"`
+	Sources []sourceReport   `json:"sources"`
 }
 
 // rulesReport is how many rules are judged, and which are not as they were shipped.
@@ -110,6 +112,10 @@ func (d *daemon) status() statusReport {
 	}
 	if full := d.full.Load(); full != nil {
 		r.Disks = *full
+	}
+	var err error
+	if r.Reports, err = d.schedules(context.Background(), time.Now()); err != nil {
+		slog.Error("read how the schedules stand", "err", err)
 	}
 	for _, s := range d.runner.Status() {
 		r.Sources = append(r.Sources, d.sourceOf(s))

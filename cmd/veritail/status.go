@@ -65,6 +65,9 @@ func (r *statusReport) well() bool {
 	for i := range r.Inputs {
 		ok = ok && r.Inputs[i].Error == "" && r.Inputs[i].Refused == 0
 	}
+	for i := range r.Reports {
+		ok = ok && (r.Reports[i].Last == nil || r.Reports[i].Last.Problem == "")
+	}
 	for i := range r.Sources {
 		ok = ok && !r.Sources[i].blind() && r.Sources[i].Error == "" && r.Sources[i].Breach == ""
 	}
@@ -107,6 +110,12 @@ func (r *statusReport) print(out io.Writer, now time.Time) error {
 	}
 	for i := range r.Disks {
 		r.Disks[i].print(w, p)
+	}
+	if len(r.Reports) > 0 {
+		w.f("%s\n", p.bold("Reports"))
+	}
+	for i := range r.Reports {
+		r.Reports[i].print(w, p, now)
 	}
 	w.f("\n%s%s\n", p.bold(pad("Source", 2+pathWidth)), p.dim("      read    parsed  unparsed    lag  format"))
 	var waiting []string

@@ -147,6 +147,17 @@ CREATE TABLE mail_file (
 	data   BLOB NOT NULL,
 	PRIMARY KEY (mail, number)
 ) STRICT;
+`, `
+CREATE TABLE schedule_run (
+	schedule TEXT NOT NULL,
+	due      INTEGER NOT NULL,
+	ended    INTEGER NOT NULL,
+	tries    INTEGER NOT NULL,
+	document TEXT NOT NULL, -- with its version; '' where none was made
+	files    TEXT NOT NULL, -- their paths, a line each
+	problem  TEXT NOT NULL, -- '' where all was done
+	PRIMARY KEY (schedule, due)
+) STRICT, WITHOUT ROWID;
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by

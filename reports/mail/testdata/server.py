@@ -2,7 +2,7 @@
 #
 #   python3 server.py DIRECTORY starttls|tls|none PORT
 #
-# DIRECTORY has cert.pem and key.pem. Mail is written to DIRECTORY/mail, a file each; DIRECTORY/port is there once it answers.
+# DIRECTORY has cert.pem and key.pem, unless it is none. Mail is written to DIRECTORY/mail, a file each; DIRECTORY/port is there once it answers.
 # Mail to nobody@ is refused for good; to later@ for now, until there is a file DIRECTORY/open.
 import os, ssl, sys, time
 
@@ -36,7 +36,8 @@ def login(server, session, envelope, mechanism, data):
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(os.path.join(directory, "cert.pem"), os.path.join(directory, "key.pem"))
+if mode != "none":
+    context.load_cert_chain(os.path.join(directory, "cert.pem"), os.path.join(directory, "key.pem"))
 os.makedirs(os.path.join(directory, "mail"), exist_ok=True)
 kind = {
     "starttls": dict(tls_context=context, require_starttls=True, authenticator=login, auth_required=True),
