@@ -15,6 +15,7 @@ import (
 	"github.com/saypro/veritail/parsers"
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/rules/kpi"
+	"github.com/saypro/veritail/rules/transactions"
 	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/query"
@@ -31,7 +32,23 @@ func aRequestLine(p *event.Page, i int, r *rand.Rand, off, at int64) {
 	p.SetInt(i, event.FieldDuration, int64(r.ExpFloat64()*120e6))
 }
 
-// BenchmarkReports makes each shipped report over a store of 27,400 events a day, which are 10 million a year: the daily one
+// aStatement is one of the log of a database, of which some are as they always are and most have values of their own.
+func aStatement(p *event.Page, i int, r *rand.Rand, off, at int64, text event.Field) {
+	sql := "SELECT name FROM items WHERE shown"
+	if r.IntN(3) > 0 {
+		sql = fmt.Sprintf("UPDATE account_%d SET balance = balance - %d WHERE id = %d", r.IntN(50), r.IntN(1000), r.IntN(1_000_000))
+	}
+	p.AddRow(p.Arena.PutString("duration: statement: "+sql), 1, []event.Span{{Off: off, Len: 20}})
+	p.SetInt(i, event.FieldTime, at)
+	p.SetStr(i, event.FieldAction, p.Arena.PutString("statement"))
+	p.SetStr(i, event.FieldCategory, p.Arena.PutString("database"))
+	p.SetStr(i, event.FieldModule, p.Arena.PutString("postgresql"))
+	p.SetStr(i, event.FieldUser, p.Arena.PutString([]string{"app", "shop", "etl"}[r.IntN(3)]))
+	p.SetStr(i, text, p.Arena.PutString(sql))
+	p.SetInt(i, event.FieldDuration, int64(r.ExpFloat64()*20e6))
+}
+
+// BenchmarkReports makes each shipped report over a store of 27,400 events a day, which are 10 million a year, half of them statements of a database: the daily one
 // of a day, and all of VERITAIL_DAYS days (10), which end before 1 January 2027.
 func BenchmarkReports(b *testing.B) {
 	days, err := strconv.Atoi(os.Getenv("VERITAIL_DAYS"))
@@ -40,6 +57,18 @@ func BenchmarkReports(b *testing.B) {
 	}
 	ctx, schema := context.Background(), event.NewSchema()
 	if _, err := parsers.Open(configs.FS(""), schema); err != nil {
+		b.Fatal(err)
+	}
+	text, ok := schema.Lookup("db.query.text")
+	if !ok {
+		b.Fatal("no format has the field of statements")
+	}
+	sessions, err := transactions.LoadSessions(configs.FS(""))
+	if err != nil {
+		b.Fatal(err)
+	}
+	deadlocks, err := transactions.Load(configs.FS(""))
+	if err != nil {
 		b.Fatal(err)
 	}
 	defs, err := kpi.Load(configs.FS(""), "kpis.toml", schema)
@@ -73,7 +102,11 @@ func BenchmarkReports(b *testing.B) {
 		for at := end.AddDate(0, 0, d-days).UnixMicro(); at < end.AddDate(0, 0, d+1-days).UnixMicro(); at += 3600e6 {
 			p := &event.Page{Schema: schema, Arena: &event.Arena{}, Data: gen.Dataset, Gen: gen.ID, Path: gen.Path}
 			for i := range 1142 {
-				aRequestLine(p, i, r, off, at+r.Int64N(3600e6))
+				if i%2 == 0 {
+					aRequestLine(p, i, r, off, at+r.Int64N(3600e6))
+				} else {
+					aStatement(p, i, r, off, at+r.Int64N(3600e6), text)
+				}
 				off += 20
 			}
 			p.Complete()
@@ -92,7 +125,10 @@ func BenchmarkReports(b *testing.B) {
 	run := func(name string, def *Definition, period query.Interval, length Length) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				doc, err := Build(ctx, store, access.All(), def, Request{Subject: "shop", Made: end, Defs: defs, Period: period, Previous: length.Before(period)})
+				doc, err := Build(ctx, store, access.All(), def, Request{
+					Subject: "shop", Made: end, Defs: defs, Period: period, Previous: length.Before(period), Events: store,
+					Databases: Databases{Schema: schema, Sessions: sessions, Reports: deadlocks},
+				})
 				if err != nil {
 					b.Fatal(err)
 				}
