@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/saypro/veritail/parsers/grok"
+	"github.com/saypro/veritail/parsers/members"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -86,6 +87,9 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 			return fmt.Errorf("pattern %d: set: %w", i+1, err)
 		}
 		p.set = append(append(p.set, common...), own...)
+		if err := s.compileDecode(p, pf.Decode); err != nil {
+			return fmt.Errorf("pattern %d: decode: %w", i+1, err)
+		}
 		if p.role, err = roleOf(pf.Join); err != nil {
 			return fmt.Errorf("pattern %d: join: %w", i+1, err)
 		}
@@ -114,6 +118,34 @@ func (s *Set) compilePatterns(f *format, ff *formatFile) error {
 			return errors.New("members: require: any line with an equals sign may hold key=value pairs; name fields that one of this format has")
 		}
 		f.bare = &pattern{set: common, whole: true}
+	}
+	return nil
+}
+
+// decodings say how escaped values are decoded, by the name that formats have for it.
+var decodings = map[string]func(dst, text []byte) ([]byte, bool){"json": members.Unescape, "backslash": members.Backslashes}
+
+func decoding(name string) (func(dst, text []byte) ([]byte, bool), error) {
+	d := decodings[name]
+	if d == nil && name != "" {
+		return nil, unknown("decoding", name, slices.Sorted(maps.Keys(decodings)))
+	}
+	return d, nil
+}
+
+// compileDecode sets how captures of p are decoded, by their fields.
+func (s *Set) compileDecode(p *pattern, how map[string]string) error {
+	for name, kind := range how {
+		decode, err := decoding(kind)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		field, known := s.Schema.Lookup(name)
+		i := slices.IndexFunc(p.assigns, func(a assign) bool { return a.temp < 0 && a.field == field })
+		if !known || i < 0 {
+			return fmt.Errorf("%s: the pattern captures no such field", name)
+		}
+		p.assigns[i].decode, p.assigns[i].way = decode, asAny
 	}
 	return nil
 }

@@ -42,6 +42,8 @@ type patternFile struct {
 	Lines int `toml:"lines"`
 	// Repeats says that a line of this kind tells how often the line before was said again.
 	Repeats bool `toml:"repeats"`
+	// Decode says how captures are escaped, by field: as in escapeFile.
+	Decode map[string]string `toml:"decode"`
 }
 
 // timeFile, which may be left out, says which capture is the time stamp and how it is written: layouts of Go's time package, or one of
@@ -197,5 +199,5 @@ type layoutFile struct {
 type escapeFile struct {
 	Text    string `toml:"text"`    // grok of any value, %{TEXT} in values
 	Missing string `toml:"missing"` // what is written where there is none
-	Decode  string `toml:"decode"`  // json: values are decoded
+	Decode  string `toml:"decode"`  // json, backslash: values are decoded
 }

@@ -102,7 +102,6 @@ type pattern struct {
 	members []int // or one of these captures does
 	repeats bool  // it says that the line before was said again
 	fill    bool  // of several captures of one field the first counts
-	decode  bool  // what it captures is escaped as in JSON
 }
 
 // holds returns the range of text that holds members, and false where none does. slots are those of the pattern's match.
@@ -129,6 +128,8 @@ type assign struct {
 	way   way     // what is done where the row is new
 	unit  float64 // durations: nanoseconds of one unit; else 1
 	kilo  float64 // sizes: bytes of a K; else 0
+	// decode appends what an escaped value means to dst, and reports whether it means anything; nil: it is not escaped. way is asAny.
+	decode func(dst, text []byte) ([]byte, bool)
 }
 
 // A way is what an assign needs of nearly all captures.

@@ -88,8 +88,8 @@ func (s *Set) layoutSpec(f *format, ff *formatFile) (*layoutSpec, error) {
 		return nil, fmt.Errorf("escape: %w", unknown("escape", l.escape, slices.Sorted(maps.Keys(l.escapes))))
 	}
 	for name, e := range l.escapes {
-		if e.Decode != "" && e.Decode != "json" {
-			return nil, fmt.Errorf("escapes: %s: decode: %w", name, unknown("decoding", e.Decode, []string{"json"}))
+		if _, err := decoding(e.Decode); err != nil {
+			return nil, fmt.Errorf("escapes: %s: decode: %w", name, err)
 		}
 	}
 	for name, p := range lf.Parts {
@@ -151,7 +151,14 @@ func (s *Set) laidOut(f *format, ff *formatFile, lib *grok.Library, set layout) 
 		p.set, p.role, p.lines = own.set, own.role, own.lines
 	}
 	first := out.patterns.list[0]
-	first.set, first.fill, first.decode = f.common, true, f.layout.escapes[set.escape].Decode != ""
+	first.set, first.fill = f.common, true
+	decode, err := decoding(f.layout.escapes[set.escape].Decode)
+	if err != nil {
+		return nil, err
+	}
+	for i := range first.assigns {
+		first.assigns[i].decode = decode
+	}
 	if set.time != "" {
 		out.time = &timeSpec{temps: []int{out.temps[timeOfLayout]}, layouts: stamp.Compile(append([]string{set.time}, ff.Time.Layouts...), ff.Time.UTC)}
 	}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/saypro/veritail/parsers/members"
 	"github.com/saypro/veritail/pipeline/event"
 )
 
@@ -54,7 +53,11 @@ func (w *rowWriter) first(p *pattern, steps []step, text []byte, base event.Str,
 				continue
 			}
 		}
-		w.value(&p.assigns[i], value, at)
+		a := &p.assigns[i]
+		if a.decode != nil {
+			value, at = w.decoded(a.decode, value, at)
+		}
+		w.value(a, value, at)
 	}
 }
 
@@ -79,8 +82,8 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 		}
 		value := text[from:to]
 		at := event.Str{Off: base.Off + uint32(from), Len: uint32(to - from)}
-		if p.decode {
-			value, at = w.decoded(value, at)
+		if a.decode != nil {
+			value, at = w.decoded(a.decode, value, at)
 		}
 		if a.temp < 0 {
 			w.value(a, value, at)
@@ -91,14 +94,14 @@ func (w *rowWriter) assign(p *pattern, text []byte, base event.Str, slots []int3
 	w.fill = outer
 }
 
-// decoded returns a value, which lies in the arena at at, without the escapes of JSON.
-func (w *rowWriter) decoded(value []byte, at event.Str) ([]byte, event.Str) {
+// decoded returns a value, which lies in the arena at at, without its escapes, which all begin with a backslash.
+func (w *rowWriter) decoded(decode func(dst, text []byte) ([]byte, bool), value []byte, at event.Str) ([]byte, event.Str) {
 	if bytes.IndexByte(value, '\\') < 0 {
 		return value, at
 	}
 	arena := w.page.Arena
 	from := len(arena.Buf)
-	text, ok := members.Unescape(arena.Buf, value)
+	text, ok := decode(arena.Buf, value)
 	if !ok || len(text) == from {
 		return value, at
 	}

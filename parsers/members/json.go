@@ -1,6 +1,7 @@
 package members
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -243,6 +244,22 @@ func Unescape(dst, text []byte) ([]byte, bool) {
 	s := Scanner{decoded: dst}
 	ok := s.unescape(text)
 	return s.decoded, ok
+}
+
+// Backslashes appends text to dst in which a backslash stands before each quote and backslash, and before the letters b, t, n, f and r
+// for the characters that C writes so. A backslash at the end, and one before any other character, stands for itself.
+func Backslashes(dst, text []byte) ([]byte, bool) {
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == '\\' && i+1 < len(text) {
+			if at := bytes.IndexByte([]byte(`'"\btnfr`), text[i+1]); at >= 0 {
+				c = "'\"\\\b\t\n\f\r"[at]
+				i++
+			}
+		}
+		dst = append(dst, c)
+	}
+	return dst, true
 }
 
 // unescape appends the text of a JSON string, given without its quotes.
