@@ -36,7 +36,7 @@ func uncounted(_ context.Context, b *builder, s *Section) ([]document.Section, e
 		}
 	}
 	if len(missing) > 0 {
-		row("Figures not measured", int64(len(missing)), strings.Join(missing, "; ")+". The comments above say what would make them measured.")
+		row("Figures not measured", int64(len(missing)), strings.Join(missing, "; ")+". What would measure them stands beside them above.")
 	}
 	return one(s.Title, tableBlock(t)), nil
 }
@@ -59,11 +59,13 @@ func checking(_ context.Context, b *builder, s *Section) ([]document.Section, er
 		{Text: " prints it, with FIRST one more than the first number. The SHA-256 is of the record's text without its last line end. Where events are stored, "},
 		{Text: "veritail search QUERY", Code: true}, {Text: " with the query below lists what a figure counted."},
 	}}}}
-	if len(b.Defs) > 0 {
-		t := document.Table{Bare: true, Columns: []document.Column{{Name: "Metric", Width: document.Wide}, {Name: "Counted of", Mono: true}}}
-		for i := range b.Defs {
+	t := document.Table{Bare: true, Columns: []document.Column{{Name: "Metric", Width: document.Wide}, {Name: "Counted of", Mono: true}}}
+	for i := range b.Defs {
+		if f := b.figures[b.Defs[i].ID]; f.Measured() {
 			t.Rows = append(t.Rows, []document.Cell{{Text: b.Defs[i].Title}, {Text: how(&b.Defs[i]), Query: counted(&b.Defs[i])}})
 		}
+	}
+	if len(t.Rows) > 0 {
 		blocks = append(blocks, tableBlock(t), document.Remark("A change of at most 5 % is called none; of shares with a lower target it is of what they miss to 100 %. The error budget is what the target allows, of counts and downtimes for a day. Percentiles come from a histogram and are within 1 % of the exact value."))
 	}
 	if len(b.Files) > 0 {

@@ -16,21 +16,31 @@ import (
 // "achieved" is "status" in the words of performance reports.
 var figureColumns = []string{"metric", "target", "actual", "current", "previous", "change", "status", "achieved", "comment"}
 
-// figureTable is a table of key figures.
+// figureTable is a table of key figures. Where a report is about all that there are, those that were not measured stand below
+// it, with what would measure them; those that it names stand in their places.
 func figureTable(_ context.Context, b *builder, s *Section) ([]document.Section, error) {
 	defs, figs := b.of(s)
-	t := document.Table{Empty: "No key figure is defined."}
+	t := document.Table{Empty: "No key figure was measured."}
+	missing := document.Table{Title: "Not measured", Columns: []document.Column{{Name: "Metric", Width: document.Wide}, {Name: "Target", Right: true, Keep: true, Faint: true}, {Name: "What would measure it", Faint: true}}}
 	for _, name := range s.Columns {
 		t.Columns = append(t.Columns, figureColumn(name))
 	}
 	for i := range figs {
+		if len(s.KPIs) == 0 && !figs[i].Measured() {
+			missing.Rows = append(missing.Rows, []document.Cell{{Text: figs[i].Title}, {Text: figs[i].Target}, {Text: sentences(figs[i].Detail, figs[i].Comment)}})
+			continue
+		}
 		row := make([]document.Cell, len(s.Columns))
 		for c, name := range s.Columns {
 			row[c] = figureCell(name, &defs[i], figs[i])
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return one(s.Title, tableBlock(t)), nil
+	blocks := []document.Block{tableBlock(t)}
+	if len(missing.Rows) > 0 {
+		blocks = append(blocks, tableBlock(missing))
+	}
+	return one(s.Title, blocks...), nil
 }
 
 func figureColumn(name string) document.Column {
