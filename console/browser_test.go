@@ -148,6 +148,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"reports", url + "/reports", false},
 		{"playground", url + "/playground?lines=" + neturl.QueryEscape("alice from 127.0.3.10\n"+hostile+" from 127.0.3.11\nroot came from 10.66.66.66\nnobody") + "&format=sshd", false},
 		{"playground-error", url + "/playground?expr=(&lines=x", false},
+		{"survey", url + "/surveys/after-incident?about=1", false},
 		{"rules", url + "/rules", false},
 		{"rule", url + "/rules/auth.bruteforce", false},
 		{"rule-hostile", url + "/rules/app.hostile", false},

@@ -44,6 +44,7 @@ type Config struct {
 	Sessions   *transactions.Sessions       // how their timelines are made; nil: there are none
 	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
 	Rules      ReadRules                    // those that are judged; nil: there are no pages of them
+	Surveys    []configs.Survey             // that people are asked, where there are Records
 	Runbooks   *runbook.Library             // what to do about findings; nil: there is no help
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
@@ -119,6 +120,8 @@ func New(c Config) (http.Handler, error) {
 		r.Get("/issues/{id}", s.page("issue", s.issue))
 		r.Post("/issues/{id}", s.act("issue", s.changeIssue, s.issueWith))
 		r.Post("/issues/{id}/rating", s.act("issue", s.rateIssue, s.rateAgain))
+		r.Get("/surveys/{id}", s.page("survey", s.survey))
+		r.Post("/surveys/{id}", s.act("survey", s.answerSurvey, s.surveyWith))
 		r.Get("/problem", s.page("problem", s.problem))
 		r.Post("/problem", s.act("problem", s.reportProblem, s.problemWith))
 		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/reports/issuelog"
 	"github.com/saypro/veritail/storage/state"
 )
@@ -27,6 +28,7 @@ type issuePage struct {
 	Refused      string
 	Act          string
 	Rate         string
+	Survey       string // address of the one after an incident; "" where there is none
 	Stars        []int
 	Review       string // address of the form that makes a review of it
 }
@@ -71,6 +73,11 @@ func (s *server) issueWith(ctx context.Context, r *request, form url.Values, ref
 	}
 	if !i.Responded.IsZero() {
 		p.Waited = duration(max(i.Responded.Sub(i.Reported), 0))
+	}
+	for _, v := range s.Surveys {
+		if v.Occasion == configs.AfterIncident && p.Survey == "" {
+			p.Survey = r.to("/surveys/"+url.PathEscape(v.ID), "about", strconv.FormatInt(id, 10))
+		}
 	}
 	if i.Rule != "" {
 		p.RuleURL = r.to("/findings", "rule", i.Rule)

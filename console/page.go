@@ -159,7 +159,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		f.Machine = r.site + " site"
 	}
 	at := func(p string) bool {
-		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && page == "runbook" || p == "rules" && page == "rule"
+		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && (page == "runbook" || page == "survey") || p == "rules" && page == "rule"
 	}
 	f.Nav = []navItem{
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},

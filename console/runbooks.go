@@ -20,6 +20,8 @@ type runbooksPage struct {
 	Site  string
 	Rows  []runbookRow
 	Reset string // address without words, "" where there are none
+
+	Surveys []surveyRow
 }
 
 // A runbookRow is a runbook in a list, with what is worth reading of it first.
@@ -36,7 +38,7 @@ func (s *server) runbooks(_ context.Context, r *request) (answer, error) {
 			p.Rows = append(p.Rows, runbookRow{h.Title, r.runbook(h.ID), h.Excerpt})
 		}
 	} else {
-		p.Rows = runbookRows(r, s.Runbooks.All())
+		p.Rows, p.Surveys = runbookRows(r, s.Runbooks.All()), s.surveyRows(r)
 	}
 	return answer{Title: "Help", Body: p}, nil
 }

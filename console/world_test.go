@@ -376,8 +376,12 @@ func open(t testing.TB, d *day) console.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	surveys, err := configs.LoadSurveys(configs.FS(""))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return console.Config{
-		Records: records, Runbooks: books, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Surveys: surveys, Records: records, Runbooks: books, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

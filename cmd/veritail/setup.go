@@ -34,6 +34,7 @@ type setup struct {
 	sessions  *transactions.Sessions
 	readiness []readiness.Check
 	runbooks  *runbook.Library
+	surveys   []configs.Survey
 	told      *parsers.Transactions // those of a configuration that is tried; nil: those of set
 	host      string
 	stops     stops
@@ -83,6 +84,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.runbooks, err = runbook.Load(s.fs); err != nil {
+		return nil, err
+	}
+	if s.surveys, err = configs.LoadSurveys(s.fs); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -158,6 +158,22 @@ CREATE TABLE schedule_run (
 	problem  TEXT NOT NULL, -- '' where all was done
 	PRIMARY KEY (schedule, due)
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE survey_answer (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	survey TEXT NOT NULL,
+	about  TEXT NOT NULL, -- the quarter, the version, the issue
+	who    TEXT NOT NULL COLLATE NOCASE,
+	role   TEXT NOT NULL,
+	at     INTEGER NOT NULL,
+	UNIQUE (survey, about, who)
+) STRICT;
+CREATE TABLE survey_value (
+	answer   INTEGER NOT NULL REFERENCES survey_answer,
+	question TEXT NOT NULL,
+	value    TEXT NOT NULL,
+	PRIMARY KEY (answer, question)
+) STRICT, WITHOUT ROWID;
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by
