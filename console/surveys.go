@@ -47,16 +47,15 @@ type resultRow struct {
 }
 
 // surveyRow is a survey in the list on the page of help.
-type surveyRow struct{ Title, URL, About, When string }
+type surveyRow struct{ Title, URL, About string }
 
 func (s *server) surveyRows(r *request) (rows []surveyRow) {
 	if s.Records == nil {
 		return nil
 	}
-	when := map[string]string{configs.AfterIncident: "after an incident", configs.EachQuarter: "each quarter", configs.AfterUpdate: "after an update"}
 	for i := range s.Surveys {
 		v := &s.Surveys[i]
-		rows = append(rows, surveyRow{v.Title, r.survey(v.ID), v.About, when[v.Occasion]})
+		rows = append(rows, surveyRow{v.Title, r.survey(v.ID), v.About})
 	}
 	return rows
 }
