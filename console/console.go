@@ -45,7 +45,7 @@ type Config struct {
 	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
 	Rules      ReadRules                    // those that are judged; nil: there are no pages of them
 	Surveys    []configs.Survey             // that people are asked, where there are Records
-	Runbooks   *runbook.Library             // what to do about findings; nil: there is no help
+	Runbooks   func() *runbook.Library      // what to do about findings; nil: there is no help
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
 	Metrics    http.Handler                 // answers /metrics; nil: nothing does
@@ -70,6 +70,7 @@ type server struct {
 	pages  pages
 	assets string // as assetsID returns it
 	attack attack
+	help   bool // there are runbooks
 	past   history
 }
 
@@ -85,6 +86,10 @@ func New(c Config) (http.Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	help := c.Runbooks != nil
+	if !help {
+		c.Runbooks = func() *runbook.Library { return nil }
+	}
 	p, err := parsePages()
 	if err != nil {
 		return nil, err
@@ -97,7 +102,7 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: names of ATT&CK: %w", err)
 	}
-	s := &server{Config: c, pages: p, assets: id, attack: names}
+	s := &server{Config: c, help: help, pages: p, assets: id, attack: names}
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		return nil, fmt.Errorf("console: static files: %w", err)
@@ -134,7 +139,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Try != nil {
 		r.Get("/playground", s.page("playground", s.playground))
 	}
-	if c.Runbooks != nil {
+	if help {
 		r.Get("/runbooks", s.page("runbooks", s.runbooks))
 		r.Get("/runbooks/{id}", s.page("runbook", s.runbook))
 	}

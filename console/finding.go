@@ -83,7 +83,7 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 	if p.RulePage = p.SameRule; s.Rules != nil {
 		p.RulePage = r.rule(f.Rule)
 	}
-	books, addresses := s.Runbooks.Of(f.References)
+	books, addresses := s.Runbooks().Of(f.References)
 	p.Runbooks, p.References = runbookRows(r, books), references(addresses)
 	if f.Last > f.First {
 		p.Span = duration(time.Duration(f.Last-f.First) * time.Microsecond)

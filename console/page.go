@@ -182,7 +182,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	if s.Try != nil {
 		f.Nav = append(f.Nav, navItem{Name: "Playground", Icon: "y", URL: r.to("/playground"), Current: at("playground")})
 	}
-	if s.Runbooks != nil {
+	if s.help {
 		f.Links = append(f.Links, navItem{Name: "Help", URL: r.to("/runbooks"), Current: at("runbooks")})
 	}
 	if s.Records != nil {

@@ -154,7 +154,7 @@ func (s *server) ruleRow(r *request, rule *Rule, record state.Record, hits int64
 	if record.Judged() > 0 {
 		row.Percent, row.Class = fmt.Sprintf("%d %%", int(100*record.Precision()+0.5)), precisionClass(record)
 	}
-	books, _ := s.Runbooks.Of(rule.References)
+	books, _ := s.Runbooks().Of(rule.References)
 	row.Runbooks = runbookRows(r, books)
 	return row
 }
@@ -215,7 +215,7 @@ func (s *server) rule(ctx context.Context, r *request) (answer, error) {
 		return answer{}, err
 	}
 	p := rulePage{ruleRow: one[0], File: rule.File, Code: codeOf(rule), Tags: s.attack.tags(rule.Tags), Findings: one[0].HitsURL}
-	_, p.Refs = s.Runbooks.Of(rule.References)
+	_, p.Refs = s.Runbooks().Of(rule.References)
 	p.Refs = references(p.Refs)
 	if p.LeftOut, err = s.leftOut(ctx, r, []string{id}); err != nil {
 		return answer{}, err

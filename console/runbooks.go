@@ -2,13 +2,17 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/reports/runbook"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // maxSearch bounds the words of a search for runbooks, in bytes.
@@ -34,11 +38,11 @@ func (s *server) runbooks(_ context.Context, r *request) (answer, error) {
 	if p.Query != "" {
 		p.Reset = r.to("/runbooks")
 		p.Query = p.Query[:min(len(p.Query), maxSearch)]
-		for _, h := range s.Runbooks.Search(p.Query) {
+		for _, h := range s.Runbooks().Search(p.Query) {
 			p.Rows = append(p.Rows, runbookRow{h.Title, r.runbook(h.ID), h.Excerpt})
 		}
 	} else {
-		p.Rows, p.Surveys = runbookRows(r, s.Runbooks.All()), s.surveyRows(r)
+		p.Rows, p.Surveys = runbookRows(r, s.Runbooks().All()), s.surveyRows(r)
 	}
 	return answer{Title: "Help", Body: p}, nil
 }
@@ -56,10 +60,11 @@ type runbookPage struct {
 	ID, Title, File string
 	Text            template.HTML
 	Site, All       string
+	Rules           []ruleRow // that name it
 }
 
-func (s *server) runbook(_ context.Context, r *request) (answer, error) {
-	b := s.Runbooks.Find(chi.URLParam(r.Request, "id"))
+func (s *server) runbook(ctx context.Context, r *request) (answer, error) {
+	b := s.Runbooks().Find(chi.URLParam(r.Request, "id"))
 	if b == nil {
 		return answer{}, errNotFound
 	}
@@ -67,5 +72,18 @@ func (s *server) runbook(_ context.Context, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{Title: b.Title, Body: runbookPage{b.ID, b.Title, b.File, text, r.site, r.to("/runbooks")}}, nil
+	p := runbookPage{b.ID, b.Title, b.File, text, r.site, r.to("/runbooks"), nil}
+	if s.Rules == nil {
+		return answer{Title: b.Title, Body: p}, nil
+	}
+	all, err := s.Rules(ctx)
+	if err != nil {
+		return answer{}, fmt.Errorf("read the rules: %w", err)
+	}
+	for i := range all {
+		if slices.Contains(all[i].References, configs.RunbookRef+b.ID) {
+			p.Rules = append(p.Rules, s.ruleRow(r, &all[i], state.Record{}, 0))
+		}
+	}
+	return answer{Title: b.Title, Body: p}, nil
 }

@@ -23,6 +23,10 @@ func TestRunbooksAreListedFoundAndRead(t *testing.T) {
 	if w := words(page); code != 200 || !strings.Contains(w, "Who waits for whom, now:") || !strings.Contains(page, `<a href="/runbooks/connections?site=demo">`) && !strings.Contains(page, "<code class=\"language-sql\">-- PostgreSQL") {
 		t.Errorf("code %d: %s", code, w)
 	}
+	_, page = get(t, h, "/runbooks/deadlocks")
+	if w := words(page); !strings.Contains(w, "Rules that name it db.deadlock High") || !strings.Contains(page, `href="/rules/db.deadlock"`) {
+		t.Errorf("its rules: %s", w)
+	}
 	for _, at := range []string{"/runbooks/nothing", "/runbooks/..%2fgo.mod", "/runbooks/"} {
 		if code, _ := get(t, h, at); code != 404 {
 			t.Errorf("%s: code %d, want 404", at, code)

@@ -381,7 +381,7 @@ func open(t testing.TB, d *day) console.Config {
 		t.Fatal(err)
 	}
 	return console.Config{
-		Surveys: surveys, Records: records, Runbooks: books, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Surveys: surveys, Records: records, Runbooks: func() *runbook.Library { return books }, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

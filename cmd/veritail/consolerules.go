@@ -3,11 +3,41 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/saypro/veritail/console"
+	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules"
 )
+
+// runbooksEvery is how long runbooks are shown as they were read.
+const runbooksEvery = 10 * time.Second
+
+// runbooks gives the console the runbooks as they stand in the files of the configuration, and those of before while there is a mistake in them.
+func (d *daemon) runbooks() func() *runbook.Library {
+	if d.cfg.Configs == "" {
+		return func() *runbook.Library { return d.setup.runbooks }
+	}
+	var mu sync.Mutex
+	now, read := d.setup.runbooks, time.Now()
+	return func() *runbook.Library {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(read) < runbooksEvery {
+			return now
+		}
+		read = time.Now()
+		l, err := runbook.Load(d.setup.fs)
+		if err != nil {
+			slog.Warn("runbooks that were changed are not shown, those of before are", "err", err)
+			return now
+		}
+		now = l
+		return now
+	}
+}
 
 // shownRules gives the console the rules that are judged. Their tests are run when somebody asks for the first time, and again when
 // other rules have taken over.
