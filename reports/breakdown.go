@@ -80,7 +80,7 @@ func (b *builder) shares(def *kpi.Definition, occurrences map[string]map[string]
 
 func breakdown(def *kpi.Definition, f kpi.Figure, rows []share, exact bool) document.Section {
 	t := document.Table{Bare: true, Halves: true, Columns: []document.Column{
-		{Name: def.By, Mono: true}, {Name: "Count", Right: true, Width: document.Narrow}, {Name: "Share", Width: document.Medium}}}
+		{Name: def.By, Mono: true, Width: document.Medium}, {Name: "Count", Right: true, Width: document.Narrow}, {Name: "Share", Width: document.Medium}}}
 	several := map[string]bool{}
 	var told, most, others int64
 	for i, r := range rows {

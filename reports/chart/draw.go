@@ -79,6 +79,9 @@ func (f frame) times(b *svg, s Series, y float64) {
 			break
 		}
 	}
+	if len(s.when(s.Points[0].Time)) > len("15:04") && f.w < 500 { // with their days more than three would overlap
+		marks = 2
+	}
 	for k := 0; k <= marks; k++ {
 		at := k * n / marks
 		if k > 0 && at == (k-1)*n/marks {
