@@ -80,8 +80,8 @@ func (s *server) finding(ctx context.Context, r *request) (answer, error) {
 		Review:   s.reviewOf(r, "finding", f.ID),
 		SameRule: r.to("/findings", "rule", f.Rule), Kept: len(f.Evidence),
 	}
-	if p.RulePage = p.SameRule; s.Rules != nil {
-		p.RulePage = r.rule(f.Rule)
+	if p.RulePage, err = s.rulePageOf(ctx, r, f.Rule); err != nil {
+		return answer{}, err
 	}
 	books, addresses := s.Runbooks().Of(f.References)
 	p.Runbooks, p.References = runbookRows(r, books), references(addresses)

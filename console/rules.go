@@ -177,6 +177,20 @@ func precisionClass(r state.Record) string {
 
 func (r *request) rule(id string) string { return r.to("/rules/" + url.PathEscape(id)) }
 
+// rulePageOf is the address of a rule's page, or of its findings where the rule is no more, or is the program's own.
+func (s *server) rulePageOf(ctx context.Context, r *request, id string) (string, error) {
+	if s.Rules != nil {
+		all, err := s.Rules(ctx)
+		if err != nil {
+			return "", fmt.Errorf("read the rules: %w", err)
+		}
+		if slices.ContainsFunc(all, func(rule Rule) bool { return rule.ID == id }) {
+			return r.rule(id), nil
+		}
+	}
+	return r.to("/findings", "rule", id), nil
+}
+
 // rulePage is one rule.
 type rulePage struct {
 	ruleRow

@@ -52,7 +52,7 @@ func mailCommand() *cobra.Command {
 		Use:   "mail",
 		Short: "Show the mail queue: what was sent, what waits, and why",
 		Long: `Mail shows what the daemon sends by the site's mail server ([mail] in the
-configuration): reports, and what is announced. What the server does not take is tried
+configuration), such as scheduled reports. What the server does not take is tried
 again, ever more slowly, for three days; what it refuses for good is given up.
 
 Exit status: 0, or 1 if a mail waits after a failed try.`,

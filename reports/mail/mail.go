@@ -1,4 +1,4 @@
-// Package mail sends mail by the site's own server: reports, and what is announced.
+// Package mail sends mail by the site's own server, such as reports.
 //
 // It stands behind the flow. What is to be sent lies in a queue of the records (storage/state), where it survives a restart; a Sender takes
 // it from there, one mail and one address at a time, and tries again what the server does not take now.
