@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,33 @@ func TestScalesAreRoundAndHoldEveryValue(t *testing.T) {
 			if s.Bars && f.min != 0 {
 				t.Errorf("%s: bars begin at %v", s.Title, f.min)
 			}
+		}
+	}
+}
+
+// What is written below a chart has room, however long the period.
+func TestTimesBelowAChartLieApart(t *testing.T) {
+	text := regexp.MustCompile(`<text class="t3" x="([0-9.]+)" y="([0-9.]+)" text-anchor="(start|middle|end)">([^<]*[A-Za-z:][^<]*)</text>`)
+	for _, tc := range []struct {
+		n    int
+		step time.Duration
+	}{{24, time.Hour}, {12, 6 * time.Hour}, {28, 6 * time.Hour}, {48, time.Hour}, {7, time.Hour}, {3, 6 * time.Hour}, {60, time.Minute}, {14, 24 * time.Hour}, {365, 24 * time.Hour}} {
+		right := 0.0
+		marks := text.FindAllStringSubmatch(string(Chart(series("T", tc.step, make([]float64, tc.n)...))), -1)
+		for _, m := range marks {
+			x, err := strconv.ParseFloat(m[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wide := 6 * float64(len(m[4]))
+			from := map[string]float64{"start": x, "middle": x - wide/2, "end": x - wide}[m[3]]
+			if from < right {
+				t.Errorf("%d steps of %s: %q begins at %.0f, the one before it ends at %.0f", tc.n, tc.step, m[4], from, right)
+			}
+			right = from + wide
+		}
+		if len(marks) == 0 {
+			t.Errorf("%d steps of %s: no times", tc.n, tc.step)
 		}
 	}
 }
