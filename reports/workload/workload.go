@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -43,8 +44,8 @@ type Workload struct {
 // By are the fields by which the statements are shared out.
 var By = []string{"user.name", "db.namespace", "source.ip"}
 
-// maxTexts bounds the different texts of statements that are looked at, and maxShares the values of a field. It is a
-// variable for the tests.
+// maxTexts bounds the different texts of statements that are looked at, maxShares the values of a field. It is a variable for the
+// tests.
 var maxTexts = 20_000
 
 const maxShares = 20
@@ -109,32 +110,53 @@ func (r *reader) statements(w *Workload) error {
 	slices.SortFunc(w.Queries, func(a, b transactions.Query) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Text, b.Text))
 	})
-	for _, field := range By {
-		t, err := r.group(query.Or{r.does[runs], r.does[ran]}, field, "event.duration", maxShares)
+	return r.shares(w)
+}
+
+// shares reads whose the statements were: by all fields at once, unless that are too many, then by each.
+func (r *reader) shares(w *Workload) error {
+	ran := query.Or{r.does[runs], r.does[ran]}
+	t, err := r.group(ran, By, "event.duration", maxTexts)
+	if err != nil {
+		return err
+	}
+	for i, field := range By {
+		if len(t.Rows) < maxTexts {
+			w.By[field] = sharesOf(t.Rows, i)
+			continue
+		}
+		one, err := r.group(ran, []string{field}, "event.duration", maxShares)
 		if err != nil {
 			return err
 		}
-		for _, row := range t.Rows {
-			if row.Key[0] != "" {
-				w.By[field] = append(w.By[field], share(row.Key[0], row))
-			}
-		}
-		slices.SortStableFunc(w.By[field], byTime)
+		w.By[field] = sharesOf(one.Rows, 0)
 	}
 	return nil
 }
 
+// sharesOf adds rows up by one of their keys, the first maxShares by time.
+func sharesOf(rows []storage.TableRow, key int) []transactions.Share {
+	all := map[string]transactions.Share{}
+	for _, row := range rows {
+		name := row.Key[key]
+		if name == "" {
+			continue
+		}
+		one, sum := share(name, row), all[name]
+		all[name] = transactions.Share{Name: name, Count: sum.Count + one.Count, Total: sum.Total + one.Total, Max: max(sum.Max, one.Max)}
+	}
+	list := slices.SortedFunc(maps.Values(all), byTime)
+	return list[:min(len(list), maxShares)]
+}
+
 // texts groups events by their statement. rest is how many are in no group: there are too many different texts.
 func (r *reader) texts(where query.Expr) (rows []storage.TableRow, rest int64, err error) {
-	t, err := r.group(where, "db.query.text", "event.duration", maxTexts)
+	t, err := r.group(where, byText, "event.duration", maxTexts)
 	if err != nil || len(t.Rows) < maxTexts {
 		return t.Rows, 0, err
 	}
 	rows = t.Rows
-	if rest, err = r.count(where); err != nil {
-		return nil, 0, err
-	}
-	if t, err = r.slow(where); err != nil {
+	if t, rest, err = r.slow(where); err != nil {
 		return nil, 0, err
 	}
 	often := map[string]bool{}
@@ -151,23 +173,30 @@ func (r *reader) texts(where query.Expr) (rows []storage.TableRow, rest int64, e
 	return rows, rest, nil
 }
 
-// slow groups the hundredth of events that took longest by their statement.
-func (r *reader) slow(where query.Expr) (storage.Table, error) {
-	t, err := r.store.Aggregate(r.ctx, r.view, query.Agg{
+// slow groups the hundredth of events that took longest by their statement, and counts them all.
+func (r *reader) slow(where query.Expr) (t storage.Table, all int64, err error) {
+	t, err = r.store.Aggregate(r.ctx, r.view, query.Agg{
 		Where: r.ofSite(where), During: r.Period, Values: []query.Measure{{Fn: "p99", Field: "event.duration"}},
 	})
-	if err != nil || len(t.Rows) == 0 || math.IsNaN(t.Rows[0].Values[0]) {
-		return storage.Table{}, err
+	if err != nil || len(t.Rows) == 0 {
+		return storage.Table{}, 0, err
+	}
+	all = t.Rows[0].Count
+	if math.IsNaN(t.Rows[0].Values[0]) {
+		return storage.Table{}, all, nil
 	}
 	long := &query.Test{Field: "event.duration", F: event.FieldDuration, Known: true, Kind: event.Duration, Op: query.MoreEq, Int: int64(t.Rows[0].Values[0])}
-	return r.group(query.And{where, long}, "db.query.text", "event.duration", maxTexts)
+	t, err = r.group(query.And{where, long}, byText, "event.duration", maxTexts)
+	return t, all, err
 }
+
+var byText = []string{"db.query.text"}
 
 // locks reads which statements waited for locks.
 func (r *reader) locks(w *Workload) error {
 	all := map[string]*transactions.Query{}
 	for _, field := range r.Sessions.After(acquires) {
-		t, err := r.group(r.does[acquires], "db.query.text", field, maxTexts)
+		t, err := r.group(r.does[acquires], byText, field, maxTexts)
 		if err != nil {
 			return err
 		}
@@ -221,10 +250,10 @@ func byTime(a, b transactions.Share) int {
 	return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
 }
 
-// group sums up a duration of the events of a condition by a field: its sum, maximum and average.
-func (r *reader) group(where query.Expr, by, of string, limit int) (storage.Table, error) {
+// group sums up a duration of the events of a condition by fields: its sum, maximum and average.
+func (r *reader) group(where query.Expr, by []string, of string, limit int) (storage.Table, error) {
 	return r.store.Aggregate(r.ctx, r.view, query.Agg{
-		Where: r.ofSite(where), During: r.Period, By: []string{by}, Limit: limit,
+		Where: r.ofSite(where), During: r.Period, By: by, Limit: limit,
 		Values: []query.Measure{{Fn: "sum", Field: of}, {Fn: "max", Field: of}, {Fn: "avg", Field: of}},
 	})
 }
@@ -257,11 +286,14 @@ func (q *Request) conditions() (map[string]query.Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		other, err := q.either(first)
-		if err != nil {
-			return nil, err
+		out[what] = some
+		if len(first) > 0 {
+			other, err := q.either(first)
+			if err != nil {
+				return nil, err
+			}
+			out[what] = query.And{some, query.Not{X: other}}
 		}
-		out[what] = query.And{some, query.Not{X: other}}
 	}
 	return out, nil
 }
