@@ -15,6 +15,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/pipeline/source"
 	"github.com/saypro/veritail/reports"
+	"github.com/saypro/veritail/reports/checks"
 	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules"
 	"github.com/saypro/veritail/rules/kpi"
@@ -35,6 +36,7 @@ type setup struct {
 	readiness []readiness.Check
 	runbooks  *runbook.Library
 	surveys   []configs.Survey
+	checks    []checks.Check
 	told      *parsers.Transactions // those of a configuration that is tried; nil: those of set
 	host      string
 	stops     stops
@@ -87,6 +89,9 @@ func setupOf(dir string, load func(fs.FS, *event.Schema) (*parsers.Set, error)) 
 		return nil, err
 	}
 	if s.surveys, err = configs.LoadSurveys(s.fs); err != nil {
+		return nil, err
+	}
+	if s.checks, err = checks.Load(s.fs, s.schema, s.kpis); err != nil {
 		return nil, err
 	}
 	return s, nil

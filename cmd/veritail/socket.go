@@ -181,6 +181,7 @@ func (d *daemon) serveSocket(ctx context.Context) error {
 	mux.HandleFunc("POST /redrive", d.answerRedrive)
 	mux.HandleFunc("POST /check", d.answerCheck)
 	mux.HandleFunc("GET /report", answerAsked(d.report))
+	mux.HandleFunc("GET /checks", answerAsked(d.checklist))
 	mux.HandleFunc("POST /archive", d.answerArchive)
 	mux.HandleFunc("POST /backup", d.answerBackup)
 	mux.HandleFunc("GET /drill", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.drilled()) })

@@ -174,6 +174,16 @@ CREATE TABLE survey_value (
 	value    TEXT NOT NULL,
 	PRIMARY KEY (answer, question)
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE check_signed (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	check_id TEXT NOT NULL,
+	at       INTEGER NOT NULL,
+	who      TEXT NOT NULL,
+	role     TEXT NOT NULL,
+	note     TEXT NOT NULL
+) STRICT;
+CREATE INDEX check_signed_of ON check_signed (check_id, id);
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by
