@@ -46,19 +46,22 @@ type checklistReport struct {
 //
 //	site whose evidence; without it this machine's
 func (d *daemon) checklist(ctx context.Context, asked url.Values) (checklistReport, error) {
+	list, err := d.standings(ctx, asked.Get("site"), time.Now().UTC())
+	return checklistReport{list}, err
+}
+
+// standings says how the checks stand at a time, by the evidence of a site.
+func (d *daemon) standings(ctx context.Context, site string, now time.Time) ([]checks.Standing, error) {
 	db, done, err := d.openRecords(ctx)
 	if err != nil {
-		return checklistReport{}, err
+		return nil, err
 	}
 	defer done()
 	signed, err := db.LastSignOffs(ctx)
 	if err != nil {
-		return checklistReport{}, err
+		return nil, err
 	}
-	list, err := checks.Evaluate(ctx, d.store, access.All(), checks.Request{
-		Checks: d.setup.checks, Signed: signed, Site: asked.Get("site"), Now: time.Now().UTC(), Prometheus: d.prometheus,
-	})
-	return checklistReport{list}, err
+	return checks.Evaluate(ctx, d.store, access.All(), checks.Request{Checks: d.setup.checks, Signed: signed, Site: site, Now: now, Prometheus: d.prometheus})
 }
 
 // checklist asks the daemon how the checks stand, or without one its store.

@@ -2,15 +2,21 @@ package main
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/pipeline"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/query"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // Which of the sample logs give the evidence of each query that checks are shipped with.
@@ -94,5 +100,55 @@ func TestChecksStandInTheOrderOfThePaperwork(t *testing.T) {
 	}
 	if !slices.Equal(lists, want) {
 		t.Errorf("lists %q, want %q", lists, want)
+	}
+}
+
+func TestAnOverdueCheckIsAFindingOnceAPeriod(t *testing.T) {
+	s, err := loadSetup("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	store, err := embedded.Open(t.Context(), embedded.Config{Path: filepath.Join(dir, "events"), Schema: s.schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	db, err := state.Open(t.Context(), filepath.Join(dir, "records.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	signed := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+	db.SetClock(func() time.Time { return signed })
+	if err := db.SignCheck(t.Context(), state.SignOff{Check: "basic-scan", Who: "ann", Role: "security", Note: "nothing found"}); err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{cfg: &configs.Daemon{}, setup: s, store: store, records: db, announcer: &announcer{Store: store, out: io.Discard}}
+	for _, tc := range []struct {
+		name  string
+		after time.Duration
+		want  []string
+	}{
+		{"within its day", 23 * time.Hour, nil},
+		{"within the grace", 35 * time.Hour, nil},
+		{"overdue", 37 * time.Hour, []string{"check-basic-scan-20261102T080000"}},
+		{"told already", 47 * time.Hour, []string{"check-basic-scan-20261102T080000"}},
+		{"another day", 49 * time.Hour, []string{"check-basic-scan-20261103T080000", "check-basic-scan-20261102T080000"}},
+	} {
+		if err := d.tellOverdue(t.Context(), signed.Add(tc.after)); err != nil {
+			t.Fatal(err)
+		}
+		found, err := store.Findings(t.Context(), access.All(), storage.FindingQuery{Rules: []string{"veritail.check"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range found {
+			got = append(got, f.ID)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
 	}
 }
