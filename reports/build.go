@@ -121,6 +121,7 @@ var shows = map[string]show{
 	"conclusion": {make: conclusion},
 	"rules":      {make: ruleTable, rules: true},
 	"datasets":   {make: datasets},
+	"disposals":  {make: disposals},
 	"statements": {make: statements},
 	"locks":      {make: lockWaits},
 	"clients":    {make: clients},

@@ -136,3 +136,26 @@ func datasets(ctx context.Context, b *builder, s *Section) ([]document.Section, 
 	}
 	return one(s.Title, blocks...), nil
 }
+
+// maxDisposals bounds the records of a report.
+const maxDisposals = 100
+
+// disposals says what retention dropped in the period, and why.
+func disposals(ctx context.Context, b *builder, s *Section) ([]document.Section, error) {
+	if b.Records == nil {
+		return nil, nil
+	}
+	list, err := b.Records.Disposals(ctx, utc(b.Period.From), utc(b.Period.To), maxDisposals)
+	if err != nil {
+		return nil, err
+	}
+	t := document.Table{Empty: "Retention dropped nothing in this period.", Columns: []document.Column{
+		{Name: "Dropped", Keep: true}, {Name: "What", Keep: true}, {Name: "Count", Right: true, Keep: true}, {Name: "Of"}, {Name: "Why", Faint: true}}}
+	for _, x := range list {
+		t.Rows = append(t.Rows, []document.Cell{{Text: b.moment(x.At.UnixMicro())}, {Text: x.What}, document.Num(number(x.N), float64(x.N), ""), {Text: x.Of}, {Text: x.Why}})
+	}
+	if len(list) == maxDisposals {
+		t.Note = "There may be more: veritail disposals shows them all."
+	}
+	return one(s.Title, tableBlock(t)), nil
+}

@@ -7,6 +7,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -64,12 +65,28 @@ type Policy struct {
 
 // A Report tells what a Keeper did or found.
 type Report struct {
-	Dropped   []string // what was dropped, one line each
-	Announced []Drop   // what this call has announced
-	Coming    []Drop   // all that is announced
-	Problems  []string // what does not agree, one line each; empty means sound
-	Events    int64    // events in the store
-	Bytes     int64    // that the store takes on disk, but for free space within its files
+	Dropped   []Dropped // what was dropped
+	Announced []Drop    // what this call has announced
+	Coming    []Drop    // all that is announced
+	Problems  []string  // what does not agree, one line each; empty means sound
+	Events    int64     // events in the store
+	Bytes     int64     // that the store takes on disk, but for free space within its files
+}
+
+// A Dropped is what Expire has dropped: all of a day or of an index, or what was older than a time.
+type Dropped struct {
+	What   string    // "events", "findings", "rollups"
+	N      int64     // how many
+	Of     string    // the day, 2026-08-29, or the name of the index; "" where Before says it
+	Before time.Time // all before this time; zero where Of says it
+	Why    string    // "age" or "disk"
+}
+
+func (d Dropped) String() string {
+	if d.Of != "" {
+		return fmt.Sprintf("%d %s of %s", d.N, d.What, d.Of)
+	}
+	return fmt.Sprintf("%d %s before %s", d.N, d.What, d.Before.UTC().Format(time.RFC3339))
 }
 
 // A Drop is a day of events that will be dropped.

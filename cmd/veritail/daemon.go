@@ -60,6 +60,7 @@ type daemon struct {
 	kept       atomic.Pointer[keptReport] // nil until keep has looked once
 	full       atomic.Pointer[[]fullDisk] // nil until watchDisks has looked once
 	refused    int64                      // lines in quarantine when keep looked last
+	disposed   []state.Disposal           // dropped, and not in the records yet
 	mail       *mail.Sender               // nil: there is no server
 	clockTold  string                     // id of the last finding of clocks that differ; like refused of keep only
 	out        io.Writer

@@ -76,7 +76,7 @@ func (d *daemon) keepOnce(ctx context.Context, p storage.Policy) (k keptReport, 
 	for _, what := range r.Dropped {
 		slog.Info("retention", "dropped", what)
 	}
-	return k, errors.Join(sealing, d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now), d.announceClock(ctx, p.Now))
+	return k, errors.Join(sealing, d.recordDropped(ctx, r.Dropped, k, p.Now), d.announce(ctx, r.Announced, k), d.announceRefused(ctx, p.Now), d.announceClock(ctx, p.Now))
 }
 
 // seal seals the days that have ended, in a store that has such.

@@ -10,6 +10,7 @@ import (
 	"github.com/saypro/veritail/pipeline/event"
 	"github.com/saypro/veritail/storage"
 	"github.com/saypro/veritail/storage/access"
+	"github.com/saypro/veritail/storage/state"
 )
 
 // A day that has ended is sealed; one that goes before its time is announced in the log, the status and as a finding.
@@ -23,7 +24,12 @@ func TestKeepSealsAndAnnounces(t *testing.T) {
 	}
 	defer store.Close()
 	var out strings.Builder
-	d := &daemon{cfg: cfg, store: store, announcer: &announcer{Store: store, out: &out}}
+	records, err := state.Open(t.Context(), filepath.Join(t.TempDir(), "records.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer records.Close()
+	d := &daemon{cfg: cfg, store: store, records: records, announcer: &announcer{Store: store, out: &out}}
 	p := &event.Page{Schema: schema, Arena: new(event.Arena), Gen: 7}
 	p.SetInt(p.AddRow(p.Arena.PutString("a line"), 1, []event.Span{{Off: 0, Len: 7}}), event.FieldTime,
 		time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC).UnixMicro())
@@ -58,6 +64,11 @@ func TestKeepSealsAndAnnounces(t *testing.T) {
 	k, err = d.keepOnce(t.Context(), storage.Policy{Now: now.Add(keepNotice), Notice: keepNotice})
 	if err != nil || k.Events != 0 || len(k.Coming) != 0 {
 		t.Errorf("later it stands at %+v, error %v", k, err)
+	}
+	gone, err := records.Disposals(t.Context(), time.Time{}, time.Time{}, 10)
+	want := state.Disposal{At: now.Add(keepNotice).UTC().Truncate(time.Microsecond), What: "events", N: 1, Of: "2026-11-24", Why: "the store took more than retention.disk and retention.disk_share allow, 1000 B"}
+	if err != nil || len(gone) != 1 || gone[0] != want {
+		t.Errorf("the record of what was dropped is %+v, error %v; want %+v", gone, err, want)
 	}
 }
 

@@ -125,7 +125,7 @@ Exit status: 0 fine, 1 an error you can mend, 2 an error of Veritail or its mach
 	}{
 		{"files", "Finished logs:", []*cobra.Command{scanCommand(), parseCommand(), deadlockCommand(), timelineCommand(), databaseCommand()}},
 		{"daemon", "Logs that grow:", []*cobra.Command{initCommand(), runCommand(), statusCommand(), doctorCommand(), drillCommand(), searchCommand(), sqlCommand(), reportCommand(), archiveCommand(), backupCommand(), restoreCommand(), repairCommand(), redriveCommand(), migrateCommand()}},
-		{"records", "What is done about it:", []*cobra.Command{issueCommand(), verdictCommand(), checklistCommand(), runbookCommand(), surveyCommand(), mailCommand()}},
+		{"records", "What is done about it:", []*cobra.Command{issueCommand(), verdictCommand(), checklistCommand(), runbookCommand(), surveyCommand(), mailCommand(), disposalsCommand()}},
 		{"formats", "Formats and rules:", []*cobra.Command{explainCommand(), replayCommand(), suggestCommand(), grokCommand(), checkCommand(), importCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

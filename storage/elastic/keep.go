@@ -110,7 +110,7 @@ func (e *expiry) rollups(ctx context.Context, p storage.Policy) error {
 func (e *expiry) single(ctx context.Context, name, field, what string, before time.Time) error {
 	n, err := e.s.remove(ctx, name, dsl{"range": dsl{field: dsl{"lt": before.UnixMicro()}}})
 	if n > 0 {
-		e.r.Dropped = append(e.r.Dropped, fmt.Sprintf("%d %s before %s", n, what, before.UTC().Format(time.RFC3339)))
+		e.r.Dropped = append(e.r.Dropped, storage.Dropped{What: what, N: int64(n), Before: before, Why: "age"})
 	}
 	return err
 }
@@ -142,7 +142,7 @@ func (e *expiry) indices(ctx context.Context, alias, field, what string, before 
 			return err
 		}
 		e.s.forget(name)
-		e.r.Dropped = append(e.r.Dropped, fmt.Sprintf("%d %s of %s", b.count(), what, name))
+		e.r.Dropped = append(e.r.Dropped, storage.Dropped{What: what, N: b.count(), Of: name, Why: "age"})
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (w *writer) dropDay(d dayUse, r *storage.Report) (files []string, err error
 			files = append(files, file)
 		}
 	}
-	r.Dropped = append(r.Dropped, fmt.Sprintf("%d events of %s", d.drop.Events, d.drop.Day))
+	r.Dropped = append(r.Dropped, storage.Dropped{What: "events", N: d.drop.Events, Of: d.drop.Day, Why: d.drop.Why})
 	w.freed += d.inside
 	return files, nil
 }
@@ -113,7 +113,7 @@ func (w *writer) deleteBefore(table, column string, keep time.Duration, now time
 		return err
 	}
 	if n > 0 {
-		r.Dropped = append(r.Dropped, fmt.Sprintf("%d %s before %s", n, table, before.UTC().Format(time.RFC3339)))
+		r.Dropped = append(r.Dropped, storage.Dropped{What: table, N: n, Before: before, Why: "age"})
 	}
 	return nil
 }

@@ -184,6 +184,16 @@ CREATE TABLE check_signed (
 	note     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX check_signed_of ON check_signed (check_id, id);
+`, `
+CREATE TABLE disposal (
+	id   INTEGER PRIMARY KEY AUTOINCREMENT,
+	at   INTEGER NOT NULL,
+	what TEXT NOT NULL, -- events, findings, rollups
+	n    INTEGER NOT NULL,
+	of   TEXT NOT NULL,
+	why  TEXT NOT NULL
+) STRICT;
+CREATE INDEX disposal_at ON disposal (at);
 `}
 
 // Open opens the database at path and brings it to the schema of today. A path that is not there is made, readable by

@@ -51,6 +51,15 @@ var keepCases = []testCase{
 		if err != nil || len(r.Dropped) == 0 {
 			f.Errorf("the report is %+v, error %v", r, err)
 		}
+		dropped := map[string]int64{}
+		for _, d := range r.Dropped {
+			if dropped[d.What] += d.N; d.Why != "age" || (d.Of == "") == d.Before.IsZero() {
+				f.Errorf("what was dropped reads %+v", d)
+			}
+		}
+		if dropped["events"] != 2 || dropped["findings"] != 1 || dropped["rollups"] != 1 {
+			f.Errorf("the report is of %v, want 2 events, a finding and a rollup", dropped)
+		}
 		f.wantCount(3)
 		if ids := f.findings(access.All(), storage.FindingQuery{}); !slices.Equal(ids, []string{"new"}) {
 			f.Errorf("found %v, want the new finding", ids)
