@@ -122,6 +122,7 @@ var shows = map[string]show{
 	"rules":      {make: ruleTable, rules: true},
 	"datasets":   {make: datasets},
 	"disposals":  {make: disposals},
+	"disks":      {make: diskForecast},
 	"statements": {make: statements},
 	"locks":      {make: lockWaits},
 	"clients":    {make: clients},

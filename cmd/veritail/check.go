@@ -178,7 +178,7 @@ func (s *setup) stopsIn(b *strings.Builder, in rules.Input) {
 
 // ownRules are those that the daemon's findings about itself and its inputs bear.
 var ownRules = []string{
-	"veritail.accounting", "veritail.check", "veritail.clock", "veritail.destroyed", "veritail.disk", "veritail.drill", "veritail.input", "veritail.refused",
+	"veritail.accounting", "veritail.check", "veritail.clock", "veritail.destroyed", "veritail.disk", "veritail.drill", "veritail.forecast", "veritail.input", "veritail.refused",
 	"veritail.retention", "veritail.rules", "veritail.silence", "veritail.store",
 }
 

@@ -83,7 +83,7 @@ func runDaemon(ctx context.Context, cfg *configs.Daemon, feed func(context.Conte
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	d.greet()
-	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.keep, d.watchStore, d.watchRules, d.runFleet, d.receive, d.announcer.issues.Run, d.watchAccounts, d.watchSilence, d.watchChecks, d.watchDisks, d.sendMail, d.runSchedules, feed)
+	return together(ctx, d.follow, d.serveConsole, d.serveSocket, d.keep, d.watchStore, d.watchRules, d.runFleet, d.receive, d.announcer.issues.Run, d.watchAccounts, d.watchSilence, d.watchChecks, d.watchDisks, d.watchForecasts, d.sendMail, d.runSchedules, feed)
 }
 
 // The waits for a cluster that is away when the daemon starts double from firstWait to lastWait.
