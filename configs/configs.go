@@ -69,4 +69,6 @@ func (l layers) Display(name string) string { return l.of(name).Display(name) }
 
 // Together reports whether two files of a configuration are of one directory: the shipped one, or the one that hides some of
 // its files. A shipped file may name what a site's own file no longer has.
-func Together(fsys fs.FS, a, b string) bool { return path.Dir(display(fsys, a)) == path.Dir(display(fsys, b)) }
+func Together(fsys fs.FS, a, b string) bool {
+	return path.Dir(display(fsys, a)) == path.Dir(display(fsys, b))
+}
