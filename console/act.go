@@ -32,7 +32,7 @@ func (s *server) act(name string, do func(context.Context, *request, url.Values)
 		switch {
 		case err == nil:
 			http.Redirect(w, r, to, http.StatusSeeOther)
-		case errors.Is(err, state.ErrNotFound):
+		case errors.Is(err, state.ErrNotFound), errors.Is(err, errNotFound):
 			s.finish(ctx, w, req, "", answer{}, errNotFound)
 		case errors.Is(err, state.ErrRefused):
 			a, err := again(ctx, req, r.PostForm, reason(err))

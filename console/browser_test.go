@@ -70,6 +70,7 @@ func serve(t *testing.T, d *day, change func(storage.Reader) storage.Reader) str
 	c := open(t, d)
 	if len(d.commit.Findings) > 0 {
 		fillLog(t, c.Records)
+		signChecks(t, c.Records)
 		c = withReports(t, c)
 		for _, by := range []string{"ann", hostile} {
 			asked := neturl.Values{"id": {"daily"}, "day": {now.Format(time.DateOnly)}, "by": {by}, "format": {"html,xlsx"}}
@@ -149,6 +150,9 @@ func TestPagesInABrowser(t *testing.T) {
 		{"playground", url + "/playground?lines=" + neturl.QueryEscape("alice from 127.0.3.10\n"+hostile+" from 127.0.3.11\nroot came from 10.66.66.66\nnobody") + "&format=sshd", false},
 		{"playground-error", url + "/playground?expr=(&lines=x", false},
 		{"survey", url + "/surveys/after-incident?about=1", false},
+		{"checks", url + "/checks", false},
+		{"check", url + "/checks/incremental-backup", false},
+		{"check-hostile", url + "/checks/access-review", false},
 		{"rules", url + "/rules", false},
 		{"rule", url + "/rules/auth.bruteforce", false},
 		{"rule-hostile", url + "/rules/app.hostile", false},

@@ -45,6 +45,7 @@ type Config struct {
 	Records    *state.DB                    // the issue log and verdicts; nil: there are no pages of them
 	Rules      ReadRules                    // those that are judged; nil: there are no pages of them
 	Surveys    []configs.Survey             // that people are asked, where there are Records
+	Checks     ReadChecks                   // how they stand; nil, or without Records: there are no pages of them
 	Runbooks   func() *runbook.Library      // what to do about findings; nil: there is no help
 	Try        func(Trial) ([]Tried, error) // tries patterns on lines, one answer a line; nil: there is no playground
 	Formats    []string                     // names that a Trial may have
@@ -130,6 +131,11 @@ func New(c Config) (http.Handler, error) {
 		r.Get("/problem", s.page("problem", s.problem))
 		r.Post("/problem", s.act("problem", s.reportProblem, s.problemWith))
 		r.Post("/findings/{id}/verdict", s.act("finding", s.judge, s.judgedAgain))
+	}
+	if c.Checks != nil && c.Records != nil {
+		r.Get("/checks", s.page("checks", s.checks))
+		r.Get("/checks/{id}", s.page("check", s.check))
+		r.Post("/checks/{id}", s.act("check", s.signCheck, s.checkWith))
 	}
 	if c.Rules != nil {
 		r.Get("/rules", s.page("rules", s.rules))

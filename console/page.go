@@ -159,7 +159,7 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 		f.Machine = r.site + " site"
 	}
 	at := func(p string) bool {
-		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && (page == "runbook" || page == "survey") || p == "rules" && page == "rule"
+		return page == p || p == "findings" && page == "finding" || p == "issues" && strings.HasPrefix(page, "issue") || p == "runbooks" && (page == "runbook" || page == "survey") || p == "rules" && page == "rule" || p == "checks" && page == "check"
 	}
 	f.Nav = []navItem{
 		{Name: "Overview", Icon: "o", URL: r.to("/"), Current: at("overview")},
@@ -169,6 +169,9 @@ func (s *server) frame(ctx context.Context, r *request, page string, a answer) f
 	}
 	if s.Make != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Reports", Icon: "p", URL: r.to("/reports"), Current: at("reports")})
+	}
+	if s.Checks != nil && s.Records != nil {
+		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Checks", Icon: "c", URL: r.to("/checks"), Current: at("checks")})
 	}
 	if s.Records != nil {
 		f.Nav = slices.Insert(f.Nav, 3, navItem{Name: "Issues", Icon: "i", URL: r.to("/issues"), Count: s.openIssues(ctx, r), Current: at("issues")})

@@ -18,9 +18,12 @@ import (
 	"github.com/saypro/veritail/configs"
 	"github.com/saypro/veritail/console"
 	"github.com/saypro/veritail/pipeline/event"
+	"github.com/saypro/veritail/reports/checks"
 	"github.com/saypro/veritail/reports/runbook"
 	"github.com/saypro/veritail/rules/kpi"
 	"github.com/saypro/veritail/rules/transactions"
+	"github.com/saypro/veritail/storage"
+	"github.com/saypro/veritail/storage/access"
 	"github.com/saypro/veritail/storage/embedded"
 	"github.com/saypro/veritail/storage/state"
 )
@@ -381,9 +384,25 @@ func open(t testing.TB, d *day) console.Config {
 		t.Fatal(err)
 	}
 	return console.Config{
-		Surveys: surveys, Records: records, Runbooks: func() *runbook.Library { return books }, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
+		Surveys: surveys, Checks: readChecks(t, d.schema, defs, store, records), Records: records, Runbooks: func() *runbook.Library { return books }, Rules: ruleList, Reader: store, Schema: d.schema, KPIs: defs, Status: d.status, Site: "shop.example", Version: "test",
 		Deadlocks: reports, Sessions: sessions, Try: try, Formats: []string{"nginx.access", "sshd"},
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// readChecks returns how the checks stand by what is stored.
+func readChecks(t testing.TB, schema *event.Schema, defs []kpi.Definition, r storage.Reader, db *state.DB) console.ReadChecks {
+	t.Helper()
+	list, err := checks.Load(fstest.MapFS{configs.ChecksFile: {Data: []byte(checklist)}, "kpis.toml": {}}, schema, defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context, site string) ([]checks.Standing, error) {
+		signed, err := db.LastSignOffs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return checks.Evaluate(ctx, r, access.All(), checks.Request{Checks: list, Signed: signed, Site: site, Now: now})
 	}
 }
 

@@ -64,6 +64,11 @@ func (d *daemon) standings(ctx context.Context, site string, now time.Time) ([]c
 	return checks.Evaluate(ctx, d.store, access.All(), checks.Request{Checks: d.setup.checks, Signed: signed, Site: site, Now: now, Prometheus: d.prometheus})
 }
 
+// shownChecks says how the checks stand now, for the console.
+func (d *daemon) shownChecks(ctx context.Context, site string) ([]checks.Standing, error) {
+	return d.standings(ctx, site, time.Now().UTC())
+}
+
 // checklist asks the daemon how the checks stand, or without one its store.
 func (c *client) checklist(ctx context.Context, asked url.Values) (r checklistReport, err error) {
 	err = c.question(ctx, "/checks", asked, &r, func(storage.Progress) {}, func(ctx context.Context, d *daemon) (err error) {

@@ -12,7 +12,7 @@ import (
 // newConsole returns the console over the daemon's store.
 func (d *daemon) newConsole() (http.Handler, error) {
 	return console.New(console.Config{
-		Reader: d.store, Schema: d.setup.schema, KPIs: d.setup.kpis, Prometheus: d.prometheus, Status: d.consoleStatus, Deadlocks: d.setup.deadlocks, Proofs: deadlocks.Proofs(d.cfg.State), Sessions: d.setup.sessions, Records: d.records, Rules: (&shownRules{d: d}).rules, Runbooks: d.runbooks(), Surveys: d.setup.surveys,
+		Reader: d.store, Schema: d.setup.schema, KPIs: d.setup.kpis, Prometheus: d.prometheus, Status: d.consoleStatus, Deadlocks: d.setup.deadlocks, Proofs: deadlocks.Proofs(d.cfg.State), Sessions: d.setup.sessions, Records: d.records, Rules: (&shownRules{d: d}).rules, Runbooks: d.runbooks(), Surveys: d.setup.surveys, Checks: d.shownChecks,
 		Try: d.setup.try, Formats: d.setup.set.Formats(), Reports: d.setup.reports, Make: d.makeReport, Scheduled: d.scheduled(), Metrics: d.metrics(), Site: d.cfg.Host, Version: version,
 	})
 }
