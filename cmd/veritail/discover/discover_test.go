@@ -274,8 +274,11 @@ func TestQuote(t *testing.T) {
 // A log that a running program writes is found by it, not those that it reads, or that have been removed.
 func TestLogsOfRunningPrograms(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command("sh", "-c", "exec 3>>app.log 4<read.log 5>gone.log; rm gone.log; echo '{}' >&3; echo; exec sleep 60")
+	cmd := exec.Command("sh", "-c", "exec 3>>app.log 4<read.log 5>gone.log; rm gone.log; echo '{}' >&3; echo; read end")
 	cmd.Dir = dir
+	if _, err := cmd.StdinPipe(); err != nil { // it stays open until the program is waited for
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "read.log"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +307,7 @@ func TestLogsOfRunningPrograms(t *testing.T) {
 			}
 		}
 	}
-	want := []string{fmt.Sprintf("app.log open in sleep (pid %d)", cmd.Process.Pid)}
+	want := []string{fmt.Sprintf("app.log open in sh (pid %d)", cmd.Process.Pid)}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
