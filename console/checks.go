@@ -122,6 +122,8 @@ func (r *request) checkRow(c checks.Standing) checkRow {
 		row.Why = "Would be measured by: " + c.Evidence
 	case c.Signed != nil && (!c.Evidenced() || c.Sign || c.Evidence == c.Missing):
 		row.Why = fmt.Sprintf("Signed off by %s: %s", c.Signed.Who, c.Signed.Note)
+	case c.Sign && c.Signed == nil:
+		row.Why += "; waits for " + c.Role
 	case c.Evidence == "":
 		row.Why = "Waits for " + c.Role
 	}

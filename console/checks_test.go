@@ -29,6 +29,7 @@ period = "week"
 role = "dba"
 kpi = "db.deadlocks"
 not_measured = "A log of PostgreSQL or MariaDB"
+sign = true
 [[check]]
 id = "logins-seen"
 title = "Failed logins are seen"
@@ -97,7 +98,7 @@ func TestChecksAreShownByListAndState(t *testing.T) {
 	code, page := get(t, h, "/checks")
 	w := words(page)
 	for _, want := range []string{
-		"1 check is overdue, and ", "Daily maintenance 0 of 3 done", "Monthly maintenance 1 of 2 done", "Failed logins are seen Last on ",
+		"1 check is overdue, and ", "Daily maintenance 0 of 3 done", "Monthly maintenance 1 of 2 done", "Failed logins are seen Last on ", "target 0; waits for dba due week",
 		"Logs checked for errors Signed off by ann: none but the known ones overdue day",
 		"Basic security scan Signed off by sue: nothing found due day",
 		"Full security scan Waits for security due month",
