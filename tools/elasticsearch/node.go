@@ -87,7 +87,7 @@ func consoleFile(dir string) string { return filepath.Join(dir, "logs", "console
 func launch(o Options, program string, keep bool) (*Node, error) {
 	heap := o.Heap
 	if heap == "" {
-		heap = "512m"
+		heap = "768m"
 	}
 	args := []string{"-Xms" + heap, "-Xmx" + heap, "-Djna.nosys=true", "-Djava.security.manager=allow"}
 	if !o.Long {
