@@ -1,10 +1,11 @@
-// Package state keeps the records that people make and change: the issue log with its history, verdicts on
-// findings, and reports as they were issued. They lie in one SQLite database in the state directory, beside the event store, which is append-mostly.
+// Package state keeps the records that people make and change, and those of what was done: the issue log with its history, verdicts on
+// findings, sign-offs of checks, answers to surveys, reports as they were issued and the runs of their schedules, the mail queue, and
+// what retention dropped. They lie in one SQLite database in the state directory, beside the event store, which is append-mostly.
 //
 // It stands behind the flow: the daemon takes findings that are stored into issues, console and commands read and
 // change them. Several processes may have the database open; what one has written the others see at once.
 //
-// Every change is kept: who made it, when, and what stood there before.
+// Every change of an issue or a verdict is kept: who made it, when, and what stood there before.
 package state
 
 import (
